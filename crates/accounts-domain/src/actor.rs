@@ -1,0 +1,44 @@
+//! Who acts.
+
+use chrono::{DateTime, Utc};
+
+use crate::ids::UserId;
+
+/// Who makes a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// The service itself.
+    System,
+    /// A person who is logged in.
+    User(UserId),
+    /// Whoever followed a mailed link, and so reads the mail of its address.
+    Link,
+}
+
+impl Actor {
+    /// The kind's name in audit events.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User(_) => "user",
+            Self::Link => "link",
+        }
+    }
+
+    /// The user, where one acts.
+    pub fn user(self) -> Option<UserId> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::System | Self::Link => None,
+        }
+    }
+}
+
+/// Who acts, and at which moment. Rights that end by themselves are judged at that moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By {
+    /// Who acts.
+    pub actor: Actor,
+    /// The moment, in UTC and whole microseconds.
+    pub at: DateTime<Utc>,
+}

@@ -1,0 +1,309 @@
+//! How a change stands in the audit log: what happened, on what, which fields; personal values apart, so that
+//! erasing them leaves the record.
+
+use crate::address::EmailAddress;
+use crate::change::Change;
+use crate::ids::{AccountId, ContactId, UserId};
+use crate::keys::PermissionKey;
+use crate::names::AddressLine;
+use crate::permission::Permissions;
+use crate::phone::Phone;
+use crate::roster::{AccountProfile, Contact, ContactProfile, Roster};
+use crate::sessions::EndReason;
+use crate::users::{Person, UserChange};
+
+/// What an event is about, or whom a value belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The account.
+    Account(AccountId),
+    /// A contact of it.
+    Contact(ContactId),
+    /// A user.
+    User(UserId),
+}
+
+impl Subject {
+    /// The kind's name in the API and in the database.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Contact(_) => "contact",
+            Self::User(_) => "user",
+        }
+    }
+
+    /// The id as text.
+    pub fn id(self) -> String {
+        match self {
+            Self::Account(id) => id.to_string(),
+            Self::Contact(id) => id.to_string(),
+            Self::User(id) => id.to_string(),
+        }
+    }
+}
+
+/// A value of an event's data: ids, keys and names of fields, never a person's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Datum {
+    /// Nothing.
+    Nothing,
+    /// One word.
+    Word(String),
+    /// Several words.
+    Words(Vec<String>),
+}
+
+/// What a field held and holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonalValue {
+    /// Whose value it is.
+    pub of: Subject,
+    /// The field's name in the API.
+    pub field: &'static str,
+    /// What it held.
+    pub before: Option<String>,
+    /// What it holds.
+    pub after: Option<String>,
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What happened: `role.primary_moved`, say.
+    pub kind: &'static str,
+    /// What it happened to.
+    pub subject: Subject,
+    /// Ids, keys and names of fields.
+    pub data: Vec<(&'static str, Datum)>,
+    /// What was personal about it.
+    pub values: Vec<PersonalValue>,
+}
+
+impl Entry {
+    fn new(kind: &'static str, subject: Subject) -> Self {
+        Self { kind, subject, data: Vec::new(), values: Vec::new() }
+    }
+
+    fn with(mut self, name: &'static str, datum: Datum) -> Self {
+        self.data.push((name, datum));
+        self
+    }
+
+    fn word(self, name: &'static str, word: impl ToString) -> Self {
+        self.with(name, Datum::Word(word.to_string()))
+    }
+
+    fn maybe(self, name: &'static str, word: Option<&impl ToString>) -> Self {
+        self.with(name, word.map_or(Datum::Nothing, |word| Datum::Word(word.to_string())))
+    }
+
+    fn permissions(self, name: &'static str, permissions: &Permissions) -> Self {
+        match permissions {
+            Permissions::All => self.word(name, "all"),
+            Permissions::Chosen(chosen) => {
+                let keys = chosen.iter().map(PermissionKey::to_string).collect();
+                self.with(name, Datum::Words(keys))
+            }
+        }
+    }
+
+    /// Lists the fields that differ, and keeps what they held and hold.
+    fn fields(mut self, values: Vec<PersonalValue>) -> Self {
+        let values: Vec<_> = values.into_iter().filter(|value| value.before != value.after).collect();
+        let names = values.iter().map(|value| value.field.to_owned()).collect();
+        self.data.push(("fields", Datum::Words(names)));
+        self.values = values;
+        self
+    }
+}
+
+/// The event of each change, in order. `before` is the roster that was decided upon.
+pub fn entries(before: &Roster, changes: &[Change]) -> Vec<Entry> {
+    changes.iter().map(|change| entry(before, change)).collect()
+}
+
+fn entry(before: &Roster, change: &Change) -> Entry {
+    let account = Subject::Account(before.account().id);
+    let contact = Subject::Contact;
+    let address = |of: ContactId, field: &'static str, old: Option<&str>, new: Option<&str>| {
+        vec![PersonalValue { of: contact(of), field, before: old.map(str::to_owned), after: new.map(str::to_owned) }]
+    };
+    match change {
+        Change::AccountOpened { owner } => {
+            let values = account_values(account, None, Some(&before.account().profile));
+            Entry::new("account.opened", account).word("owner", owner).word("contact", before.owner()).fields(values)
+        }
+        Change::AccountChanged { profile } => {
+            Entry::new("account.changed", account).fields(account_values(account, Some(&before.account().profile), Some(profile)))
+        }
+        Change::AccountStatusChanged { status } => Entry::new("account.status_changed", account)
+            .word("status", status.as_str())
+            .word("former_status", before.account().status.as_str()),
+        Change::ContactAdded { contact: added } => {
+            let mut values = contact_values(added.id, None, Some(&added.profile));
+            values.extend(address(added.id, "address", None, Some(added.address.email.as_str())));
+            values.extend(address(added.id, "more_addresses", None, more_addresses(added).as_deref()));
+            let entry = Entry::new("contact.added", contact(added.id)).fields(values);
+            match &added.login_request {
+                Some(permissions) => entry.permissions("login_permissions", permissions),
+                None => entry,
+            }
+        }
+        Change::ContactChanged { contact: id, profile } => {
+            let old = before.contact(*id).ok().map(|contact| &contact.profile);
+            Entry::new("contact.changed", contact(*id)).fields(contact_values(*id, old, Some(profile)))
+        }
+        Change::ContactRemoved { contact: id } => {
+            let old = before.contact(*id).ok();
+            let mut values = contact_values(*id, old.map(|contact| &contact.profile), None);
+            values.extend(address(*id, "address", old.map(|contact| contact.address.email.as_str()), None));
+            values.extend(address(*id, "more_addresses", old.and_then(more_addresses).as_deref(), None));
+            Entry::new("contact.removed", contact(*id)).fields(values)
+        }
+        Change::ContactErased { contact: id } => Entry::new("contact.erased", contact(*id)),
+        Change::AddressReplaced { contact: id, address: new } => {
+            let old = before.contact(*id).ok().map(|contact| contact.address.email.as_str());
+            Entry::new("contact.address_replaced", contact(*id)).fields(address(*id, "address", old, Some(new.as_str())))
+        }
+        Change::AddressProposed { contact: id, address: new } => {
+            let old = before.contact(*id).ok().and_then(|contact| contact.pending_address.as_ref()).map(EmailAddress::as_str);
+            Entry::new("contact.address_proposed", contact(*id)).fields(address(*id, "pending_address", old, Some(new.as_str())))
+        }
+        Change::AddressWithdrawn { contact: id, address: old } => {
+            Entry::new("contact.address_withdrawn", contact(*id)).fields(address(*id, "pending_address", Some(old.as_str()), None))
+        }
+        Change::AddressAdded { contact: id, address: new } => {
+            Entry::new("contact.address_added", contact(*id)).fields(address(*id, "more_addresses", None, Some(new.as_str())))
+        }
+        Change::AddressRemoved { contact: id, address: old } => {
+            Entry::new("contact.address_removed", contact(*id)).fields(address(*id, "more_addresses", Some(old.as_str()), None))
+        }
+        Change::AddressVerified { contact: id, address: new, .. } => {
+            let waited = |contact: &&Contact| contact.pending_address.as_ref().is_some_and(|pending| pending.key() == new.key());
+            // The address that waited takes the main one's place; any other keeps its own.
+            let values = match before.contact(*id).ok().filter(waited) {
+                Some(old) => address(*id, "address", Some(old.address.email.as_str()), Some(new.as_str())),
+                None => address(*id, "verified_address", None, Some(new.as_str())),
+            };
+            Entry::new("contact.verified", contact(*id)).fields(values)
+        }
+        Change::VerificationSent { verification, address: to } => {
+            let values = address(verification.contact, "sent_to", None, Some(to.as_str()));
+            Entry::new("contact.verification_sent", contact(verification.contact)).word("verification", verification.id).fields(values)
+        }
+        Change::SubscriptionsChanged { contact: id, categories } => {
+            let keys = categories.iter().map(ToString::to_string).collect();
+            Entry::new("contact.subscriptions_changed", contact(*id)).with("categories", Datum::Words(keys))
+        }
+        Change::RoleGiven { role, contact: id } => Entry::new("role.given", contact(*id)).word("role", role),
+        Change::RoleTaken { role, contact: id } => Entry::new("role.taken", contact(*id)).word("role", role),
+        Change::PrimaryMoved { role, from, to } => {
+            let subject = to.or(*from).map_or(account, contact);
+            Entry::new("role.primary_moved", subject).word("role", role).maybe("from", from.as_ref()).maybe("to", to.as_ref())
+        }
+        Change::MemberAdded { user, contact: linked, permissions } => {
+            Entry::new("member.added", Subject::User(*user)).maybe("contact", linked.as_ref()).permissions("permissions", permissions)
+        }
+        Change::PermissionsChanged { user, permissions } => {
+            let entry = Entry::new("member.permissions_changed", Subject::User(*user)).permissions("permissions", permissions);
+            match before.member(*user) {
+                Some(member) => entry.permissions("former_permissions", &member.permissions),
+                None => entry,
+            }
+        }
+        Change::MemberRemoved { user } => Entry::new("member.removed", Subject::User(*user)),
+        Change::TransferRequested { transfer } => Entry::new("ownership_transfer.requested", contact(transfer.to))
+            .word("transfer", transfer.id)
+            .word("from", transfer.from)
+            .word("to", transfer.to),
+        Change::TransferEnded { transfer, outcome } => {
+            Entry::new("ownership_transfer.ended", account).word("transfer", transfer).word("outcome", outcome.as_str())
+        }
+        Change::OwnerMoved { from, to } => Entry::new("owner.moved", contact(*to)).word("from", from).word("to", to),
+    }
+}
+
+/// The event of each change of a user.
+pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
+    let user = Subject::User(before.user.id);
+    let entry = |change: &UserChange| match change {
+        UserChange::ProfileChanged { display_name, language } => Entry::new("user.changed", user).fields(vec![
+            PersonalValue {
+                of: user,
+                field: "display_name",
+                before: Some(before.user.display_name.to_string()),
+                after: Some(display_name.to_string()),
+            },
+            PersonalValue {
+                of: user,
+                field: "language",
+                before: Some(before.user.language.to_string()),
+                after: Some(language.to_string()),
+            },
+        ]),
+        UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
+        UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", reset.id),
+        UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
+        UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", session.id),
+        UserChange::SessionEnded { session, reason: EndReason::RefreshReused } => {
+            Entry::new("user.refresh_reused", user).word("session", session)
+        }
+        UserChange::SessionEnded { session, reason } => {
+            Entry::new("user.session_ended", user).word("session", session).word("reason", reason.as_str())
+        }
+    };
+    changes.iter().map(entry).collect()
+}
+
+fn account_values(of: Subject, old: Option<&AccountProfile>, new: Option<&AccountProfile>) -> Vec<PersonalValue> {
+    let read = |profile: Option<&AccountProfile>| {
+        let postal = profile.and_then(|profile| profile.postal_address.as_ref());
+        [
+            ("name", profile.map(|profile| profile.name.to_string())),
+            ("language", profile.map(|profile| profile.language.to_string())),
+            ("phone", profile.and_then(|profile| profile.phone.as_ref()).map(ToString::to_string)),
+            ("postal_address", postal.map(postal_text)),
+            ("tax_id", profile.and_then(|profile| profile.tax_id.as_ref()).map(ToString::to_string)),
+        ]
+    };
+    pair(of, read(old), read(new))
+}
+
+fn postal_text(address: &crate::roster::PostalAddress) -> String {
+    let rest = [&address.postal_code, &address.city, &address.region].into_iter().flatten();
+    let mut parts: Vec<&str> = address.lines.iter().chain(rest).map(AddressLine::as_str).collect();
+    parts.push(&address.country);
+    parts.join(", ")
+}
+
+fn contact_values(id: ContactId, old: Option<&ContactProfile>, new: Option<&ContactProfile>) -> Vec<PersonalValue> {
+    let phones = |phones: &[Phone]| {
+        let numbers: Vec<&str> = phones.iter().map(|phone| phone.number.as_str()).collect();
+        (!numbers.is_empty()).then(|| numbers.join(", "))
+    };
+    let read = |profile: Option<&ContactProfile>| {
+        [
+            ("display_name", profile.map(|profile| profile.display_name.to_string())),
+            ("first_name", profile.and_then(|profile| profile.first_name.as_ref()).map(ToString::to_string)),
+            ("last_name", profile.and_then(|profile| profile.last_name.as_ref()).map(ToString::to_string)),
+            ("title", profile.and_then(|profile| profile.title.as_ref()).map(ToString::to_string)),
+            ("language", profile.map(|profile| profile.language.to_string())),
+            ("phones", profile.and_then(|profile| phones(&profile.phones))),
+        ]
+    };
+    pair(Subject::Contact(id), read(old), read(new))
+}
+
+fn more_addresses(contact: &Contact) -> Option<String> {
+    let addresses: Vec<&str> = contact.more_addresses.values().map(|address| address.email.as_str()).collect();
+    (!addresses.is_empty()).then(|| addresses.join(", "))
+}
+
+fn pair<const N: usize>(
+    of: Subject,
+    old: [(&'static str, Option<String>); N],
+    new: [(&'static str, Option<String>); N],
+) -> Vec<PersonalValue> {
+    old.into_iter().zip(new).map(|((field, before), (_, after))| PersonalValue { of, field, before, after }).collect()
+}

@@ -1,0 +1,43 @@
+//! Identifiers: a prefix and a `UUIDv7` in `TypeID` form (`acc_01h…`), sortable by the time they were made.
+//!
+//! They are made outside this crate, which has neither a clock nor randomness, and come in as arguments.
+
+use type_safe_id::{StaticType, TypeSafeId};
+
+macro_rules! identifiers {
+    ($($(#[$doc:meta])* $id:ident = $tag:ident, $prefix:literal;)*) => {$(
+        #[doc = concat!("The tag behind the prefix `", $prefix, "_`.")]
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $tag;
+
+        impl StaticType for $tag {
+            const TYPE: &'static str = $prefix;
+        }
+
+        $(#[$doc])*
+        pub type $id = TypeSafeId<$tag>;
+    )*};
+}
+
+identifiers! {
+    /// A customer organisation at the provider.
+    AccountId = AccountTag, "acc";
+    /// A person or a mailbox that the provider knows for an account.
+    ContactId = ContactTag, "con";
+    /// A login identity.
+    UserId = UserTag, "usr";
+    /// One log-in of a user on one device.
+    SessionId = SessionTag, "ses";
+    /// A sign-up that waits for the proof of its address.
+    SignUpId = SignUpTag, "sgn";
+    /// One verification mail to one address of a contact.
+    VerificationId = VerificationTag, "ver";
+    /// One password reset mail.
+    ResetId = ResetTag, "rst";
+    /// One ownership transfer.
+    TransferId = TransferTag, "trf";
+    /// One audit event.
+    EventId = EventTag, "evt";
+    /// One outgoing mail.
+    MailId = MailTag, "mai";
+}

@@ -1,0 +1,125 @@
+//! "What must always hold" of one account, as far as one look at it can tell.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::Holders;
+use crate::ids::ContactId;
+use crate::keys::RoleKey;
+use crate::roster::{Contact, MemberStatus, Roster};
+
+impl Roster {
+    /// What of "What must always hold" does not, as sentences; empty for a sound account.
+    ///
+    /// The contact limit is not among it: a lowered limit stops additions and removes nobody.
+    pub fn broken(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        self.broken_owner(&mut broken);
+        for (role, holders) in &self.parts.holders {
+            self.broken_role(role, holders, &mut broken);
+        }
+        self.broken_primaries(&mut broken);
+        self.broken_contacts(&mut broken);
+        self.broken_members(&mut broken);
+        self.broken_links(&mut broken);
+        broken
+    }
+
+    fn broken_owner(&self, broken: &mut Vec<String>) {
+        let Ok(owner) = self.contact(self.owner()) else {
+            broken.push("the owner is no contact of the account".to_owned());
+            return;
+        };
+        let opened_by_integration = self.account().external_id.is_some();
+        if !owner.is_verified() && !opened_by_integration {
+            broken.push("the owner is not verified".to_owned());
+        }
+        match self.member_of_contact(owner.id) {
+            None => broken.push("the owner has no login".to_owned()),
+            Some(member) if member.status != MemberStatus::Active => {
+                broken.push("the owner's login is suspended".to_owned());
+            }
+            Some(member) if member.expires_at.is_some() => {
+                broken.push("the owner's login ends by itself".to_owned());
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn broken_role(&self, role: &RoleKey, holders: &BTreeSet<ContactId>, broken: &mut Vec<String>) {
+        let Some(policy) = self.catalog.role(role) else {
+            broken.push(format!("{role} is held and not in the catalog"));
+            return;
+        };
+        if policy.holders == Holders::One
+            && holders.iter().any(|holder| self.primary(role) != Some(*holder))
+        {
+            broken.push(format!("{role} has a holder beside its primary one"));
+        }
+        for holder in holders {
+            match self.contact(*holder) {
+                Err(_) => broken.push(format!("{role} is held by a contact that is not there")),
+                Ok(contact) if policy.verified_only && !contact.is_verified() => {
+                    broken.push(format!("{role} is held by an unverified contact"));
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn broken_primaries(&self, broken: &mut Vec<String>) {
+        for (role, primary) in &self.parts.primaries {
+            if !self.holds(*primary, role) {
+                broken.push(format!("the primary holder of {role} does not hold the role"));
+            }
+            if !self.contact(*primary).is_ok_and(Contact::is_verified) {
+                broken.push(format!("the primary holder of {role} is not verified"));
+            }
+        }
+    }
+
+    fn broken_contacts(&self, broken: &mut Vec<String>) {
+        let mut keys = BTreeSet::new();
+        for contact in self.contacts() {
+            if contact.addresses().any(|address| !keys.insert(address.key())) {
+                broken.push("two entries have one address".to_owned());
+            }
+            if contact.pending_address.is_some() && !contact.is_verified() {
+                broken.push("an address waits to replace one that is not verified".to_owned());
+            }
+            if contact.more_addresses.len() > Contact::MORE_ADDRESSES {
+                broken.push("a contact has too many addresses".to_owned());
+            }
+        }
+    }
+
+    fn broken_members(&self, broken: &mut Vec<String>) {
+        let mut linked = BTreeSet::new();
+        for contact in self.members().filter_map(|member| member.contact) {
+            if self.contact(contact).is_err() {
+                broken.push("a member is a contact that is not there".to_owned());
+            }
+            if !linked.insert(contact) {
+                broken.push("two members are one contact".to_owned());
+            }
+        }
+    }
+
+    fn broken_links(&self, broken: &mut Vec<String>) {
+        for link in self.parts.verifications.values() {
+            let proves = |contact: &Contact| {
+                contact.addresses().any(|address| address.key() == link.address_key)
+            };
+            if !self.contact(link.contact).is_ok_and(proves) {
+                broken.push("a link proves an address that is not there".to_owned());
+            }
+        }
+        if let Some(transfer) = &self.parts.transfer {
+            if transfer.from != self.owner() {
+                broken.push("somebody else than the owner gives the account away".to_owned());
+            }
+            if transfer.to == self.owner() || self.contact(transfer.to).is_err() {
+                broken.push("the account is offered to nobody who could take it".to_owned());
+            }
+        }
+    }
+}

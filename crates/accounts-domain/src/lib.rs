@@ -1,0 +1,36 @@
+//! The rules of Accounts: who may do what, who is told what, and who speaks for the customer.
+//!
+//! This crate has no I/O, no clock, no randomness, no HTTP and no SQL: times, ids and secrets come in as
+//! arguments. A rule is a function of the [`roster::Roster`] that answers with [`change::Change`]s or with a
+//! [`violation::Violation`]; the store carries the changes out and the API shows them.
+
+pub mod access;
+pub mod accounts;
+pub mod actor;
+pub mod address;
+pub mod audit;
+pub mod catalog;
+pub mod change;
+pub mod contacts;
+pub mod difference;
+pub mod ids;
+mod invariants;
+pub mod keys;
+pub mod language;
+pub mod mail;
+pub mod names;
+pub mod ownership;
+pub mod permission;
+pub mod phone;
+pub mod roles;
+pub mod roster;
+pub mod sessions;
+pub mod sign_ups;
+pub mod users;
+pub mod verification;
+pub mod violation;
+
+#[cfg(test)]
+mod given;
+#[cfg(test)]
+mod properties;

@@ -1,0 +1,129 @@
+//! Sessions and the refresh tokens that keep them alive.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::ids::SessionId;
+
+/// How long a session lives without being refreshed (R27).
+pub const SESSION_IDLE: TimeDelta = TimeDelta::days(14);
+
+/// How long a session lives at most (R27).
+pub const SESSION_LIFE: TimeDelta = TimeDelta::days(90);
+
+/// How long a spent refresh token still gets its successor, for a person with two tabs.
+pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
+
+/// How long an access token works.
+pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(10);
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// The person logged out.
+    LoggedOut,
+    /// The person ended it from another session.
+    Ended,
+    /// The password was changed.
+    PasswordChanged,
+    /// A spent refresh token came again after its grace, so somebody else may hold it.
+    RefreshReused,
+}
+
+impl EndReason {
+    /// The name in audit events and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "logged_out",
+            Self::Ended => "ended",
+            Self::PasswordChanged => "password_changed",
+            Self::RefreshReused => "refresh_reused",
+        }
+    }
+}
+
+/// One log-in of a user on one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+    /// When it was last refreshed.
+    pub last_used_at: DateTime<Utc>,
+    /// When it ends at the latest.
+    pub expires_at: DateTime<Utc>,
+    /// What the device says it is.
+    pub user_agent: Option<String>,
+    /// The network address that it was begun from.
+    pub network: Option<String>,
+}
+
+impl Session {
+    /// A session that begins now.
+    pub fn begin(id: SessionId, at: DateTime<Utc>, user_agent: Option<String>, network: Option<String>) -> Self {
+        Self { id, created_at: at, last_used_at: at, expires_at: at + SESSION_LIFE, user_agent, network }
+    }
+
+    /// Whether it may still be used at that moment.
+    pub fn is_live(&self, at: DateTime<Utc>) -> bool {
+        at < self.expires_at && at < self.last_used_at + SESSION_IDLE
+    }
+}
+
+/// What happens to a refresh token that comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// It is spent now and a successor takes its place.
+    Rotate,
+    /// It was spent a moment ago: the same successor is given again.
+    Replay,
+    /// It was spent before and comes again: the session ends (R26).
+    Reuse,
+    /// Its session has ended.
+    Dead,
+}
+
+/// Decides what happens to a refresh token of this session that was spent at `spent_at`, if it was.
+pub fn refresh(session: Option<&Session>, spent_at: Option<DateTime<Utc>>, at: DateTime<Utc>) -> Refresh {
+    if !session.is_some_and(|session| session.is_live(at)) {
+        return Refresh::Dead;
+    }
+    match spent_at {
+        None => Refresh::Rotate,
+        Some(spent) if at < spent + REFRESH_GRACE => Refresh::Replay,
+        Some(_) => Refresh::Reuse,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn session() -> Session {
+        Session::begin(SessionId::from_uuid(uuid::Uuid::from_u128(1)), at(0), None, None)
+    }
+
+    #[test]
+    fn a_token_is_spent_once_and_replayed_within_the_grace() {
+        let session = session();
+        assert_eq!(refresh(Some(&session), None, at(5)), Refresh::Rotate);
+        assert_eq!(refresh(Some(&session), Some(at(5)), at(14)), Refresh::Replay);
+        assert_eq!(refresh(Some(&session), Some(at(5)), at(15)), Refresh::Reuse);
+        assert_eq!(refresh(None, None, at(5)), Refresh::Dead);
+    }
+
+    #[test]
+    fn a_session_ends_idle_or_old() {
+        let mut session = session();
+        let day = 86_400;
+        assert!(session.is_live(at(14 * day - 1)));
+        assert!(!session.is_live(at(14 * day)));
+        session.last_used_at = at(89 * day);
+        assert!(session.is_live(at(90 * day - 1)));
+        assert!(!session.is_live(at(90 * day)));
+    }
+}

@@ -1,0 +1,315 @@
+//! Users: the persons who log in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::address::EmailAddress;
+use crate::ids::{ResetId, SessionId, UserId};
+use crate::language::Language;
+use crate::mail::{Letter, Mail};
+use crate::names::DisplayName;
+use crate::sessions::{EndReason, Session};
+use crate::violation::Violation;
+
+/// How long a password reset link works.
+pub const RESET_LIFE: TimeDelta = TimeDelta::minutes(30);
+
+/// How long a sign-up link works.
+pub const SIGN_UP_LIFE: TimeDelta = TimeDelta::hours(24);
+
+/// The bounds of a password, in bytes of UTF-8 (R01). Nothing else is asked of its composition (R02).
+pub const PASSWORD_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
+
+/// A password's hash in PHC form. It does not show itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(pub String);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// Whether a user may log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserStatus {
+    /// Yes.
+    Active,
+    /// No: the provider holds the log-in back.
+    Suspended,
+}
+
+impl UserStatus {
+    /// The name in the API and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// The status of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended].into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// A login identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// The address that it logs in with; apart from any contact's.
+    pub address: EmailAddress,
+    /// How the person is called.
+    pub display_name: DisplayName,
+    /// The language of mails to this person.
+    pub language: Language,
+    /// The password's hash; without one nobody logs in until a reset.
+    pub password_hash: Option<PasswordHash>,
+    /// Whether it may log in.
+    pub status: UserStatus,
+    /// How many decisions have changed the user or its sessions.
+    pub revision: i64,
+    /// How many decisions have changed what the person sees of it.
+    pub version: i64,
+    /// When the password was last set.
+    pub password_changed_at: Option<DateTime<Utc>>,
+    /// When it last logged in.
+    pub last_login_at: Option<DateTime<Utc>>,
+    /// When it came to be.
+    pub created_at: DateTime<Utc>,
+    /// When what the person sees last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A reset link that nobody has used yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reset {
+    /// Its id.
+    pub id: ResetId,
+    /// The key of the address that it was sent to.
+    pub address_key: String,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A user with what its rules look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The user.
+    pub user: User,
+    /// The sessions that have not been ended.
+    pub sessions: BTreeMap<SessionId, Session>,
+    /// The reset links in use.
+    pub resets: BTreeMap<ResetId, Reset>,
+}
+
+/// A session that is to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    /// The session.
+    pub session: Session,
+    /// The SHA-256 of its first refresh token, in hexadecimal.
+    pub refresh_hash: String,
+}
+
+impl NewSession {
+    fn start(self) -> UserChange {
+        UserChange::SessionStarted { session: self.session, refresh_hash: self.refresh_hash }
+    }
+}
+
+/// One change of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserChange {
+    /// The person is called otherwise, or is written to in another language.
+    ProfileChanged {
+        /// The new name.
+        display_name: DisplayName,
+        /// The new language.
+        language: Language,
+    },
+    /// The person has another password.
+    PasswordChanged {
+        /// Its hash.
+        hash: PasswordHash,
+    },
+    /// A reset mail was asked for.
+    ResetSent {
+        /// The link.
+        reset: Reset,
+    },
+    /// A reset link was used, or died with the password that it was to replace.
+    ResetSpent {
+        /// The link.
+        reset: ResetId,
+    },
+    /// The person logged in.
+    SessionStarted {
+        /// The session.
+        session: Session,
+        /// The SHA-256 of its first refresh token, in hexadecimal.
+        refresh_hash: String,
+    },
+    /// A session ended.
+    SessionEnded {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+impl Person {
+    /// Changes the name or the language; saying what is already so changes nothing (M-12, M-36).
+    pub fn change_profile(&self, display_name: Option<DisplayName>, language: Option<Language>) -> Vec<UserChange> {
+        let display_name = display_name.unwrap_or_else(|| self.user.display_name.clone());
+        let language = language.unwrap_or(self.user.language);
+        if display_name == self.user.display_name && language == self.user.language {
+            return Vec::new();
+        }
+        vec![UserChange::ProfileChanged { display_name, language }]
+    }
+
+    /// Sets another password. Everything older ends: all sessions and all reset links; `next` begins.
+    pub fn change_password(&self, hash: PasswordHash, next: Option<NewSession>) -> Vec<UserChange> {
+        let mut changes = vec![UserChange::PasswordChanged { hash }];
+        changes.extend(self.resets.keys().map(|reset| UserChange::ResetSpent { reset: *reset }));
+        let ended = |session: &SessionId| UserChange::SessionEnded { session: *session, reason: EndReason::PasswordChanged };
+        changes.extend(self.sessions.keys().map(ended));
+        changes.extend(next.map(NewSession::start));
+        changes
+    }
+
+    /// Sends a reset mail.
+    pub fn ask_reset(&self, id: ResetId, at: DateTime<Utc>) -> Vec<UserChange> {
+        if self.user.status != UserStatus::Active {
+            return Vec::new();
+        }
+        let reset = Reset { id, address_key: self.user.address.key().to_owned(), expires_at: at + RESET_LIFE };
+        vec![UserChange::ResetSent { reset }]
+    }
+
+    /// Follows a reset link: the person has another password, and everything older ends.
+    ///
+    /// # Errors
+    /// [`Violation::LinkExpired`] for a link that is used, too old or of another address.
+    pub fn use_reset(&self, id: ResetId, hash: PasswordHash, at: DateTime<Utc>) -> Result<Vec<UserChange>, Violation> {
+        let valid = |reset: &&Reset| at < reset.expires_at && reset.address_key == self.user.address.key();
+        self.resets.get(&id).filter(valid).ok_or(Violation::LinkExpired)?;
+        if self.user.status != UserStatus::Active {
+            return Err(Violation::LinkExpired);
+        }
+        Ok(self.change_password(hash, None))
+    }
+
+    /// Logs in. The password was checked against the hash that was read; if it has changed since, it is wrong.
+    ///
+    /// # Errors
+    /// [`Violation::WrongPassword`] also for a suspended user, so that nobody learns which it is.
+    pub fn log_in(&self, checked: &PasswordHash, session: NewSession) -> Result<Vec<UserChange>, Violation> {
+        if self.user.status != UserStatus::Active || self.user.password_hash.as_ref() != Some(checked) {
+            return Err(Violation::WrongPassword);
+        }
+        Ok(vec![session.start()])
+    }
+
+    /// Ends one session.
+    ///
+    /// # Errors
+    /// [`Violation::NotFound`] where the person has no such session.
+    pub fn end_session(&self, session: SessionId, reason: EndReason) -> Result<Vec<UserChange>, Violation> {
+        self.sessions.get(&session).ok_or(Violation::NotFound)?;
+        Ok(vec![UserChange::SessionEnded { session, reason }])
+    }
+
+    /// The mails that a decision calls for (R17). None of them holds a secret.
+    pub fn mails(&self, changes: &[UserChange]) -> Vec<Mail> {
+        let name = self.user.display_name.to_string();
+        let letter = |change: &UserChange| match change {
+            UserChange::ResetSent { reset } => Some(Letter::ResetPassword { reset: reset.id, name: name.clone() }),
+            UserChange::PasswordChanged { .. } => Some(Letter::PasswordChanged { name: name.clone() }),
+            UserChange::SessionEnded { reason: EndReason::RefreshReused, .. } => Some(Letter::SessionEnded { name: name.clone() }),
+            UserChange::ProfileChanged { .. }
+            | UserChange::ResetSpent { .. }
+            | UserChange::SessionStarted { .. }
+            | UserChange::SessionEnded { .. } => None,
+        };
+        let mail = |letter| Mail { contact: None, to: self.user.address.clone(), language: self.user.language, letter };
+        changes.iter().filter_map(letter).map(mail).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + minutes * 60, 0).unwrap()
+    }
+
+    fn session(number: u128) -> Session {
+        Session::begin(SessionId::from_uuid(Uuid::from_u128(number)), at(0), None, None)
+    }
+
+    fn new_session() -> NewSession {
+        NewSession { session: session(3), refresh_hash: "hash".into() }
+    }
+
+    fn reset_id() -> ResetId {
+        ResetId::from_uuid(Uuid::from_u128(7))
+    }
+
+    fn person() -> Person {
+        let user = User {
+            id: UserId::from_uuid(Uuid::from_u128(1)),
+            address: EmailAddress::parse("ana@lima.example").unwrap(),
+            display_name: DisplayName::parse("Ana").unwrap(),
+            language: Language::En,
+            password_hash: Some(PasswordHash("old".into())),
+            status: UserStatus::Active,
+            revision: 1,
+            version: 1,
+            password_changed_at: None,
+            last_login_at: None,
+            created_at: at(0),
+            updated_at: at(0),
+        };
+        let reset = Reset { id: reset_id(), address_key: user.address.key().to_owned(), expires_at: at(30) };
+        Person { user, sessions: BTreeMap::from([(session(2).id, session(2))]), resets: BTreeMap::from([(reset.id, reset)]) }
+    }
+
+    #[test]
+    fn a_new_password_ends_everything_older() {
+        let changes = person().change_password(PasswordHash("new".into()), Some(new_session()));
+        assert!(changes.contains(&UserChange::SessionEnded { session: session(2).id, reason: EndReason::PasswordChanged }));
+        assert!(changes.contains(&UserChange::ResetSpent { reset: reset_id() }));
+        assert_eq!(changes.last(), Some(&new_session().start()));
+    }
+
+    #[test]
+    fn a_reset_works_for_half_an_hour_and_for_its_address() {
+        let hash = || PasswordHash("new".into());
+        assert!(person().use_reset(reset_id(), hash(), at(29)).is_ok());
+        assert_eq!(person().use_reset(reset_id(), hash(), at(30)), Err(Violation::LinkExpired));
+        let mut moved = person();
+        moved.user.address = EmailAddress::parse("ana@other.example").unwrap();
+        assert_eq!(moved.use_reset(reset_id(), hash(), at(1)), Err(Violation::LinkExpired));
+    }
+
+    #[test]
+    fn a_log_in_that_raced_a_password_change_is_refused() {
+        assert_eq!(person().log_in(&PasswordHash("older".into()), new_session()), Err(Violation::WrongPassword));
+        assert!(person().log_in(&PasswordHash("old".into()), new_session()).is_ok());
+    }
+
+    #[test]
+    fn the_hash_does_not_show_itself() {
+        assert_eq!(format!("{:?}", PasswordHash("$argon2id$".into())), "PasswordHash(…)");
+    }
+}
