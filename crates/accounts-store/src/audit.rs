@@ -1,0 +1,230 @@
+//! The audit log: written with each change, never changed, read page by page.
+
+use std::collections::BTreeMap;
+
+use accounts_domain::audit::{Datum, Entry};
+use accounts_domain::ids::{AccountId, EventId, UserId};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::backend::Conn;
+use crate::decide::actor_id;
+use crate::error::{Fault, StoreError};
+use crate::rows::{from_json, instant, parse, stored, to_json};
+use crate::schema::{audit_events, audit_values};
+use crate::store::{Act, Store};
+
+/// Whose log an event stands in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin {
+    /// An account's.
+    Account(AccountId),
+    /// A user's own.
+    User(UserId),
+}
+
+/// One event of a log, as it is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEvent {
+    /// Its id.
+    pub id: EventId,
+    /// The decision that it belongs to: decisions of an account count from 1 without a gap.
+    pub revision: i64,
+    /// Its place within the decision, from 0.
+    pub position: i32,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// Who did it: `system`, `user` or `link`.
+    pub actor_kind: String,
+    /// The user's id, where one did.
+    pub actor_id: Option<String>,
+    /// What happened.
+    pub kind: String,
+    /// What kind of thing it happened to.
+    pub subject_kind: String,
+    /// The thing's id.
+    pub subject_id: String,
+    /// Ids, keys and names of fields.
+    pub data: Map<String, Value>,
+    /// What fields held and hold; emptied when the person is erased.
+    pub values: Vec<AuditValue>,
+    /// The request that did it.
+    pub request_id: Option<String>,
+}
+
+/// What a field held and holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditValue {
+    /// The field.
+    pub field: String,
+    /// What it held.
+    pub before: Option<String>,
+    /// What it holds.
+    pub after: Option<String>,
+}
+
+/// Which events are asked for; an empty list asks for all.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// What happened: any of these.
+    pub kinds: Vec<String>,
+    /// Who did it: any of these users.
+    pub actors: Vec<String>,
+    /// What it happened to: any of these ids.
+    pub subjects: Vec<String>,
+    /// Not before.
+    pub since: Option<DateTime<Utc>>,
+    /// Before.
+    pub until: Option<DateTime<Utc>>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_events)]
+struct EventRow {
+    id: String,
+    revision: i64,
+    position: i32,
+    at: NaiveDateTime,
+    actor_kind: String,
+    actor_id: Option<String>,
+    kind: String,
+    subject_kind: String,
+    subject_id: String,
+    data: String,
+    request_id: Option<String>,
+}
+
+/// Writes the events of one decision.
+pub(crate) fn record(conn: &mut Conn, origin: Origin, revision: i64, entries: &[Entry], act: &Act) -> Result<(), Fault> {
+    let (account, user) = match origin {
+        Origin::Account(id) => (Some(id.to_string()), None),
+        Origin::User(id) => (None, Some(id.to_string())),
+    };
+    for (position, entry) in (0_i32..).zip(entries) {
+        let id = EventId::new().to_string();
+        diesel::insert_into(audit_events::table)
+            .values((
+                audit_events::id.eq(&id),
+                audit_events::account_id.eq(account.as_deref()),
+                audit_events::user_id.eq(user.as_deref()),
+                audit_events::revision.eq(revision),
+                audit_events::position.eq(position),
+                audit_events::at.eq(stored(act.at)),
+                audit_events::actor_kind.eq(act.actor.kind()),
+                audit_events::actor_id.eq(actor_id(act.actor)),
+                audit_events::kind.eq(entry.kind),
+                audit_events::subject_kind.eq(entry.subject.kind()),
+                audit_events::subject_id.eq(entry.subject.id()),
+                audit_events::data.eq(data_json(entry)?),
+                audit_events::request_id.eq(act.request_id.as_deref()),
+            ))
+            .execute(conn)?;
+        for (position, value) in (0_i32..).zip(&entry.values) {
+            diesel::insert_into(audit_values::table)
+                .values((
+                    audit_values::event_id.eq(&id),
+                    audit_values::position.eq(position),
+                    audit_values::person_kind.eq(value.of.kind()),
+                    audit_values::person_id.eq(value.of.id()),
+                    audit_values::field.eq(value.field),
+                    audit_values::before.eq(value.before.as_deref()),
+                    audit_values::after.eq(value.after.as_deref()),
+                ))
+                .execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+fn data_json(entry: &Entry) -> Result<String, Fault> {
+    let value = |datum: &Datum| match datum {
+        Datum::Nothing => Value::Null,
+        Datum::Word(word) => Value::from(word.as_str()),
+        Datum::Words(words) => Value::from(words.clone()),
+    };
+    let data: Map<String, Value> = entry.data.iter().map(|(name, datum)| ((*name).to_owned(), value(datum))).collect();
+    to_json("audit_events.data", &data)
+}
+
+impl Store {
+    /// Reads events of an account, the latest first, beginning after the event at (`revision`, `position`).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit_events(
+        &self,
+        account: AccountId,
+        filter: AuditFilter,
+        after: Option<(i64, i32)>,
+        limit: i64,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        self.lanes.read_consistent(move |conn| read_events(conn, account, &filter, after, limit)).await
+    }
+}
+
+fn read_events(
+    conn: &mut Conn,
+    account: AccountId,
+    filter: &AuditFilter,
+    after: Option<(i64, i32)>,
+    limit: i64,
+) -> Result<Vec<AuditEvent>, Fault> {
+    let mut query = audit_events::table.filter(audit_events::account_id.eq(account.to_string())).into_boxed();
+    if let Some((revision, position)) = after {
+        let later_in_decision = audit_events::revision.eq(revision).and(audit_events::position.gt(position));
+        query = query.filter(audit_events::revision.lt(revision).or(later_in_decision));
+    }
+    if !filter.kinds.is_empty() {
+        query = query.filter(audit_events::kind.eq_any(filter.kinds.clone()));
+    }
+    if !filter.actors.is_empty() {
+        query = query.filter(audit_events::actor_id.eq_any(filter.actors.clone()));
+    }
+    if !filter.subjects.is_empty() {
+        query = query.filter(audit_events::subject_id.eq_any(filter.subjects.clone()));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(audit_events::at.ge(stored(since)));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(audit_events::at.lt(stored(until)));
+    }
+    let rows: Vec<EventRow> = query
+        .order((audit_events::revision.desc(), audit_events::position.asc()))
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(conn)?;
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let mut values = load_values(conn, &ids)?;
+    let read = |row: EventRow| {
+        Ok(AuditEvent {
+            values: values.remove(&row.id).unwrap_or_default(),
+            id: parse("audit_events.id", &row.id)?,
+            revision: row.revision,
+            position: row.position,
+            at: instant(row.at),
+            actor_kind: row.actor_kind,
+            actor_id: row.actor_id,
+            kind: row.kind,
+            subject_kind: row.subject_kind,
+            subject_id: row.subject_id,
+            data: from_json("audit_events.data", &row.data)?,
+            request_id: row.request_id,
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+fn load_values(conn: &mut Conn, events: &[&str]) -> Result<BTreeMap<String, Vec<AuditValue>>, Fault> {
+    let rows = audit_values::table
+        .filter(audit_values::event_id.eq_any(events))
+        .order((audit_values::event_id, audit_values::position))
+        .select((audit_values::event_id, audit_values::field, audit_values::before, audit_values::after))
+        .load::<(String, String, Option<String>, Option<String>)>(conn)?;
+    let mut values: BTreeMap<String, Vec<AuditValue>> = BTreeMap::new();
+    for (event, field, before, after) in rows {
+        values.entry(event).or_default().push(AuditValue { field, before, after });
+    }
+    Ok(values)
+}

@@ -1,0 +1,103 @@
+//! Answers that are kept, so that a repeated request changes nothing twice.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use crate::backend::Conn;
+use crate::error::{Fault, Stop, StoreError};
+use crate::rows::{from_json, instant, stored, to_json};
+use crate::schema::idempotency_keys;
+use crate::store::{Act, Keep, Kept, Refusal, Store};
+
+/// How long an answer is kept.
+pub const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recall {
+    /// Nothing: the request is new.
+    New,
+    /// The request was answered so.
+    Answered(Kept),
+    /// The key came with another body.
+    OtherBody,
+}
+
+impl Store {
+    /// Looks a key up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recall(&self, keep: Keep, at: DateTime<Utc>) -> Result<Recall, StoreError> {
+        self.lanes.read(move |conn| look_up(conn, &keep, at)).await
+    }
+
+    /// Keeps the answer to a request that a rule refused: it has no effect whose transaction could keep it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_refusal(&self, keep: Keep, kept: Kept, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.change(move |conn| {
+            if look_up(conn, &keep, at)? == Recall::New { insert(conn, &keep, &kept, at) } else { Ok(()) }
+        })
+        .await
+    }
+}
+
+/// Ends the transaction where the act's key was used before. The lock that it holds makes this certain.
+pub(crate) fn recall(conn: &mut Conn, act: &Act) -> Result<(), Stop<Refusal>> {
+    let Some(keep) = &act.keep else { return Ok(()) };
+    match look_up(conn, keep, act.at)? {
+        Recall::New => Ok(()),
+        Recall::Answered(kept) => Err(Stop::Refused(Refusal::Replayed(kept))),
+        Recall::OtherBody => Err(Stop::Refused(Refusal::KeyReused)),
+    }
+}
+
+/// Keeps the answer in the transaction of its effect.
+pub(crate) fn remember(conn: &mut Conn, act: &Act, answer: impl FnOnce() -> Kept) -> Result<(), Fault> {
+    let Some(keep) = &act.keep else { return Ok(()) };
+    insert(conn, keep, &answer(), act.at)
+}
+
+fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fault> {
+    let row = idempotency_keys::table
+        .find((&keep.caller, &keep.method, &keep.path, &keep.key))
+        .select((
+            idempotency_keys::fingerprint,
+            idempotency_keys::status,
+            idempotency_keys::headers,
+            idempotency_keys::body,
+            idempotency_keys::created_at,
+        ))
+        .first::<(String, i32, String, Vec<u8>, chrono::NaiveDateTime)>(conn)
+        .optional()?;
+    let Some((fingerprint, status, headers, body, created_at)) = row else { return Ok(Recall::New) };
+    if at >= instant(created_at) + KEPT_FOR {
+        return Ok(Recall::New);
+    }
+    if fingerprint != keep.fingerprint {
+        return Ok(Recall::OtherBody);
+    }
+    let status = u16::try_from(status).map_err(|error| Fault::stored("idempotency_keys.status", error))?;
+    Ok(Recall::Answered(Kept { status, headers: from_json("idempotency_keys.headers", &headers)?, body }))
+}
+
+fn insert(conn: &mut Conn, keep: &Keep, kept: &Kept, at: DateTime<Utc>) -> Result<(), Fault> {
+    // A row that is older than its life stands in the way of nobody.
+    diesel::delete(idempotency_keys::table.find((&keep.caller, &keep.method, &keep.path, &keep.key))).execute(conn)?;
+    diesel::insert_into(idempotency_keys::table)
+        .values((
+            idempotency_keys::caller.eq(&keep.caller),
+            idempotency_keys::method.eq(&keep.method),
+            idempotency_keys::path.eq(&keep.path),
+            idempotency_keys::key.eq(&keep.key),
+            idempotency_keys::fingerprint.eq(&keep.fingerprint),
+            idempotency_keys::status.eq(i32::from(kept.status)),
+            idempotency_keys::headers.eq(to_json("idempotency_keys.headers", &kept.headers)?),
+            idempotency_keys::body.eq(&kept.body),
+            idempotency_keys::created_at.eq(stored(at)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}

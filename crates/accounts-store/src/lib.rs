@@ -1,0 +1,38 @@
+//! Storage of accounts, contacts, roles and users on SQLite and on PostgreSQL: one set of queries.
+//!
+//! No rule is decided here. What changes is decided by `accounts-domain` inside [`Store::decide`] and
+//! [`Store::decide_user`]; what no rule decides (throttles, mails on their way, kept answers) has its own file.
+
+mod accounts;
+mod audit;
+mod backend;
+mod decide;
+mod error;
+mod idempotency;
+mod lanes;
+mod mails;
+mod roster;
+mod rows;
+mod schema;
+mod sessions;
+mod sign_ups;
+mod store;
+mod throttles;
+mod users;
+
+pub use accounts::{AccountMark, VerificationTarget};
+pub use audit::{AuditEvent, AuditFilter, AuditValue};
+pub use backend::{AddressError, Database, OpenError, PostgresUrl, migrate, pending};
+pub use decide::Decision;
+pub use error::{Cause, StoreError};
+pub use idempotency::{KEPT_FOR, Recall};
+pub use lanes::Settings;
+pub use mails::*;
+pub use sessions::{Rotated, Rotation};
+pub use sign_ups::{MAIL_WINDOW, MAILS_PER_ADDRESS, NewIds};
+pub use store::{Act, DecideError, Keep, Kept, Store};
+pub use throttles::Throttle;
+pub use users::{UserDecision, Visit, new_user};
+
+#[doc(hidden)]
+pub use backend::walk as schema_walk;

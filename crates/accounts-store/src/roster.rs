@@ -1,0 +1,7 @@
+//! The roster of an account: read in one state, and saved change by change.
+
+mod load;
+mod save;
+
+pub(crate) use load::{load, load_transfer};
+pub(crate) use save::{lock, save, save_opened};

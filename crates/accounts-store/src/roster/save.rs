@@ -1,0 +1,541 @@
+//! Saves the changes of a decision. Nothing is decided here.
+
+use accounts_domain::address::EmailAddress;
+use accounts_domain::catalog::Holders;
+use accounts_domain::change::{Change, touched_contacts};
+use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId};
+use accounts_domain::keys::{CategoryKey, RoleKey};
+use accounts_domain::names::sort_key;
+use accounts_domain::ownership::TransferOutcome;
+use accounts_domain::permission::Permissions;
+use accounts_domain::phone::Phone;
+use accounts_domain::roster::{
+    AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, PendingTransfer, PostalAddress, Roster,
+    Verification,
+};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::load::StoredPostalAddress;
+use crate::backend::Conn;
+use crate::error::Fault;
+use crate::rows::{stored, to_json};
+use crate::schema::{
+    accounts, audit_values, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts,
+    mails, memberships, owners, ownership_transfers, role_holders, role_primaries,
+};
+
+/// Saves what a decision changed in `before` at that moment. The account's revision has risen with its lock.
+pub(crate) fn save(conn: &mut Conn, before: &Roster, changes: &[Change], at: DateTime<Utc>) -> Result<(), Fault> {
+    let mut saving = Saving { conn, before, at, account: before.account().id.to_string() };
+    for change in changes {
+        saving.save(change)?;
+    }
+    saving.raise_versions(changes)
+}
+
+/// Saves an account that was just opened, whole: its roster is what the opening made.
+pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -> Result<(), Fault> {
+    let account = opened.account();
+    let postal_address = postal_json(account.profile.postal_address.as_ref())?;
+    diesel::insert_into(accounts::table)
+        .values((
+            accounts::id.eq(account.id.to_string()),
+            accounts::name.eq(account.profile.name.as_str()),
+            accounts::sort_key.eq(sort_key(account.profile.name.as_str())),
+            accounts::language.eq(account.profile.language.as_str()),
+            accounts::phone.eq(account.profile.phone.as_ref().map(|phone| phone.as_str())),
+            accounts::postal_address.eq(postal_address),
+            accounts::tax_id.eq(account.profile.tax_id.as_ref().map(|id| id.as_str())),
+            accounts::external_id.eq(account.external_id.as_ref().map(|id| id.as_str())),
+            accounts::status.eq(account.status.as_str()),
+            accounts::contact_limit.eq(account.contact_limit.map(i32::from)),
+            accounts::revision.eq(account.revision),
+            accounts::version.eq(account.version),
+            accounts::created_at.eq(stored(at)),
+            accounts::updated_at.eq(stored(at)),
+        ))
+        .execute(conn)?;
+    let mut saving = Saving { conn, before: opened, at, account: account.id.to_string() };
+    for contact in opened.contacts() {
+        saving.add_contact(contact)?;
+    }
+    for member in opened.members() {
+        saving.add_member(member.user, member.contact, &member.permissions)?;
+    }
+    saving.insert_owner(opened)?;
+    for role in opened.catalog().roles() {
+        for holder in opened.holders(&role.key) {
+            saving.give_role(&role.key, holder)?;
+        }
+        if let Some(primary) = opened.primary(&role.key) {
+            saving.move_primary(&role.key, None, Some(primary))?;
+        }
+    }
+    Ok(())
+}
+
+struct Saving<'a> {
+    conn: &'a mut Conn,
+    before: &'a Roster,
+    at: DateTime<Utc>,
+    account: String,
+}
+
+impl Saving<'_> {
+    fn save(&mut self, change: &Change) -> Result<(), Fault> {
+        match change {
+            Change::AccountOpened { .. } => Ok(()),
+            Change::AccountChanged { profile } => self.change_account(profile),
+            Change::AccountStatusChanged { status } => self.change_status(*status),
+            Change::ContactAdded { contact } => self.add_contact(contact),
+            Change::ContactChanged { contact, profile } => self.change_contact(*contact, profile),
+            Change::ContactRemoved { contact } => self.remove_contact(*contact),
+            Change::ContactErased { contact } => self.erase_contact(*contact),
+            Change::AddressReplaced { contact, address } => self.replace_address(*contact, address),
+            Change::AddressProposed { contact, address } => self.propose_address(*contact, address),
+            Change::AddressWithdrawn { contact, address } => {
+                self.set_pending(*contact, None)?;
+                self.delete_address(address.key())
+            }
+            Change::AddressAdded { contact, address } => self.insert_address(*contact, address, None),
+            Change::AddressRemoved { address, .. } => self.delete_address(address.key()),
+            Change::AddressVerified { contact, address, at } => self.verify_address(*contact, address, *at),
+            Change::VerificationSent { verification, .. } => self.insert_verification(verification),
+            Change::SubscriptionsChanged { contact, categories } => {
+                self.delete_subscriptions(*contact)?;
+                self.insert_subscriptions(*contact, categories)
+            }
+            Change::RoleGiven { role, contact } => self.give_role(role, *contact),
+            Change::RoleTaken { role, contact } => self.take_role(role, *contact),
+            Change::PrimaryMoved { role, from, to } => self.move_primary(role, *from, *to),
+            Change::MemberAdded { user, contact, permissions } => self.add_member(*user, *contact, permissions),
+            Change::PermissionsChanged { user, permissions } => self.change_permissions(*user, permissions),
+            Change::MemberRemoved { user } => self.remove_member(*user),
+            Change::TransferRequested { transfer } => self.insert_transfer(transfer),
+            Change::TransferEnded { transfer, outcome } => self.end_transfer(*transfer, *outcome),
+            Change::OwnerMoved { to, .. } => self.move_owner(*to),
+        }
+    }
+
+    fn raise_versions(&mut self, changes: &[Change]) -> Result<(), Fault> {
+        for contact in touched_contacts(changes) {
+            diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
+                .set((contacts::version.eq(contacts::version + 1), contacts::updated_at.eq(stored(self.at))))
+                .execute(self.conn)?;
+        }
+        if changes.iter().any(Change::touches_account) {
+            diesel::update(accounts::table.filter(accounts::id.eq(&self.account)))
+                .set((accounts::version.eq(accounts::version + 1), accounts::updated_at.eq(stored(self.at))))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+
+    fn change_account(&mut self, profile: &AccountProfile) -> Result<(), Fault> {
+        let postal_address = postal_json(profile.postal_address.as_ref())?;
+        diesel::update(accounts::table.filter(accounts::id.eq(&self.account)))
+            .set((
+                accounts::name.eq(profile.name.as_str()),
+                accounts::sort_key.eq(sort_key(profile.name.as_str())),
+                accounts::language.eq(profile.language.as_str()),
+                accounts::phone.eq(profile.phone.as_ref().map(|phone| phone.as_str())),
+                accounts::postal_address.eq(postal_address),
+                accounts::tax_id.eq(profile.tax_id.as_ref().map(|id| id.as_str())),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn change_status(&mut self, status: AccountStatus) -> Result<(), Fault> {
+        diesel::update(accounts::table.filter(accounts::id.eq(&self.account)))
+            .set(accounts::status.eq(status.as_str()))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn insert_owner(&mut self, opened: &Roster) -> Result<(), Fault> {
+        let owner = opened.owner();
+        let verified = opened.contacts().any(|contact| contact.id == owner && contact.is_verified());
+        diesel::insert_into(owners::table)
+            .values((
+                owners::account_id.eq(&self.account),
+                owners::contact_id.eq(owner.to_string()),
+                owners::user_id.eq(opened.member_of_contact(owner).map(|member| member.user.to_string())),
+                owners::verified.eq(verified.then_some(true)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn add_contact(&mut self, contact: &Contact) -> Result<(), Fault> {
+        let profile = &contact.profile;
+        let permissions = contact.login_request.as_ref().map(permissions_json).transpose()?;
+        diesel::insert_into(contacts::table)
+            .values((
+                contacts::account_id.eq(&self.account),
+                contacts::id.eq(contact.id.to_string()),
+                contacts::display_name.eq(profile.display_name.as_str()),
+                contacts::first_name.eq(profile.first_name.as_ref().map(|name| name.as_str())),
+                contacts::last_name.eq(profile.last_name.as_ref().map(|name| name.as_str())),
+                contacts::title.eq(profile.title.as_ref().map(|title| title.as_str())),
+                contacts::language.eq(profile.language.as_str()),
+                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
+                contacts::address_key.eq(contact.address.email.key()),
+                contacts::verified.eq(contact.is_verified()),
+                contacts::login_requested.eq(contact.login_request.is_some()),
+                contacts::login_permissions.eq(permissions),
+                contacts::version.eq(contact.version),
+                contacts::created_at.eq(stored(contact.created_at)),
+                contacts::updated_at.eq(stored(contact.updated_at)),
+            ))
+            .execute(self.conn)?;
+        for ContactAddress { email, verified_at } in std::iter::once(&contact.address).chain(contact.more_addresses.values()) {
+            self.insert_address(contact.id, email, *verified_at)?;
+        }
+        self.insert_phones(contact.id, &profile.phones)?;
+        self.insert_subscriptions(contact.id, &contact.subscriptions)
+    }
+
+    fn change_contact(&mut self, id: ContactId, profile: &ContactProfile) -> Result<(), Fault> {
+        diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
+            .set((
+                contacts::display_name.eq(profile.display_name.as_str()),
+                contacts::first_name.eq(profile.first_name.as_ref().map(|name| name.as_str())),
+                contacts::last_name.eq(profile.last_name.as_ref().map(|name| name.as_str())),
+                contacts::title.eq(profile.title.as_ref().map(|title| title.as_str())),
+                contacts::language.eq(profile.language.as_str()),
+                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
+            ))
+            .execute(self.conn)?;
+        self.delete_phones(id)?;
+        self.insert_phones(id, &profile.phones)
+    }
+
+    fn remove_contact(&mut self, id: ContactId) -> Result<(), Fault> {
+        self.delete_subscriptions(id)?;
+        self.delete_phones(id)?;
+        let key = id.to_string();
+        diesel::delete(contact_verifications::table.filter(contact_verifications::contact_id.eq(&key)))
+            .execute(self.conn)?;
+        diesel::delete(contact_addresses::table.filter(contact_addresses::contact_id.eq(&key))).execute(self.conn)?;
+        diesel::delete(contacts::table.filter(contacts::id.eq(&key))).execute(self.conn)?;
+        Ok(())
+    }
+
+    /// What was personal in the record goes with the contact: the values of its events, and the mails to it.
+    fn erase_contact(&mut self, id: ContactId) -> Result<(), Fault> {
+        let of_contact = audit_values::table
+            .filter(audit_values::person_kind.eq("contact"))
+            .filter(audit_values::person_id.eq(id.to_string()));
+        diesel::update(of_contact)
+            .set((audit_values::before.eq(None::<String>), audit_values::after.eq(None::<String>)))
+            .execute(self.conn)?;
+        diesel::delete(mails::table.filter(mails::contact_id.eq(id.to_string()))).execute(self.conn)?;
+        self.remove_contact(id)
+    }
+
+    fn insert_address(
+        &mut self,
+        contact: ContactId,
+        address: &EmailAddress,
+        verified_at: Option<DateTime<Utc>>,
+    ) -> Result<(), Fault> {
+        diesel::insert_into(contact_addresses::table)
+            .values((
+                contact_addresses::account_id.eq(&self.account),
+                contact_addresses::contact_id.eq(contact.to_string()),
+                contact_addresses::address_key.eq(address.key()),
+                contact_addresses::address.eq(address.as_str()),
+                contact_addresses::verified.eq(verified_at.is_some()),
+                contact_addresses::verified_at.eq(verified_at.map(stored)),
+                contact_addresses::created_at.eq(stored(self.at)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn delete_address(&mut self, key: &str) -> Result<(), Fault> {
+        let address = contact_addresses::table
+            .filter(contact_addresses::account_id.eq(&self.account))
+            .filter(contact_addresses::address_key.eq(key));
+        diesel::delete(address).execute(self.conn)?;
+        Ok(())
+    }
+
+    fn set_pending(&mut self, contact: ContactId, key: Option<&str>) -> Result<(), Fault> {
+        diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
+            .set(contacts::pending_address_key.eq(key))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn replace_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
+        let old = self.before.contact(id).ok().map(|contact| contact.address.email.key().to_owned());
+        self.insert_address(id, address, None)?;
+        diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
+            .set(contacts::address_key.eq(address.key()))
+            .execute(self.conn)?;
+        old.map_or(Ok(()), |old| self.delete_address(&old))
+    }
+
+    fn propose_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
+        let waiting = self.before.contact(id).ok().and_then(|contact| contact.pending_address.clone());
+        self.insert_address(id, address, None)?;
+        self.set_pending(id, Some(address.key()))?;
+        waiting.map_or(Ok(()), |waiting| self.delete_address(waiting.key()))
+    }
+
+    fn verify_address(&mut self, id: ContactId, address: &EmailAddress, at: DateTime<Utc>) -> Result<(), Fault> {
+        let key = address.key();
+        let row = contact_addresses::table
+            .filter(contact_addresses::account_id.eq(&self.account))
+            .filter(contact_addresses::address_key.eq(key));
+        diesel::update(row)
+            .set((contact_addresses::verified.eq(true), contact_addresses::verified_at.eq(stored(at))))
+            .execute(self.conn)?;
+        let links = contact_verifications::table
+            .filter(contact_verifications::contact_id.eq(id.to_string()))
+            .filter(contact_verifications::address_key.eq(key))
+            .filter(contact_verifications::used_at.is_null());
+        diesel::update(links).set(contact_verifications::used_at.eq(stored(at))).execute(self.conn)?;
+        let Ok(contact) = self.before.contact(id) else { return Ok(()) };
+        let row = contacts::table.filter(contacts::id.eq(id.to_string()));
+        if contact.pending_address.as_ref().is_some_and(|pending| pending.key() == key) {
+            diesel::update(row)
+                .set((
+                    contacts::address_key.eq(key),
+                    contacts::verified.eq(true),
+                    contacts::pending_address_key.eq(None::<String>),
+                ))
+                .execute(self.conn)?;
+            self.delete_address(contact.address.email.key())
+        } else if contact.address.email.key() == key {
+            diesel::update(row).set(contacts::verified.eq(true)).execute(self.conn)?;
+            self.confirm_owner(id)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// An owner that an integration named is one like any other once it is verified.
+    fn confirm_owner(&mut self, id: ContactId) -> Result<(), Fault> {
+        let row = owners::table
+            .filter(owners::account_id.eq(&self.account))
+            .filter(owners::contact_id.eq(id.to_string()));
+        diesel::update(row).set(owners::verified.eq(true)).execute(self.conn)?;
+        Ok(())
+    }
+
+    fn insert_verification(&mut self, verification: &Verification) -> Result<(), Fault> {
+        diesel::insert_into(contact_verifications::table)
+            .values((
+                contact_verifications::id.eq(verification.id.to_string()),
+                contact_verifications::account_id.eq(&self.account),
+                contact_verifications::contact_id.eq(verification.contact.to_string()),
+                contact_verifications::address_key.eq(&verification.address_key),
+                contact_verifications::created_at.eq(stored(verification.created_at)),
+                contact_verifications::expires_at.eq(stored(verification.expires_at)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn insert_phones(&mut self, contact: ContactId, phones: &[Phone]) -> Result<(), Fault> {
+        for (position, phone) in (0..).zip(phones) {
+            let position: i32 = position;
+            diesel::insert_into(contact_phones::table)
+                .values((
+                    contact_phones::account_id.eq(&self.account),
+                    contact_phones::contact_id.eq(contact.to_string()),
+                    contact_phones::position.eq(position),
+                    contact_phones::number.eq(phone.number.as_str()),
+                    contact_phones::kind.eq(phone.kind.as_str()),
+                ))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+
+    fn delete_phones(&mut self, contact: ContactId) -> Result<(), Fault> {
+        diesel::delete(contact_phones::table.filter(contact_phones::contact_id.eq(contact.to_string())))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn insert_subscriptions<'a>(
+        &mut self,
+        contact: ContactId,
+        categories: impl IntoIterator<Item = &'a CategoryKey>,
+    ) -> Result<(), Fault> {
+        for category in categories {
+            diesel::insert_into(contact_subscriptions::table)
+                .values((
+                    contact_subscriptions::account_id.eq(&self.account),
+                    contact_subscriptions::contact_id.eq(contact.to_string()),
+                    contact_subscriptions::category.eq(category.as_str()),
+                ))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+
+    fn delete_subscriptions(&mut self, contact: ContactId) -> Result<(), Fault> {
+        let rows = contact_subscriptions::table.filter(contact_subscriptions::contact_id.eq(contact.to_string()));
+        diesel::delete(rows).execute(self.conn)?;
+        Ok(())
+    }
+
+    fn give_role(&mut self, role: &RoleKey, contact: ContactId) -> Result<(), Fault> {
+        let policy = self.before.catalog().role(role);
+        let sole = policy.is_some_and(|policy| policy.holders == Holders::One);
+        let verified = policy.is_some_and(|policy| policy.verified_only).then_some(true);
+        diesel::insert_into(role_holders::table)
+            .values((
+                role_holders::account_id.eq(&self.account),
+                role_holders::role.eq(role.as_str()),
+                role_holders::contact_id.eq(contact.to_string()),
+                role_holders::sole.eq(sole),
+                role_holders::verified.eq(verified),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn take_role(&mut self, role: &RoleKey, contact: ContactId) -> Result<(), Fault> {
+        let row = role_holders::table
+            .filter(role_holders::account_id.eq(&self.account))
+            .filter(role_holders::role.eq(role.as_str()))
+            .filter(role_holders::contact_id.eq(contact.to_string()));
+        diesel::delete(row).execute(self.conn)?;
+        Ok(())
+    }
+
+    fn move_primary(&mut self, role: &RoleKey, from: Option<ContactId>, to: Option<ContactId>) -> Result<(), Fault> {
+        let row = role_primaries::table
+            .filter(role_primaries::account_id.eq(&self.account))
+            .filter(role_primaries::role.eq(role.as_str()));
+        match (from, to) {
+            (None, None) => {}
+            (Some(_), None) => {
+                diesel::delete(row).execute(self.conn)?;
+            }
+            (Some(_), Some(to)) => {
+                diesel::update(row).set(role_primaries::contact_id.eq(to.to_string())).execute(self.conn)?;
+            }
+            (None, Some(to)) => {
+                diesel::insert_into(role_primaries::table)
+                    .values((
+                        role_primaries::account_id.eq(&self.account),
+                        role_primaries::role.eq(role.as_str()),
+                        role_primaries::contact_id.eq(to.to_string()),
+                        role_primaries::verified.eq(true),
+                    ))
+                    .execute(self.conn)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_member(&mut self, user: UserId, contact: Option<ContactId>, permissions: &Permissions) -> Result<(), Fault> {
+        diesel::insert_into(memberships::table)
+            .values((
+                memberships::account_id.eq(&self.account),
+                memberships::user_id.eq(user.to_string()),
+                memberships::contact_id.eq(contact.map(|contact| contact.to_string())),
+                memberships::permissions.eq(permissions_json(permissions)?),
+                memberships::status.eq("active"),
+                memberships::version.eq(1_i64),
+                memberships::created_at.eq(stored(self.at)),
+                memberships::updated_at.eq(stored(self.at)),
+            ))
+            .execute(self.conn)?;
+        if let Some(contact) = contact {
+            diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
+                .set((contacts::login_requested.eq(false), contacts::login_permissions.eq(None::<String>)))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+
+    fn change_permissions(&mut self, user: UserId, permissions: &Permissions) -> Result<(), Fault> {
+        let row = memberships::table
+            .filter(memberships::account_id.eq(&self.account))
+            .filter(memberships::user_id.eq(user.to_string()));
+        diesel::update(row)
+            .set((
+                memberships::permissions.eq(permissions_json(permissions)?),
+                memberships::version.eq(memberships::version + 1),
+                memberships::updated_at.eq(stored(self.at)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn remove_member(&mut self, user: UserId) -> Result<(), Fault> {
+        let row = memberships::table
+            .filter(memberships::account_id.eq(&self.account))
+            .filter(memberships::user_id.eq(user.to_string()));
+        diesel::delete(row).execute(self.conn)?;
+        Ok(())
+    }
+
+    fn insert_transfer(&mut self, transfer: &PendingTransfer) -> Result<(), Fault> {
+        diesel::insert_into(ownership_transfers::table)
+            .values((
+                ownership_transfers::id.eq(transfer.id.to_string()),
+                ownership_transfers::account_id.eq(&self.account),
+                ownership_transfers::from_contact_id.eq(transfer.from.to_string()),
+                ownership_transfers::to_contact_id.eq(transfer.to.to_string()),
+                ownership_transfers::status.eq("pending"),
+                ownership_transfers::created_at.eq(stored(transfer.created_at)),
+                ownership_transfers::expires_at.eq(stored(transfer.expires_at)),
+                ownership_transfers::version.eq(1_i64),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn end_transfer(&mut self, transfer: TransferId, outcome: TransferOutcome) -> Result<(), Fault> {
+        diesel::update(ownership_transfers::table.filter(ownership_transfers::id.eq(transfer.to_string())))
+            .set((
+                ownership_transfers::status.eq(outcome.as_str()),
+                ownership_transfers::ended_at.eq(stored(self.at)),
+                ownership_transfers::version.eq(ownership_transfers::version + 1),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn move_owner(&mut self, to: ContactId) -> Result<(), Fault> {
+        let user = self.before.member_of_contact(to).map(|member| member.user.to_string());
+        diesel::update(owners::table.filter(owners::account_id.eq(&self.account)))
+            .set((owners::contact_id.eq(to.to_string()), owners::user_id.eq(user), owners::verified.eq(true)))
+            .execute(self.conn)?;
+        Ok(())
+    }
+}
+
+fn permissions_json(permissions: &Permissions) -> Result<String, Fault> {
+    to_json("memberships.permissions", permissions)
+}
+
+fn postal_json(address: Option<&PostalAddress>) -> Result<Option<String>, Fault> {
+    let text = |line: &accounts_domain::names::AddressLine| line.to_string();
+    let to_stored = |address: &PostalAddress| StoredPostalAddress {
+        lines: address.lines.iter().map(text).collect(),
+        postal_code: address.postal_code.as_ref().map(text),
+        city: address.city.as_ref().map(text),
+        region: address.region.as_ref().map(text),
+        country: address.country.clone(),
+    };
+    address.map(|address| to_json("accounts.postal_address", &to_stored(address))).transpose()
+}
+
+/// Locks an account for a decision: nobody else changes it until the transaction ends, and its revision has
+/// risen. Answers whether there is such an account.
+pub(crate) fn lock(conn: &mut Conn, account: AccountId) -> Result<bool, Fault> {
+    let row = accounts::table.filter(accounts::id.eq(account.to_string()));
+    let locked = diesel::update(row).set(accounts::revision.eq(accounts::revision + 1)).execute(conn)?;
+    Ok(locked == 1)
+}

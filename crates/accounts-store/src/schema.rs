@@ -1,0 +1,332 @@
+//! The tables as both databases declare them: one definition for two dialects.
+//!
+//! Ids, names and JSON are text, instants are `TIMESTAMP` in UTC truncated to microseconds. A test
+//! compares this list with what the migrations of each database really made.
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    users (id) {
+        id -> Text,
+        address -> Text,
+        address_key -> Text,
+        display_name -> Text,
+        language -> Text,
+        password_hash -> Nullable<Text>,
+        status -> Text,
+        revision -> BigInt,
+        version -> BigInt,
+        password_changed_at -> Nullable<Timestamp>,
+        last_login_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    accounts (id) {
+        id -> Text,
+        name -> Text,
+        sort_key -> Text,
+        language -> Text,
+        phone -> Nullable<Text>,
+        postal_address -> Nullable<Text>,
+        tax_id -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        status -> Text,
+        contact_limit -> Nullable<Integer>,
+        revision -> BigInt,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    contacts (id) {
+        account_id -> Text,
+        id -> Text,
+        display_name -> Text,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        title -> Nullable<Text>,
+        language -> Text,
+        sort_key -> Text,
+        address_key -> Text,
+        verified -> Bool,
+        pending_address_key -> Nullable<Text>,
+        login_requested -> Bool,
+        login_permissions -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    contact_addresses (account_id, address_key) {
+        account_id -> Text,
+        contact_id -> Text,
+        address_key -> Text,
+        address -> Text,
+        verified -> Bool,
+        verified_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+table! {
+    contact_phones (account_id, contact_id, position) {
+        account_id -> Text,
+        contact_id -> Text,
+        position -> Integer,
+        number -> Text,
+        kind -> Text,
+    }
+}
+
+table! {
+    contact_subscriptions (account_id, contact_id, category) {
+        account_id -> Text,
+        contact_id -> Text,
+        category -> Text,
+    }
+}
+
+table! {
+    memberships (account_id, user_id) {
+        account_id -> Text,
+        user_id -> Text,
+        contact_id -> Nullable<Text>,
+        permissions -> Text,
+        status -> Text,
+        expires_at -> Nullable<Timestamp>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    owners (account_id) {
+        account_id -> Text,
+        contact_id -> Text,
+        user_id -> Nullable<Text>,
+        verified -> Nullable<Bool>,
+    }
+}
+
+table! {
+    role_holders (account_id, role, contact_id) {
+        account_id -> Text,
+        role -> Text,
+        contact_id -> Text,
+        sole -> Bool,
+        verified -> Nullable<Bool>,
+    }
+}
+
+table! {
+    role_primaries (account_id, role) {
+        account_id -> Text,
+        role -> Text,
+        contact_id -> Text,
+        verified -> Bool,
+    }
+}
+
+table! {
+    ownership_transfers (id) {
+        id -> Text,
+        account_id -> Text,
+        from_contact_id -> Text,
+        to_contact_id -> Text,
+        status -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        last_used_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        end_reason -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        network -> Nullable<Text>,
+    }
+}
+
+table! {
+    refresh_tokens (hash) {
+        hash -> Text,
+        session_id -> Text,
+        created_at -> Timestamp,
+        spent_at -> Nullable<Timestamp>,
+        successor_salt -> Nullable<Text>,
+    }
+}
+
+table! {
+    sign_ups (id) {
+        id -> Text,
+        address -> Text,
+        address_key -> Text,
+        details -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    password_resets (id) {
+        id -> Text,
+        user_id -> Text,
+        address_key -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    contact_verifications (id) {
+        id -> Text,
+        account_id -> Text,
+        contact_id -> Text,
+        address_key -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    audit_events (id) {
+        id -> Text,
+        account_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        revision -> BigInt,
+        position -> Integer,
+        at -> Timestamp,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        on_behalf_of -> Nullable<Text>,
+        kind -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        data -> Text,
+        request_id -> Nullable<Text>,
+    }
+}
+
+table! {
+    audit_values (event_id, position) {
+        event_id -> Text,
+        position -> Integer,
+        person_kind -> Text,
+        person_id -> Text,
+        field -> Text,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+    }
+}
+
+table! {
+    mails (id) {
+        id -> Text,
+        contact_id -> Nullable<Text>,
+        address -> Text,
+        address_key -> Text,
+        language -> Text,
+        message -> Text,
+        created_at -> Timestamp,
+        attempts -> Integer,
+        next_attempt_at -> Timestamp,
+        claimed_until -> Nullable<Timestamp>,
+        sent_at -> Nullable<Timestamp>,
+        failed_at -> Nullable<Timestamp>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+table! {
+    idempotency_keys (caller, method, path, key) {
+        caller -> Text,
+        method -> Text,
+        path -> Text,
+        key -> Text,
+        fingerprint -> Text,
+        status -> Integer,
+        headers -> Text,
+        body -> Binary,
+        created_at -> Timestamp,
+    }
+}
+
+table! {
+    throttles (key) {
+        key -> Text,
+        window_started_at -> Timestamp,
+        count -> Integer,
+    }
+}
+
+joinable!(owners -> accounts (account_id));
+joinable!(owners -> contacts (contact_id));
+joinable!(owners -> users (user_id));
+joinable!(contacts -> accounts (account_id));
+joinable!(contact_addresses -> contacts (contact_id));
+joinable!(contact_phones -> contacts (contact_id));
+joinable!(contact_subscriptions -> contacts (contact_id));
+joinable!(contact_verifications -> contacts (contact_id));
+joinable!(role_holders -> contacts (contact_id));
+joinable!(role_primaries -> contacts (contact_id));
+joinable!(memberships -> accounts (account_id));
+joinable!(memberships -> contacts (contact_id));
+joinable!(memberships -> users (user_id));
+joinable!(ownership_transfers -> accounts (account_id));
+joinable!(sessions -> users (user_id));
+joinable!(refresh_tokens -> sessions (session_id));
+joinable!(password_resets -> users (user_id));
+joinable!(audit_values -> audit_events (event_id));
+
+/// Hands the list of all tables to another macro.
+macro_rules! with_all_tables {
+    ($apply:ident) => {
+        $apply! {
+            users,
+            accounts,
+            contacts,
+            contact_addresses,
+            contact_phones,
+            contact_subscriptions,
+            memberships,
+            owners,
+            role_holders,
+            role_primaries,
+            ownership_transfers,
+            sessions,
+            refresh_tokens,
+            sign_ups,
+            password_resets,
+            contact_verifications,
+            audit_events,
+            audit_values,
+            mails,
+            idempotency_keys,
+            throttles,
+        }
+    };
+}
+
+with_all_tables!(allow_tables_to_appear_in_same_query);
+
+pub(crate) use with_all_tables;

@@ -1,0 +1,290 @@
+//! Sign-ups and password resets: what anybody may ask for, and what a mailed link brings about.
+
+use accounts_domain::accounts::{self, OpenAccount};
+use accounts_domain::actor::Actor;
+use accounts_domain::audit;
+use accounts_domain::ids::{AccountId, ContactId, ResetId, SignUpId, UserId};
+use accounts_domain::language::Language;
+use accounts_domain::names::{AccountName, DisplayName, PersonName};
+use accounts_domain::phone::{Phone, PhoneKind, PhoneNumber};
+use accounts_domain::roster::{AccountProfile, ContactProfile, Roster};
+use accounts_domain::sign_ups::SignUp;
+use accounts_domain::users::{PasswordHash, UserChange};
+use accounts_domain::violation::Violation;
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Origin;
+use crate::backend::Conn;
+use crate::error::{Fault, Stop, StoreError};
+use crate::lanes::Verdict;
+use crate::rows::{checked, from_json, instant, named, stored, to_json};
+use crate::schema::{password_resets, sign_ups};
+use crate::store::{Act, DecideError, Kept, Refusal, Store};
+use crate::users::{self, UserDecision, new_user};
+use crate::throttles::{self, Throttle};
+use crate::{idempotency, mails, roster};
+
+/// How many mails of one kind go to an address that anybody may name, within [`MAIL_WINDOW`].
+pub const MAILS_PER_ADDRESS: i32 = 3;
+
+/// The time over which such mails are counted.
+pub const MAIL_WINDOW: TimeDelta = TimeDelta::hours(1);
+
+/// The ids of what a confirmed sign-up makes.
+#[derive(Debug, Clone, Copy)]
+pub struct NewIds {
+    /// The account's.
+    pub account: AccountId,
+    /// The owner's contact's.
+    pub contact: ContactId,
+    /// The owner's user's.
+    pub user: UserId,
+}
+
+/// What a sign-up holds of its person.
+#[derive(Serialize, Deserialize)]
+struct Details {
+    display_name: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    phones: Vec<(String, String)>,
+    language: Language,
+    account: String,
+}
+
+impl Store {
+    /// Keeps a sign-up and mails its link; to an address that has a user it mails word of that instead. The
+    /// work is the same in both cases, and beyond [`MAILS_PER_ADDRESS`] no mail goes out.
+    ///
+    /// # Errors
+    /// [`DecideError`].
+    pub async fn sign_up(&self, sign_up: SignUp, act: &Act, answer: Kept) -> Result<(), DecideError> {
+        let act = act.clone();
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            let known = users::load_by_address(conn, sign_up.address.key())?.is_some();
+            insert(conn, &sign_up)?;
+            if may_mail(conn, "sign-up", sign_up.address.key(), act.at)? {
+                mails::insert_mails(conn, &[sign_up.mail(known)], act.at)?;
+            }
+            idempotency::remember(conn, &act, || answer.clone())?;
+            Ok(Verdict::Keep(()))
+        })
+        .await
+    }
+
+    /// Makes account, user and verified owner of a sign-up whose link was followed.
+    ///
+    /// # Errors
+    /// [`Violation::LinkExpired`] for a link that is used, too old or beaten by another log-in of its address.
+    pub async fn confirm_sign_up<A>(
+        &self,
+        id: SignUpId,
+        ids: NewIds,
+        hash: PasswordHash,
+        act: &Act,
+        answer: A,
+    ) -> Result<Roster, DecideError>
+    where
+        A: Fn(&Roster) -> Kept + Send + 'static,
+    {
+        let (store, act) = (self.clone(), act.as_actor(Actor::Link));
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            let sign_up = take(conn, id, act.at)?.ok_or(Violation::LinkExpired)?;
+            let owner = sign_up.owner;
+            let (name, language) = (owner.display_name.clone(), owner.language);
+            let user = new_user(ids.user, sign_up.address.clone(), name, language, Some(hash.clone()), act.at);
+            if !users::insert(conn, &user)? {
+                return Err(Violation::LinkExpired.into());
+            }
+            let profile =
+                AccountProfile { name: sign_up.account, language, phone: None, postal_address: None, tax_id: None };
+            let NewIds { account, contact, user } = ids;
+            let command = OpenAccount { account, contact, user, profile, owner, address: sign_up.address };
+            let opened = open(conn, &store, &command, &act)?;
+            idempotency::remember(conn, &act, || answer(&opened))?;
+            Ok(Verdict::Keep(opened))
+        })
+        .await
+    }
+
+    /// Opens a further account for somebody who is logged in.
+    ///
+    /// # Errors
+    /// [`Violation::MissingFields`] where the catalog asks for more.
+    pub async fn open_account<A>(&self, command: OpenAccount, act: &Act, answer: A) -> Result<Roster, DecideError>
+    where
+        A: Fn(&Roster) -> Kept + Send + 'static,
+    {
+        let (store, act) = (self.clone(), act.clone());
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            let opened = open(conn, &store, &command, &act)?;
+            idempotency::remember(conn, &act, || answer(&opened))?;
+            Ok(Verdict::Keep(opened))
+        })
+        .await
+    }
+
+    /// Mails a reset link to the user of an address, if there is one. The work is the same if there is none.
+    ///
+    /// # Errors
+    /// [`DecideError`].
+    pub async fn ask_reset(&self, id: ResetId, address_key: String, act: &Act, answer: Kept) -> Result<(), DecideError> {
+        let act = act.clone();
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            let user = users::load_by_address(conn, &address_key)?;
+            if may_mail(conn, "reset", &address_key, act.at)?
+                && let Some(user) = user
+            {
+                let unkept = Act { keep: None, ..act.clone() };
+                let nothing = |_: &UserDecision| Kept { status: 202, headers: Vec::new(), body: Vec::new() };
+                users::decide_user(conn, user.id, &unkept, &|person| Ok(person.ask_reset(id, act.at)), &nothing)?;
+            }
+            idempotency::remember(conn, &act, || answer.clone())?;
+            Ok(Verdict::Keep(()))
+        })
+        .await
+    }
+
+    /// Sets the password of the user whose reset link was followed.
+    ///
+    /// # Errors
+    /// [`Violation::LinkExpired`] for a link that is used or too old.
+    pub async fn use_reset<A>(&self, id: ResetId, hash: PasswordHash, act: &Act, answer: A) -> Result<UserDecision, DecideError>
+    where
+        A: Fn(&UserDecision) -> Kept + Send + 'static,
+    {
+        let act = act.as_actor(Actor::Link);
+        self.transact(move |conn| {
+            let user = password_resets::table
+                .find(id.to_string())
+                .select(password_resets::user_id)
+                .first::<String>(conn)
+                .optional()?;
+            let user: UserId = user.and_then(|user| user.parse().ok()).ok_or(Violation::LinkExpired)?;
+            let decide = |person: &accounts_domain::users::Person| -> Result<Vec<UserChange>, Violation> {
+                person.use_reset(id, hash.clone(), act.at)
+            };
+            users::decide_user(conn, user, &act, &decide, &answer)
+        })
+        .await
+    }
+
+    /// The address that a sign-up's link belongs to, while it works.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sign_up_address(&self, id: SignUpId, at: DateTime<Utc>) -> Result<Option<String>, StoreError> {
+        self.lanes
+            .read(move |conn| {
+                let row = sign_ups::table
+                    .find(id.to_string())
+                    .filter(sign_ups::used_at.is_null())
+                    .filter(sign_ups::expires_at.gt(stored(at)))
+                    .select(sign_ups::address_key);
+                Ok(row.first::<String>(conn).optional()?)
+            })
+            .await
+    }
+
+    /// The address that a reset link belongs to, while it works.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reset_address(&self, id: ResetId, at: DateTime<Utc>) -> Result<Option<String>, StoreError> {
+        self.lanes
+            .read(move |conn| {
+                let row = password_resets::table
+                    .find(id.to_string())
+                    .filter(password_resets::used_at.is_null())
+                    .filter(password_resets::expires_at.gt(stored(at)))
+                    .select(password_resets::address_key);
+                Ok(row.first::<String>(conn).optional()?)
+            })
+            .await
+    }
+}
+
+fn open(conn: &mut Conn, store: &Store, command: &OpenAccount, act: &Act) -> Result<Roster, Stop<Refusal>> {
+    let (opened, changes) = accounts::open(store.catalog.clone(), act.by(), command)?;
+    roster::save_opened(conn, &opened, act.at)?;
+    let entries = audit::entries(&opened, &changes);
+    crate::audit::record(conn, Origin::Account(command.account), opened.account().revision, &entries, act)?;
+    Ok(opened)
+}
+
+/// Counts a mail to an address that a stranger named, and says whether it may go.
+fn may_mail(conn: &mut Conn, what: &str, address_key: &str, at: DateTime<Utc>) -> Result<bool, Fault> {
+    let throttle = Throttle { key: format!("{what}:{address_key}"), limit: MAILS_PER_ADDRESS, window: MAIL_WINDOW };
+    throttles::count(conn, &throttle, at)
+}
+
+fn insert(conn: &mut Conn, sign_up: &SignUp) -> Result<(), Fault> {
+    let owner = &sign_up.owner;
+    let phones = owner.phones.iter().map(|phone| (phone.number.to_string(), phone.kind.as_str().to_owned()));
+    let details = Details {
+        display_name: owner.display_name.to_string(),
+        first_name: owner.first_name.as_ref().map(ToString::to_string),
+        last_name: owner.last_name.as_ref().map(ToString::to_string),
+        phones: phones.collect(),
+        language: owner.language,
+        account: sign_up.account.to_string(),
+    };
+    diesel::insert_into(sign_ups::table)
+        .values((
+            sign_ups::id.eq(sign_up.id.to_string()),
+            sign_ups::address.eq(sign_up.address.as_str()),
+            sign_ups::address_key.eq(sign_up.address.key()),
+            sign_ups::details.eq(to_json("sign_ups.details", &details)?),
+            sign_ups::created_at.eq(stored(sign_up.created_at)),
+            sign_ups::expires_at.eq(stored(sign_up.expires_at())),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Uses a sign-up up. Its details go with that: the account holds them from now on.
+fn take(conn: &mut Conn, id: SignUpId, at: DateTime<Utc>) -> Result<Option<SignUp>, Fault> {
+    let row = sign_ups::table
+        .find(id.to_string())
+        .select((sign_ups::address, sign_ups::details, sign_ups::created_at))
+        .first::<(String, String, NaiveDateTime)>(conn)
+        .optional()?;
+    let Some((address, details, created_at)) = row else { return Ok(None) };
+    let unused = sign_ups::table
+        .filter(sign_ups::id.eq(id.to_string()))
+        .filter(sign_ups::used_at.is_null())
+        .filter(sign_ups::expires_at.gt(stored(at)));
+    let used = (sign_ups::used_at.eq(stored(at)), sign_ups::details.eq("{}"));
+    if diesel::update(unused).set(used).execute(conn)? == 0 {
+        return Ok(None);
+    }
+    let details: Details = from_json("sign_ups.details", &details)?;
+    let name = |text: String| checked("sign_ups.details", &text, PersonName::parse);
+    let phone = |(number, kind): (String, String)| {
+        Ok::<_, Fault>(Phone {
+            number: checked("sign_ups.details", &number, PhoneNumber::parse)?,
+            kind: named("sign_ups.details", &kind, PhoneKind::from_name)?,
+        })
+    };
+    let owner = ContactProfile {
+        display_name: checked("sign_ups.details", &details.display_name, DisplayName::parse)?,
+        first_name: details.first_name.map(name).transpose()?,
+        last_name: details.last_name.map(name).transpose()?,
+        title: None,
+        language: details.language,
+        phones: details.phones.into_iter().map(phone).collect::<Result<_, _>>()?,
+    };
+    Ok(Some(SignUp {
+        id,
+        address: checked("sign_ups.address", &address, accounts_domain::address::EmailAddress::parse)?,
+        owner,
+        account: checked("sign_ups.details", &details.account, AccountName::parse)?,
+        created_at: instant(created_at),
+    }))
+}

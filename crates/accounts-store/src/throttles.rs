@@ -1,0 +1,89 @@
+//! Counts in fixed windows, in the database, so that several instances agree.
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use crate::backend::Conn;
+use crate::error::{Fault, StoreError};
+use crate::rows::{instant, stored};
+use crate::schema::throttles;
+use crate::store::Store;
+
+/// What is counted, and how often it may happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throttle {
+    /// What is counted. It holds no secret.
+    pub key: String,
+    /// How often it may happen within the window.
+    pub limit: i32,
+    /// The window.
+    pub window: TimeDelta,
+}
+
+impl Store {
+    /// Says until when something must not happen, without counting it: the latest end of the windows that are full.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn throttled_until(&self, throttles: Vec<Throttle>, at: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let full = move |conn: &mut Conn| {
+            let mut until = None;
+            for throttle in &throttles {
+                if let Some((begun, count)) = look_up(conn, throttle, at)?
+                    && count >= throttle.limit
+                {
+                    until = until.max(Some(begun + throttle.window));
+                }
+            }
+            Ok(until)
+        };
+        self.lanes.read(full).await
+    }
+
+    /// Counts something that happened.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self, throttles: Vec<Throttle>, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let all = move |conn: &mut Conn| {
+            for throttle in &throttles {
+                count(conn, throttle, at)?;
+            }
+            Ok(())
+        };
+        self.change(all).await
+    }
+}
+
+fn look_up(conn: &mut Conn, throttle: &Throttle, at: DateTime<Utc>) -> Result<Option<(DateTime<Utc>, i32)>, Fault> {
+    let row = throttles::table
+        .find(&throttle.key)
+        .select((throttles::window_started_at, throttles::count))
+        .first::<(NaiveDateTime, i32)>(conn)
+        .optional()?;
+    let window = row.map(|(begun, count)| (instant(begun), count));
+    Ok(window.filter(|(begun, _)| at < *begun + throttle.window))
+}
+
+/// Counts something that happens, and says whether it is still within the limit.
+pub(crate) fn count(conn: &mut Conn, throttle: &Throttle, at: DateTime<Utc>) -> Result<bool, Fault> {
+    let fresh = (
+        throttles::key.eq(&throttle.key),
+        throttles::window_started_at.eq(stored(at)),
+        throttles::count.eq(1),
+    );
+    if crate::backend::insert_if_absent!(conn, throttles::table, fresh)? == 1 {
+        return Ok(throttle.limit >= 1);
+    }
+    let row = throttles::table.find(&throttle.key);
+    let ended = row.filter(throttles::window_started_at.le(stored(at - throttle.window)));
+    let begun = diesel::update(ended)
+        .set((throttles::window_started_at.eq(stored(at)), throttles::count.eq(1)))
+        .execute(conn)?;
+    if begun == 1 {
+        return Ok(throttle.limit >= 1);
+    }
+    diesel::update(row).set(throttles::count.eq(throttles::count + 1)).execute(conn)?;
+    let counted = row.select(throttles::count).first::<i32>(conn)?;
+    Ok(counted <= throttle.limit)
+}

@@ -1,0 +1,358 @@
+//! The one way to change a user, and how one is read.
+
+use std::collections::BTreeMap;
+
+use accounts_domain::address::EmailAddress;
+use accounts_domain::audit;
+use accounts_domain::ids::{AccountId, ResetId, SessionId, UserId};
+use accounts_domain::language::Language;
+use accounts_domain::names::DisplayName;
+use accounts_domain::roster::Roster;
+use accounts_domain::sessions::{EndReason, Session};
+use accounts_domain::users::{PasswordHash, Person, Reset, User, UserChange, UserStatus};
+use accounts_domain::violation::Violation;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use crate::audit::Origin;
+use crate::backend::Conn;
+use crate::error::{Fault, Stop, StoreError};
+use crate::lanes::Verdict;
+use crate::rows::{checked, instant, named, parse, stored};
+use crate::schema::{password_resets, refresh_tokens, sessions, users};
+use crate::store::{Act, DecideError, Kept, Refusal, Store};
+use crate::{idempotency, mails, roster};
+
+/// What was decided about a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserDecision {
+    /// The person as it was.
+    pub before: Person,
+    /// The user as it is.
+    pub after: User,
+    /// The changes; none where all was so already.
+    pub changes: Vec<UserChange>,
+}
+
+/// What a caller with a session finds where it wants to go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Visit {
+    /// The session has ended, or its user may not log in.
+    Ended,
+    /// The session is live; the account is there or not.
+    Live {
+        /// Who it is.
+        user: Box<User>,
+        /// The account's roster.
+        roster: Option<Box<Roster>>,
+    },
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct UserRow {
+    id: String,
+    address: String,
+    display_name: String,
+    language: String,
+    password_hash: Option<String>,
+    status: String,
+    revision: i64,
+    version: i64,
+    password_changed_at: Option<NaiveDateTime>,
+    last_login_at: Option<NaiveDateTime>,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+struct SessionRow {
+    id: String,
+    created_at: NaiveDateTime,
+    last_used_at: NaiveDateTime,
+    expires_at: NaiveDateTime,
+    user_agent: Option<String>,
+    network: Option<String>,
+}
+
+impl Store {
+    /// Changes a user: the same steps as for an account.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then.
+    pub async fn decide_user<D, A>(&self, user: UserId, act: &Act, decide: D, answer: A) -> Result<UserDecision, DecideError>
+    where
+        D: Fn(&Person) -> Result<Vec<UserChange>, Violation> + Send + 'static,
+        A: Fn(&UserDecision) -> Kept + Send + 'static,
+    {
+        let act = act.clone();
+        self.transact(move |conn| decide_user(conn, user, &act, &decide, &answer)).await
+    }
+
+    /// Reads the user of an address.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user_by_address(&self, key: String) -> Result<Option<User>, StoreError> {
+        self.lanes.read(move |conn| load_by_address(conn, &key)).await
+    }
+
+    /// Reads a user with the live sessions and reset links.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn person(&self, user: UserId) -> Result<Option<Person>, StoreError> {
+        self.lanes.read_consistent(move |conn| load(conn, user)).await
+    }
+
+    /// Asks in one go whether a session is live and what its user finds in an account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn visit(
+        &self,
+        session: SessionId,
+        user: UserId,
+        account: Option<AccountId>,
+        at: DateTime<Utc>,
+    ) -> Result<Visit, StoreError> {
+        let catalog = self.catalog.clone();
+        let work = move |conn: &mut Conn| {
+            let Some(user) = load_live(conn, session, user, at)? else { return Ok(Visit::Ended) };
+            let roster = match account {
+                Some(account) => roster::load(conn, account, &catalog)?.map(Box::new),
+                None => None,
+            };
+            Ok(Visit::Live { user: Box::new(user), roster })
+        };
+        if account.is_some() { self.lanes.read_consistent(work).await } else { self.lanes.read(work).await }
+    }
+}
+
+pub(crate) fn decide_user(
+    conn: &mut Conn,
+    user: UserId,
+    act: &Act,
+    decide: &dyn Fn(&Person) -> Result<Vec<UserChange>, Violation>,
+    answer: &dyn Fn(&UserDecision) -> Kept,
+) -> Result<Verdict<UserDecision>, Stop<Refusal>> {
+    let locked = diesel::update(users::table.find(user.to_string())).set(users::revision.eq(users::revision + 1)).execute(conn)?;
+    if locked == 0 {
+        return Err(Stop::Refused(Refusal::NotFound));
+    }
+    idempotency::recall(conn, act)?;
+    let before = load(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+    let changes = decide(&before)?;
+    if changes.is_empty() {
+        let after = before.user.clone();
+        return Ok(Verdict::Discard(UserDecision { before, after, changes }));
+    }
+    let entries = audit::user_entries(&before, &changes);
+    crate::audit::record(conn, Origin::User(user), before.user.revision, &entries, act)?;
+    save(conn, &before, &changes, act.at)?;
+    mails::insert_mails(conn, &before.mails(&changes), act.at)?;
+    let after = load_user(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+    let decision = UserDecision { before, after, changes };
+    idempotency::remember(conn, act, || answer(&decision))?;
+    Ok(Verdict::Keep(decision))
+}
+
+/// Adds a user who proved the address. Answers `false` where the address has a user already.
+pub(crate) fn insert(conn: &mut Conn, user: &User) -> Result<bool, Fault> {
+    let row = (
+        users::id.eq(user.id.to_string()),
+        users::address.eq(user.address.as_str()),
+        users::address_key.eq(user.address.key()),
+        users::display_name.eq(user.display_name.as_str()),
+        users::language.eq(user.language.as_str()),
+        users::password_hash.eq(user.password_hash.as_ref().map(|hash| hash.0.as_str())),
+        users::status.eq(user.status.as_str()),
+        users::revision.eq(user.revision),
+        users::version.eq(user.version),
+        users::password_changed_at.eq(user.password_changed_at.map(stored)),
+        users::created_at.eq(stored(user.created_at)),
+        users::updated_at.eq(stored(user.updated_at)),
+    );
+    let inserted = crate::backend::insert_if_absent!(conn, users::table, row)?;
+    Ok(inserted == 1)
+}
+
+/// A user who has just proved the address, and chosen a password.
+pub fn new_user(
+    id: UserId,
+    address: EmailAddress,
+    display_name: DisplayName,
+    language: Language,
+    hash: Option<PasswordHash>,
+    at: DateTime<Utc>,
+) -> User {
+    User {
+        id,
+        address,
+        display_name,
+        language,
+        password_changed_at: hash.as_ref().map(|_| at),
+        password_hash: hash,
+        status: UserStatus::Active,
+        revision: 0,
+        version: 1,
+        last_login_at: None,
+        created_at: at,
+        updated_at: at,
+    }
+}
+
+pub(crate) fn load_by_address(conn: &mut Conn, key: &str) -> Result<Option<User>, Fault> {
+    let row = users::table.filter(users::address_key.eq(key)).select(UserRow::as_select()).first(conn).optional()?;
+    row.map(read_user).transpose()
+}
+
+pub(crate) fn load_user(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
+    let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
+    row.map(read_user).transpose()
+}
+
+fn load_live(conn: &mut Conn, session: SessionId, user: UserId, at: DateTime<Utc>) -> Result<Option<User>, Fault> {
+    let row = sessions::table
+        .inner_join(users::table)
+        .filter(sessions::id.eq(session.to_string()))
+        .filter(sessions::user_id.eq(user.to_string()))
+        .filter(sessions::ended_at.is_null())
+        .filter(users::status.eq(UserStatus::Active.as_str()))
+        .select((UserRow::as_select(), SessionRow::as_select()))
+        .first::<(UserRow, SessionRow)>(conn)
+        .optional()?;
+    let Some((user, session)) = row else { return Ok(None) };
+    if read_session(session)?.is_live(at) { read_user(user).map(Some) } else { Ok(None) }
+}
+
+fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
+    let Some(user) = load_user(conn, id)? else { return Ok(None) };
+    let key = id.to_string();
+    let rows: Vec<SessionRow> = sessions::table
+        .filter(sessions::user_id.eq(&key))
+        .filter(sessions::ended_at.is_null())
+        .select(SessionRow::as_select())
+        .load(conn)?;
+    let live = rows.into_iter().map(|row| read_session(row).map(|session| (session.id, session)));
+    let sessions = live.collect::<Result<BTreeMap<_, _>, Fault>>()?;
+    let rows = password_resets::table
+        .filter(password_resets::user_id.eq(&key))
+        .filter(password_resets::used_at.is_null())
+        .select((password_resets::id, password_resets::address_key, password_resets::expires_at))
+        .load::<(String, String, NaiveDateTime)>(conn)?;
+    let mut resets = BTreeMap::new();
+    for (reset, address_key, expires_at) in rows {
+        let reset: ResetId = parse("password_resets.id", &reset)?;
+        resets.insert(reset, Reset { id: reset, address_key, expires_at: instant(expires_at) });
+    }
+    Ok(Some(Person { user, sessions, resets }))
+}
+
+fn read_user(row: UserRow) -> Result<User, Fault> {
+    Ok(User {
+        id: parse("users.id", &row.id)?,
+        address: checked("users.address", &row.address, EmailAddress::parse)?,
+        display_name: checked("users.display_name", &row.display_name, DisplayName::parse)?,
+        language: parse("users.language", &row.language)?,
+        password_hash: row.password_hash.map(PasswordHash),
+        status: named("users.status", &row.status, UserStatus::from_name)?,
+        revision: row.revision,
+        version: row.version,
+        password_changed_at: row.password_changed_at.map(instant),
+        last_login_at: row.last_login_at.map(instant),
+        created_at: instant(row.created_at),
+        updated_at: instant(row.updated_at),
+    })
+}
+
+fn read_session(row: SessionRow) -> Result<Session, Fault> {
+    Ok(Session {
+        id: parse("sessions.id", &row.id)?,
+        created_at: instant(row.created_at),
+        last_used_at: instant(row.last_used_at),
+        expires_at: instant(row.expires_at),
+        user_agent: row.user_agent,
+        network: row.network,
+    })
+}
+
+fn save(conn: &mut Conn, before: &Person, changes: &[UserChange], at: DateTime<Utc>) -> Result<(), Fault> {
+    for change in changes {
+        save_one(conn, &before.user, change, at)?;
+    }
+    Ok(())
+}
+
+fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>) -> Result<(), Fault> {
+    let row = users::table.find(user.id.to_string());
+    match change {
+        UserChange::ProfileChanged { display_name, language } => {
+            diesel::update(row)
+                .set((
+                    users::display_name.eq(display_name.as_str()),
+                    users::language.eq(language.as_str()),
+                    users::version.eq(users::version + 1),
+                    users::updated_at.eq(stored(at)),
+                ))
+                .execute(conn)?;
+        }
+        UserChange::PasswordChanged { hash } => {
+            diesel::update(row)
+                .set((users::password_hash.eq(&hash.0), users::password_changed_at.eq(stored(at))))
+                .execute(conn)?;
+        }
+        UserChange::ResetSent { reset } => {
+            diesel::insert_into(password_resets::table)
+                .values((
+                    password_resets::id.eq(reset.id.to_string()),
+                    password_resets::user_id.eq(user.id.to_string()),
+                    password_resets::address_key.eq(&reset.address_key),
+                    password_resets::created_at.eq(stored(at)),
+                    password_resets::expires_at.eq(stored(reset.expires_at)),
+                ))
+                .execute(conn)?;
+        }
+        UserChange::ResetSpent { reset } => {
+            diesel::update(password_resets::table.find(reset.to_string()))
+                .set(password_resets::used_at.eq(stored(at)))
+                .execute(conn)?;
+        }
+        UserChange::SessionStarted { session, refresh_hash } => {
+            diesel::update(row).set(users::last_login_at.eq(stored(at))).execute(conn)?;
+            insert_session(conn, user.id, session, refresh_hash)?;
+        }
+        UserChange::SessionEnded { session, reason } => end_session(conn, *session, *reason, at)?,
+    }
+    Ok(())
+}
+
+fn insert_session(conn: &mut Conn, user: UserId, session: &Session, refresh_hash: &str) -> Result<(), Fault> {
+    diesel::insert_into(sessions::table)
+        .values((
+            sessions::id.eq(session.id.to_string()),
+            sessions::user_id.eq(user.to_string()),
+            sessions::created_at.eq(stored(session.created_at)),
+            sessions::last_used_at.eq(stored(session.last_used_at)),
+            sessions::expires_at.eq(stored(session.expires_at)),
+            sessions::user_agent.eq(session.user_agent.as_deref()),
+            sessions::network.eq(session.network.as_deref()),
+        ))
+        .execute(conn)?;
+    diesel::insert_into(refresh_tokens::table)
+        .values((
+            refresh_tokens::hash.eq(refresh_hash),
+            refresh_tokens::session_id.eq(session.id.to_string()),
+            refresh_tokens::created_at.eq(stored(session.created_at)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn end_session(conn: &mut Conn, session: SessionId, reason: EndReason, at: DateTime<Utc>) -> Result<(), Fault> {
+    diesel::update(sessions::table.find(session.to_string()))
+        .set((sessions::ended_at.eq(stored(at)), sessions::end_reason.eq(reason.as_str())))
+        .execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,15 @@
+ALTER TABLE accounts DROP CONSTRAINT accounts_owner;
+ALTER TABLE contacts DROP CONSTRAINT contacts_main_address;
+ALTER TABLE contacts DROP CONSTRAINT contacts_pending_address;
+ALTER TABLE contact_addresses DROP CONSTRAINT contact_addresses_contact;
+DROP TABLE ownership_transfers;
+DROP TABLE role_primaries;
+DROP TABLE role_holders;
+DROP TABLE owners;
+DROP TABLE memberships;
+DROP TABLE contact_subscriptions;
+DROP TABLE contact_phones;
+DROP TABLE contact_addresses;
+DROP TABLE contacts;
+DROP TABLE accounts;
+DROP TABLE users;

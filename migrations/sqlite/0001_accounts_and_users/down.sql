@@ -1,0 +1,11 @@
+DROP TABLE ownership_transfers;
+DROP TABLE role_primaries;
+DROP TABLE role_holders;
+DROP TABLE owners;
+DROP TABLE memberships;
+DROP TABLE contact_subscriptions;
+DROP TABLE contact_phones;
+DROP TABLE contact_addresses;
+DROP TABLE contacts;
+DROP TABLE accounts;
+DROP TABLE users;
