@@ -118,3 +118,115 @@ impl Roster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{
+        ANA, BEA, CEM, NOW, Person, ZOE, chosen, datacenter, moment, permission, role, roles,
+        saas_suite, standard,
+    };
+
+    fn open_to(roster: &Roster, person: Person) -> BTreeSet<String> {
+        let access = roster.access(person.user(), NOW).unwrap();
+        access.applications.into_iter().map(|open| open.application.to_string()).collect()
+    }
+
+    fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+        names.map(str::to_owned).into()
+    }
+
+    fn reasons(roster: &Roster, person: Person, application: &str) -> BTreeSet<Reason> {
+        let access = roster.access(person.user(), NOW).unwrap();
+        let open = access.applications.into_iter().find(|o| o.application.as_str() == application);
+        open.map(|open| open.reasons).unwrap_or_default()
+    }
+
+    const EVERYBODYS: [&str; 2] = ["payment_gateway", "documentation"];
+    const BILLING: [&str; 3] = ["bill_desk", "license_extension", "record_payment"];
+
+    #[test]
+    fn m_18_m_19_m_20_m_42_the_owner_manages_and_opens_no_desk() {
+        let wanted = ["manage_contacts", "manage_roles", "payment_gateway", "documentation"];
+        assert_eq!(open_to(&saas_suite(), ANA), names(wanted));
+    }
+
+    #[test]
+    fn m_23_m_24_m_25_m_26_m_27_m_28_billing_opens_what_is_billed() {
+        let roster = saas_suite().with_verified(BEA).promoted(BEA, &["billing"]);
+        assert_eq!(open_to(&roster, BEA), &names(EVERYBODYS) | &names(BILLING));
+    }
+
+    #[test]
+    fn m_31_m_32_m_33_m_34_technical_opens_the_help_desk() {
+        let roster = saas_suite().with_verified(BEA).promoted(BEA, &["technical"]);
+        assert_eq!(open_to(&roster, BEA), &names(EVERYBODYS) | &names(["help_desk"]));
+    }
+
+    #[test]
+    fn m_37_m_38_a_contact_without_a_role_opens_what_is_everybodys() {
+        assert_eq!(open_to(&saas_suite().with_verified(BEA), BEA), names(EVERYBODYS));
+    }
+
+    #[test]
+    fn m_41_rights_add_up_over_roles() {
+        let roster = saas_suite().with_verified(BEA).promoted(BEA, &["billing", "technical"]);
+        let wanted = &(&names(EVERYBODYS) | &names(BILLING)) | &names(["help_desk"]);
+        assert_eq!(open_to(&roster, BEA), wanted);
+    }
+
+    #[test]
+    fn m_58_the_help_desk_follows_the_role_at_once() {
+        let roster = saas_suite().with_verified(BEA).with_verified(CEM);
+        let roster = roster.promoted(BEA, &["technical"]).promoted(CEM, &["technical"]);
+        assert!(!open_to(&roster, BEA).contains("help_desk"));
+        assert!(open_to(&roster, CEM).contains("help_desk"));
+    }
+
+    #[test]
+    fn the_desks_of_the_standard_open_for_the_primary_holder_alone() {
+        let roster = standard().with_member(BEA, Permissions::none()).holding(BEA, "billing");
+        assert_eq!(reasons(&roster, BEA, "bill_desk"), BTreeSet::new());
+        let primary = BTreeSet::from([Reason::PrimaryHolder(role("billing"))]);
+        assert_eq!(reasons(&roster, ANA, "bill_desk"), primary);
+    }
+
+    #[test]
+    fn every_reason_is_told() {
+        let roster = standard().with_member(BEA, chosen(&["invoices:pay"])).holding(BEA, "billing");
+        let wanted = [
+            Reason::RoleHolder(role("billing")),
+            Reason::Permission(permission("invoices:pay")),
+        ];
+        assert_eq!(reasons(&roster, BEA, "payment_portal"), wanted.into());
+        assert!(reasons(&roster, ANA, "payment_portal").contains(&Reason::Owner));
+    }
+
+    #[test]
+    fn access_tells_contact_roles_and_permissions() {
+        let roster = datacenter().with_member(BEA, chosen(&["tickets:view"]));
+        let access = roster.promoted(BEA, &["billing"]).access(BEA.user(), NOW).unwrap();
+        assert_eq!(access.contact, Some(BEA.contact()));
+        assert_eq!(access.roles, roles(&["billing", "general"]));
+        assert_eq!(access.primary_roles, roles(&["billing"]));
+        assert_eq!(access.permissions, chosen(&["tickets:view"]));
+    }
+
+    #[test]
+    fn a_stranger_a_suspended_and_an_expired_member_have_no_access() {
+        let roster = standard().with_member(BEA, Permissions::All);
+        assert_eq!(roster.access(ZOE.user(), NOW), None);
+        assert_eq!(roster.clone().suspended_member(BEA).access(BEA.user(), NOW), None);
+        let expiring = roster.expiring_member(BEA, moment(61));
+        assert!(expiring.access(BEA.user(), NOW).is_some());
+        assert_eq!(expiring.access(BEA.user(), moment(61)), None);
+    }
+
+    #[test]
+    fn roles_count_for_a_contact_that_does_not_log_in_yet() {
+        let roster = standard().with_verified(BEA).promoted(BEA, &["billing"]);
+        let open = roster.applications_of(BEA.contact(), NOW);
+        let open: Vec<_> = open.iter().map(|open| open.application.as_str()).collect();
+        assert_eq!(open, ["payment_portal", "bill_desk"]);
+    }
+}

@@ -146,7 +146,7 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::given::{
-        ANA, BEA, CATALOG_NAMES, LINK, NOW, SYSTEM, ZOE, account, chosen, datacenter, roles,
+        ANA, BEA, CATALOG_NAMES, LINK, NOW, SOUND, SYSTEM, ZOE, account, chosen, datacenter, roles,
         saas_suite, standard,
     };
     use crate::violation::Violation;
@@ -181,7 +181,7 @@ mod tests {
             let roster = account(name);
             assert!(roster.is_owner(ANA.user()), "{name}");
             assert_eq!(roster.permissions_of(ANA.user(), NOW), Some(Permissions::All), "{name}");
-            assert_eq!(roster.broken(), [] as [String; 0], "{name}");
+            assert_eq!(roster.broken(), SOUND, "{name}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! E-mail addresses, as written and as compared.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use validator::ValidateEmail;
@@ -67,6 +68,14 @@ impl EmailAddress {
 impl fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written)
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = ValueFault;
+
+    fn from_str(text: &str) -> Result<Self, ValueFault> {
+        Self::parse(text)
     }
 }
 

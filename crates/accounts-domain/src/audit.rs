@@ -90,7 +90,7 @@ impl Entry {
         self
     }
 
-    fn word(self, name: &'static str, word: impl ToString) -> Self {
+    fn word(self, name: &'static str, word: &(impl ToString + ?Sized)) -> Self {
         self.with(name, Datum::Word(word.to_string()))
     }
 
@@ -132,7 +132,7 @@ fn entry(before: &Roster, change: &Change) -> Entry {
     match change {
         Change::AccountOpened { owner } => {
             let values = account_values(account, None, Some(&before.account().profile));
-            Entry::new("account.opened", account).word("owner", owner).word("contact", before.owner()).fields(values)
+            Entry::new("account.opened", account).word("owner", owner).word("contact", &before.owner()).fields(values)
         }
         Change::AccountChanged { profile } => {
             Entry::new("account.changed", account).fields(account_values(account, Some(&before.account().profile), Some(profile)))
@@ -190,7 +190,7 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         }
         Change::VerificationSent { verification, address: to } => {
             let values = address(verification.contact, "sent_to", None, Some(to.as_str()));
-            Entry::new("contact.verification_sent", contact(verification.contact)).word("verification", verification.id).fields(values)
+            Entry::new("contact.verification_sent", contact(verification.contact)).word("verification", &verification.id).fields(values)
         }
         Change::SubscriptionsChanged { contact: id, categories } => {
             let keys = categories.iter().map(ToString::to_string).collect();
@@ -214,9 +214,9 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         }
         Change::MemberRemoved { user } => Entry::new("member.removed", Subject::User(*user)),
         Change::TransferRequested { transfer } => Entry::new("ownership_transfer.requested", contact(transfer.to))
-            .word("transfer", transfer.id)
-            .word("from", transfer.from)
-            .word("to", transfer.to),
+            .word("transfer", &transfer.id)
+            .word("from", &transfer.from)
+            .word("to", &transfer.to),
         Change::TransferEnded { transfer, outcome } => {
             Entry::new("ownership_transfer.ended", account).word("transfer", transfer).word("outcome", outcome.as_str())
         }
@@ -243,9 +243,9 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
             },
         ]),
         UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
-        UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", reset.id),
+        UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
-        UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", session.id),
+        UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),
         UserChange::SessionEnded { session, reason: EndReason::RefreshReused } => {
             Entry::new("user.refresh_reused", user).word("session", session)
         }
@@ -306,4 +306,127 @@ fn pair<const N: usize>(
     new: [(&'static str, Option<String>); N],
 ) -> Vec<PersonalValue> {
     old.into_iter().zip(new).map(|((field, before), (_, after))| PersonalValue { of, field, before, after }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contacts::{ContactPatch, CreateContact};
+    use crate::given::{ANA, BEA, CEM, LINK, address, chosen, datacenter, link_id, roles, standard};
+    use crate::names::DisplayName;
+    use crate::verification::SendVerification;
+    use crate::violation::Violation;
+
+    fn only(before: &Roster, changes: Result<Vec<Change>, Violation>) -> Entry {
+        let mut entries = entries(before, &changes.unwrap());
+        assert_eq!(entries.len(), 1);
+        entries.remove(0)
+    }
+
+    fn datum<'a>(entry: &'a Entry, name: &str) -> &'a Datum {
+        let found = entry.data.iter().find(|(own, _)| *own == name);
+        &found.unwrap_or_else(|| panic!("{name} is among {:?}", entry.data)).1
+    }
+
+    fn words(words: &[&str]) -> Datum {
+        Datum::Words(words.iter().map(|&word| word.to_owned()).collect())
+    }
+
+    fn word(word: &(impl ToString + ?Sized)) -> Datum {
+        Datum::Word(word.to_string())
+    }
+
+    #[test]
+    fn every_change_has_its_event_in_order() {
+        let before = datacenter().with_verified(BEA);
+        let changes = before.promote(ANA.by(), &BEA.promoted(&["billing"])).unwrap();
+        let kinds: Vec<_> = entries(&before, &changes).iter().map(|entry| entry.kind).collect();
+        assert_eq!(kinds, ["role.given", "role.primary_moved"]);
+    }
+
+    #[test]
+    fn names_of_fields_are_data_and_values_are_personal() {
+        let before = standard().with(BEA);
+        let display_name = DisplayName::parse("Beatriz").ok();
+        let patch = ContactPatch { display_name, ..ContactPatch::default() };
+        let entry = only(&before, before.change_contact(ANA.by(), BEA.contact(), &patch));
+        assert_eq!((entry.kind, entry.subject), ("contact.changed", Subject::Contact(BEA.contact())));
+        assert_eq!(datum(&entry, "fields"), &words(&["display_name"]));
+        let value = PersonalValue {
+            of: Subject::Contact(BEA.contact()),
+            field: "display_name",
+            before: Some("Bea".to_owned()),
+            after: Some("Beatriz".to_owned()),
+        };
+        assert_eq!(entry.values, [value]);
+    }
+
+    #[test]
+    fn a_new_contact_is_recorded_with_all_addresses_and_the_login_asked_for() {
+        let command = CreateContact {
+            more_addresses: vec![address("b2"), address("b3")],
+            login: Some(chosen(&["audit:view"])),
+            ..BEA.added()
+        };
+        let entry = only(&standard(), standard().create_contact(ANA.by(), &command));
+        let more = entry.values.iter().find(|value| value.field == "more_addresses").unwrap();
+        assert_eq!(more.after.as_deref(), Some("b2@lima.example, b3@lima.example"));
+        assert_eq!(datum(&entry, "login_permissions"), &words(&["audit:view"]));
+    }
+
+    #[test]
+    fn an_erased_contact_leaves_no_value_behind() {
+        let before = standard().with(BEA);
+        let removed = only(&before, before.remove_contact(ANA.by(), BEA.contact()));
+        assert!(removed.values.iter().any(|value| value.field == "address"));
+        let erased = only(&before, before.erase_contact(ANA.by(), BEA.contact()));
+        assert_eq!((erased.values, erased.data), (vec![], vec![]));
+    }
+
+    #[test]
+    fn an_address_that_waited_is_recorded_as_taking_the_main_ones_place() {
+        let before = standard().with_verified(BEA);
+        let patch = ContactPatch { address: Some(address("b2")), ..ContactPatch::default() };
+        let changes = before.change_contact(ANA.by(), BEA.contact(), &patch);
+        let before = before.then(changes);
+        let send = SendVerification { id: link_id(7), contact: BEA.contact(), address: None };
+        let changes = before.send_verification(ANA.by(), &send);
+        let before = before.then(changes);
+        let entry = only(&before, before.confirm_verification(LINK, &BEA.confirms(7)));
+        let value = &entry.values[0];
+        assert_eq!((entry.kind, value.field), ("contact.verified", "address"));
+        assert_eq!(value.before.as_deref(), Some("bea@lima.example"));
+        assert_eq!(value.after.as_deref(), Some("b2@lima.example"));
+    }
+
+    #[test]
+    fn a_moved_place_tells_from_whom_to_whom() {
+        let before = standard().with_verified(BEA).holding(BEA, "billing");
+        let entry = only(&before, before.promote(ANA.by(), &BEA.promoted(&["billing"])));
+        assert_eq!(entry.subject, Subject::Contact(BEA.contact()));
+        assert_eq!(datum(&entry, "from"), &word(&ANA.contact()));
+        assert_eq!(datum(&entry, "to"), &word(&BEA.contact()));
+    }
+
+    #[test]
+    fn changed_permissions_are_recorded_before_and_after() {
+        let before = standard().with_member(BEA, chosen(&["audit:view"]));
+        let permissions = Permissions::All;
+        let change = Change::PermissionsChanged { user: BEA.user(), permissions };
+        let entry = only(&before, Ok(vec![change]));
+        assert_eq!(datum(&entry, "permissions"), &word("all"));
+        assert_eq!(datum(&entry, "former_permissions"), &words(&["audit:view"]));
+    }
+
+    #[test]
+    fn the_data_of_an_event_names_nobody() {
+        let before = datacenter().with_member(BEA, chosen(&["audit:view"])).with(CEM);
+        let create = CreateContact { roles: roles(&["general"]), ..crate::given::ZOE.added() };
+        let mut changes = before.create_contact(ANA.by(), &create).unwrap();
+        changes.extend(before.promote(ANA.by(), &BEA.promoted(&["billing"])).unwrap());
+        let told = format!("{:?}", entries(&before, &changes).iter().map(|e| &e.data).collect::<Vec<_>>());
+        for personal in ["Zoe", "Bea", "lima.example", "+33"] {
+            assert!(!told.contains(personal), "{personal} in {told}");
+        }
+    }
 }

@@ -372,3 +372,6 @@ impl Parts {
         self.verifications.retain(|_, verification| verification.contact != id || verification.address_key != key);
     }
 }
+
+#[cfg(test)]
+mod tests;

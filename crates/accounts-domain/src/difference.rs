@@ -161,3 +161,110 @@ impl Roster {
         contacts.into_iter().filter(|contact| unverified || self.contact(*contact).is_ok_and(Contact::is_verified)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{
+        ANA, BEA, CEM, NOW, Person, categories, category, hosting, role, saas_suite, standard,
+        telephony, transfer_id,
+    };
+    use crate::ownership::TransferOwnership;
+
+    fn promoting(before: &Roster, person: Person, role_key: &str, caller: Person) -> Difference {
+        let changes = before.promote(caller.by(), &person.promoted(&[role_key])).unwrap();
+        let after = before.clone().after(&changes, NOW);
+        Difference::between(before, &after, &changes, Some(caller.user()), NOW)
+    }
+
+    fn only(person: Person) -> BTreeSet<ContactId> {
+        BTreeSet::from([person.contact()])
+    }
+
+    #[test]
+    fn m_57_m_58_a_promotion_tells_what_moves_and_opens() {
+        let before = standard().with_verified(BEA);
+        let difference = promoting(&before, BEA, "technical", ANA);
+        let moved =
+            Move { role: role("technical"), from: Some(ANA.contact()), to: Some(BEA.contact()) };
+        assert_eq!(difference.moves, [moved]);
+        let shift = ApplicationShift {
+            application: "help_desk".parse().unwrap(),
+            opens_for: only(BEA),
+            closes_for: only(ANA),
+        };
+        assert_eq!(difference.applications, [shift]);
+        let closed: Vec<_> = difference.caller_closes.iter().map(ApplicationKey::as_str).collect();
+        assert_eq!(closed, ["help_desk"]);
+    }
+
+    #[test]
+    fn former_holders_of_an_ordinary_role_keep_its_notices() {
+        let difference = promoting(&standard().with_verified(BEA), BEA, "technical", ANA);
+        let gained = CategoryShift {
+            category: category("maintenance"),
+            gains: only(BEA),
+            loses: BTreeSet::new(),
+        };
+        assert_eq!(difference.categories, [gained]);
+    }
+
+    #[test]
+    fn notices_leave_the_fallback_for_the_first_holder_and_return() {
+        let before = saas_suite().with_verified(BEA);
+        let difference = promoting(&before, BEA, "technical", ANA);
+        let shift = &difference.categories[0];
+        assert_eq!((&shift.gains, &shift.loses), (&only(BEA), &only(ANA)));
+        let filled = before.promoted(BEA, &["technical"]);
+        assert_eq!(filled.hearers(&category("service_notice")), only(BEA));
+        let changes = filled.vacate(ANA.by(), &role("technical"));
+        assert_eq!(filled.then(changes).hearers(&category("service_notice")), only(ANA));
+    }
+
+    #[test]
+    fn an_owner_who_transfers_learns_what_is_lost() {
+        let before = saas_suite().with_verified(BEA);
+        let command = TransferOwnership { id: transfer_id(1), to: BEA.contact() };
+        let changes = before.transfer_ownership(ANA.by(), &command).unwrap();
+        let after = before.clone().after(&changes, NOW);
+        let difference = Difference::between(&before, &after, &changes, Some(ANA.user()), NOW);
+        let all: BTreeSet<_> = ServicePermission::ALL.map(ServicePermission::key).into();
+        assert_eq!(difference.caller_loses, all);
+        assert_eq!(difference.caller_closes.len(), 2);
+    }
+
+    #[test]
+    fn what_concerns_others_is_no_loss_of_the_caller() {
+        let before = standard().with_verified(BEA).with_verified(CEM).promoted(BEA, &["billing"]);
+        let difference = promoting(&before, CEM, "billing", ANA);
+        assert_eq!(difference.caller_loses, BTreeSet::new());
+        assert_eq!(difference.caller_closes, BTreeSet::new());
+    }
+
+    #[test]
+    fn a_removed_contact_loses_what_it_received() {
+        let before = hosting().with(BEA);
+        let changes = before.subscribe(ANA.by(), BEA.contact(), &categories(&["invoices"]));
+        let before = before.then(changes);
+        let changes = before.remove_contact(ANA.by(), BEA.contact()).unwrap();
+        let after = before.clone().after(&changes, NOW);
+        let difference = Difference::between(&before, &after, &changes, None, NOW);
+        assert_eq!(difference.categories[0].loses, only(BEA));
+        assert_eq!(difference.applications, []);
+    }
+
+    #[test]
+    fn o_08_role_holders_hear_what_their_role_routes() {
+        let roster = telephony().with_verified(BEA).promoted(BEA, &["accounts"]);
+        assert!(roster.hearers(&category("accounts")).contains(&BEA.contact()));
+        assert_eq!(roster.hearers(&category("tech")), only(ANA));
+    }
+
+    #[test]
+    fn unverified_holders_hear_only_where_the_catalog_says_so() {
+        let silent = standard().with(BEA).holding(BEA, "billing");
+        assert_eq!(silent.hearers(&category("invoice")), only(ANA));
+        let told = telephony().with(BEA).holding(BEA, "accounts");
+        assert!(told.hearers(&category("accounts")).contains(&BEA.contact()));
+    }
+}

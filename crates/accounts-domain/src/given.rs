@@ -35,11 +35,20 @@ pub(crate) const CEM: Person = Person(3, "Cem");
 pub(crate) const ZOE: Person = Person(26, "Zoe");
 
 /// The service itself.
-pub(crate) const SYSTEM: By = By { actor: Actor::System, at: NOW };
+pub(crate) const SYSTEM: By = By {
+    actor: Actor::System,
+    at: NOW,
+};
 /// Whoever follows a mailed link.
-pub(crate) const LINK: By = By { actor: Actor::Link, at: NOW };
+pub(crate) const LINK: By = By {
+    actor: Actor::Link,
+    at: NOW,
+};
 /// An hour after the account was opened.
 pub(crate) const NOW: DateTime<Utc> = moment(60);
+
+/// What is broken of a sound account.
+pub(crate) const SOUND: [String; 0] = [];
 
 impl Person {
     pub(crate) fn contact(self) -> ContactId {
@@ -59,7 +68,10 @@ impl Person {
     }
 
     pub(crate) fn by_at(self, at: DateTime<Utc>) -> By {
-        By { actor: Actor::User(self.user()), at }
+        By {
+            actor: Actor::User(self.user()),
+            at,
+        }
     }
 
     /// Everything that a catalog could require.
@@ -71,7 +83,10 @@ impl Person {
             last_name: Some(PersonName::parse("Lima").unwrap()),
             title: None,
             language: Language::En,
-            phones: vec![Phone { number, kind: PhoneKind::Landline }],
+            phones: vec![Phone {
+                number,
+                kind: PhoneKind::Landline,
+            }],
         }
     }
 
@@ -190,20 +205,25 @@ pub(crate) fn account(catalog: &str) -> Roster {
         owner: ANA.profile(),
         address: ANA.address(),
     };
-    let by = By { actor: Actor::Link, at: moment(0) };
+    let by = By {
+        actor: Actor::Link,
+        at: moment(0),
+    };
     open(Arc::clone(&CATALOGS[catalog]), by, &command).unwrap().0
 }
 
 /// The names of the catalogs: the presets and `mixed`.
-pub(crate) const CATALOG_NAMES: [&str; 6] =
-    ["standard", "saas-suite", "hosting", "datacenter", "telephony", "mixed"];
+pub(crate) const CATALOG_NAMES: [&str; 6] = ["standard", "saas-suite", "hosting", "datacenter", "telephony", "mixed"];
 
 static CATALOGS: LazyLock<BTreeMap<&str, Arc<Catalog>>> = LazyLock::new(|| {
     let catalog = |name: &str| match Catalog::preset(name) {
         Some(document) => Catalog::parse(document),
         None => Catalog::parse(MIXED),
     };
-    CATALOG_NAMES.into_iter().map(|name| (name, Arc::new(catalog(name).unwrap()))).collect()
+    CATALOG_NAMES
+        .into_iter()
+        .map(|name| (name, Arc::new(catalog(name).unwrap())))
+        .collect()
 });
 
 const MIXED: &str = r#"
@@ -228,7 +248,7 @@ impl Roster {
     /// The account after a decision at [`NOW`] that is not refused.
     pub(crate) fn then(self, changes: Result<Vec<Change>, crate::violation::Violation>) -> Self {
         let after = self.after(&changes.unwrap(), NOW);
-        assert_eq!(after.broken(), [] as [String; 0]);
+        assert_eq!(after.broken(), SOUND);
         after
     }
 
@@ -250,23 +270,32 @@ impl Roster {
 
     /// With this person as a contact that is verified and logs in with these permissions, however it came to.
     pub(crate) fn with_member(self, person: Person, permissions: Permissions) -> Self {
-        let mut roster = self.with_verified(person);
-        let joined =
-            Change::MemberAdded { user: person.user(), contact: Some(person.contact()), permissions };
-        if roster.member(person.user()).is_some() {
-            roster.parts.members.remove(&person.user());
-        }
-        roster.then(Ok(vec![joined]))
+        self.with_verified(person).joined(person, permissions)
+    }
+
+    /// After a contact of the account came to log in with these permissions.
+    pub(crate) fn joined(mut self, person: Person, permissions: Permissions) -> Self {
+        self.parts.members.remove(&person.user());
+        let contact = Some(person.contact());
+        self.then(Ok(vec![Change::MemberAdded {
+            user: person.user(),
+            contact,
+            permissions,
+        }]))
     }
 
     /// After the person followed a link to the main address, or to the one that waits.
     pub(crate) fn with_proof(self, person: Person) -> Self {
         let link = person.0 + 1_000;
-        let send = SendVerification { id: link_id(link), contact: person.contact(), address: None };
+        let send = SendVerification {
+            id: link_id(link),
+            contact: person.contact(),
+            address: None,
+        };
         let changes = self.send_verification(SYSTEM, &send);
-        let sent = self.then(changes);
-        let changes = sent.confirm_verification(LINK, &person.confirms(link));
-        sent.then(changes)
+        let waiting = self.then(changes);
+        let changes = waiting.confirm_verification(LINK, &person.confirms(link));
+        waiting.then(changes)
     }
 
     pub(crate) fn holding(self, person: Person, role_key: &str) -> Self {
@@ -313,17 +342,27 @@ impl Roster {
 
     /// The transfer that waits, as the store tells it.
     pub(crate) fn waiting(&self) -> Transfer {
-        Transfer { request: self.parts.transfer.clone().unwrap(), ended: None, version: 1 }
+        Transfer {
+            request: self.parts.transfer.clone().unwrap(),
+            ended: None,
+            version: 1,
+        }
     }
 }
 
 impl Person {
     pub(crate) fn promoted(self, role_keys: &[&str]) -> crate::roles::Promote {
-        crate::roles::Promote { contact: self.contact(), roles: roles(role_keys) }
+        crate::roles::Promote {
+            contact: self.contact(),
+            roles: roles(role_keys),
+        }
     }
 
     pub(crate) fn confirms(self, link: u32) -> ConfirmVerification {
-        ConfirmVerification { id: link_id(link), user: self.user() }
+        ConfirmVerification {
+            id: link_id(link),
+            user: self.user(),
+        }
     }
 }
 

@@ -50,9 +50,7 @@ impl Roster {
             broken.push(format!("{role} is held and not in the catalog"));
             return;
         };
-        if policy.holders == Holders::One
-            && holders.iter().any(|holder| self.primary(role) != Some(*holder))
-        {
+        if policy.holders == Holders::One && holders.iter().any(|holder| self.primary(role) != Some(*holder)) {
             broken.push(format!("{role} has a holder beside its primary one"));
         }
         for holder in holders {
@@ -106,9 +104,7 @@ impl Roster {
 
     fn broken_links(&self, broken: &mut Vec<String>) {
         for link in self.parts.verifications.values() {
-            let proves = |contact: &Contact| {
-                contact.addresses().any(|address| address.key() == link.address_key)
-            };
+            let proves = |contact: &Contact| contact.addresses().any(|address| address.key() == link.address_key);
             if !self.contact(link.contact).is_ok_and(proves) {
                 broken.push("a link proves an address that is not there".to_owned());
             }

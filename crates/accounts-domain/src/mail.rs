@@ -165,3 +165,99 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::TransferEnded { .. } => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contacts::ContactPatch;
+    use crate::given::{
+        ANA, BEA, LINK, NOW, Person, address, link_id, mixed, saas_suite, standard, transfer_id,
+    };
+    use crate::ownership::TransferOwnership;
+    use crate::permission::Permissions;
+    use crate::verification::SendVerification;
+
+    fn written(before: &Roster, changes: &[Change]) -> Vec<Mail> {
+        mails(before, &before.clone().after(changes, NOW), changes)
+    }
+
+    fn verifying() -> SendVerification {
+        SendVerification { id: link_id(7), contact: BEA.contact(), address: None }
+    }
+
+    fn transferring() -> TransferOwnership {
+        TransferOwnership { id: transfer_id(1), to: BEA.contact() }
+    }
+
+    fn readers(mails: &[Mail]) -> Vec<&str> {
+        mails.iter().map(|mail| mail.to.as_str()).collect()
+    }
+
+    fn address_of(person: Person) -> String {
+        person.address().to_string()
+    }
+
+    #[test]
+    fn m_48_a_verification_goes_to_the_address_in_the_contacts_language() {
+        let mut before = saas_suite().with(BEA);
+        before.parts.contacts.get_mut(&BEA.contact()).unwrap().profile.language = Language::Fr;
+        let changes = before.send_verification(ANA.by(), &verifying()).unwrap();
+        let letter = Letter::VerifyContact {
+            verification: link_id(7),
+            name: "Bea".to_owned(),
+            account: "Lima".to_owned(),
+        };
+        let contact = Some(BEA.contact());
+        let mail = Mail { contact, to: BEA.address(), language: Language::Fr, letter };
+        assert_eq!(written(&before, &changes), [mail]);
+    }
+
+    #[test]
+    fn the_former_address_is_told_when_another_takes_its_place() {
+        let before = standard().with_verified(BEA);
+        let patch = ContactPatch { address: Some(address("b2")), ..ContactPatch::default() };
+        let changes = before.change_contact(ANA.by(), BEA.contact(), &patch);
+        let waiting = before.then(changes);
+        let changes = waiting.send_verification(ANA.by(), &verifying()).unwrap();
+        assert_eq!(readers(&written(&waiting, &changes)), ["b2@lima.example"]);
+        let sent = waiting.then(Ok(changes));
+        let changes = sent.confirm_verification(LINK, &BEA.confirms(7)).unwrap();
+        let mails = written(&sent, &changes);
+        assert_eq!(readers(&mails), [address_of(BEA)]);
+        assert!(matches!(mails[0].letter, Letter::AddressMoved { .. }));
+    }
+
+    #[test]
+    fn a_first_verification_calls_for_no_mail() {
+        let before = standard().with(BEA);
+        let changes = before.send_verification(ANA.by(), &verifying());
+        let sent = before.then(changes);
+        let changes = sent.confirm_verification(LINK, &BEA.confirms(7)).unwrap();
+        assert_eq!(written(&sent, &changes), []);
+    }
+
+    #[test]
+    fn both_are_told_of_a_transfer_at_once() {
+        let before = saas_suite().with_verified(BEA);
+        let changes = before.transfer_ownership(ANA.by(), &transferring()).unwrap();
+        let mails = written(&before, &changes);
+        assert_eq!(readers(&mails), [address_of(ANA), address_of(BEA)]);
+        let owner = |mail: &Mail| matches!(&mail.letter, Letter::OwnershipMoved { owner, .. } if owner == "Bea");
+        assert!(mails.iter().all(owner));
+    }
+
+    #[test]
+    fn an_offer_goes_to_the_contact_and_a_refusal_to_the_owner() {
+        let before = mixed().with_member(BEA, Permissions::none());
+        let changes = before.transfer_ownership(ANA.by(), &transferring()).unwrap();
+        let offers = written(&before, &changes);
+        assert_eq!(readers(&offers), [address_of(BEA)]);
+        assert!(matches!(offers[0].letter, Letter::OwnershipOffered { .. }));
+        let waiting = before.then(Ok(changes));
+        let changes = waiting.decline_transfer(BEA.by(), &waiting.waiting()).unwrap();
+        let refusals = written(&waiting, &changes);
+        assert_eq!(readers(&refusals), [address_of(ANA)]);
+        let name = |letter: &Letter| matches!(letter, Letter::OwnershipDeclined { contact, .. } if contact == "Bea");
+        assert!(name(&refusals[0].letter));
+    }
+}

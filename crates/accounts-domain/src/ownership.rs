@@ -177,12 +177,20 @@ impl Roster {
         }
     }
 
-    /// Moves the ownership, and the primary places that the owner fills while nobody else does.
+    /// Moves the ownership, and the primary places that the owner fills while nobody else does. Where an owner
+    /// who was never verified left them empty, the new one fills them.
     fn move_ownership(&self, to: ContactId) -> Vec<Change> {
         let from = self.owner();
         let mut changes = vec![Change::OwnerMoved { from, to }];
-        for role in self.catalog.roles().iter().filter(|role| role.vacancy == Vacancy::Owner && self.primary(&role.key) == Some(from)) {
-            changes.extend(self.move_primary(role, Some(to)));
+        for role in self.catalog.roles() {
+            let moves = match (role.vacancy, self.primary(&role.key)) {
+                (Vacancy::Allowed, _) | (Vacancy::Forbidden, Some(_)) => false,
+                (Vacancy::Owner, Some(holder)) => holder == from,
+                (Vacancy::Owner | Vacancy::Forbidden, None) => true,
+            };
+            if moves {
+                changes.extend(self.move_primary(role, Some(to)));
+            }
         }
         if let Some(member) = self.member_of_contact(from) {
             let permissions = match self.catalog.policy().former_owner {
@@ -194,5 +202,215 @@ impl Roster {
             }
         }
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Change;
+    use crate::given::{
+        ANA, BEA, CEM, LINK, NOW, SYSTEM, ZOE, datacenter, mixed, moment, permission, role,
+        roles, saas_suite, standard, transfer_id,
+    };
+    use crate::permission::ServicePermission;
+    use crate::roster::AccountStatus;
+
+    /// A day, in the minutes of [`moment`].
+    const DAY: i64 = 24 * 60;
+
+    fn to(person: crate::given::Person) -> TransferOwnership {
+        TransferOwnership { id: transfer_id(1), to: person.contact() }
+    }
+
+    fn transferred(roster: Roster) -> Roster {
+        let changes = roster.transfer_ownership(ANA.by(), &to(BEA));
+        roster.then(changes)
+    }
+
+    fn two(roster: Roster) -> Roster {
+        roster.with_member(BEA, Permissions::none()).with_member(CEM, Permissions::All)
+    }
+
+    mod at_once {
+        use super::*;
+
+        #[test]
+        fn m_55_the_account_moves_to_the_contact_that_was_picked() {
+            let roster = transferred(two(saas_suite()));
+            assert_eq!(roster.owner(), BEA.contact());
+            assert_eq!(roster.permissions_of(BEA.user(), NOW), Some(Permissions::All));
+            assert_eq!(roster.parts.transfer, None);
+        }
+
+        #[test]
+        fn m_60_the_former_owner_keeps_no_rights_but_its_roles() {
+            let roster = transferred(two(saas_suite()).promoted(ANA, &["billing"]));
+            assert_eq!(roster.permissions_of(ANA.user(), NOW), Some(Permissions::none()));
+            let refused = roster.require(ANA.by(), ServicePermission::ContactsManage);
+            let permission = permission("contacts:manage");
+            assert_eq!(refused, Err(Violation::Forbidden { permission }));
+            assert_eq!(roster.roles_of(ANA.contact()), roles(&["billing"]));
+        }
+
+        #[test]
+        fn the_places_that_the_owner_fills_move_along() {
+            let roster = transferred(two(standard()).promoted(CEM, &["security"]));
+            let own = roles(&["general", "billing", "technical"]);
+            assert_eq!(roster.primary_roles_of(BEA.contact()), own);
+            assert_eq!(roster.primary(&role("security")), Some(CEM.contact()));
+        }
+
+        #[test]
+        fn places_that_must_be_filled_stay_where_they_are() {
+            let roster = transferred(two(datacenter()));
+            assert_eq!(roster.primary(&role("general")), Some(ANA.contact()));
+        }
+
+        #[test]
+        fn places_that_an_owner_never_took_are_the_new_owners() {
+            let roster = transferred(two(datacenter().not_activated()));
+            assert_eq!(roster.primary_roles_of(BEA.contact()).len(), 4);
+        }
+
+        #[test]
+        fn m_11_only_the_owner_transfers() {
+            let roster = two(saas_suite());
+            assert_eq!(roster.transfer_ownership(CEM.by(), &to(BEA)), Err(Violation::OwnerOnly));
+            assert_eq!(roster.transfer_ownership(LINK, &to(BEA)), Err(Violation::OwnerOnly));
+            assert_eq!(roster.transfer_ownership(ZOE.by(), &to(BEA)), Err(Violation::NotFound));
+            assert!(roster.transfer_ownership(SYSTEM, &to(BEA)).is_ok());
+        }
+
+        #[test]
+        fn m_59_an_unverified_contact_does_not_own() {
+            let refused = saas_suite().with(BEA).transfer_ownership(ANA.by(), &to(BEA));
+            assert_eq!(refused, Err(Violation::ContactNotVerified));
+        }
+
+        #[test]
+        fn a_contact_without_a_login_does_not_own() {
+            let roster = standard().with_verified(BEA);
+            let refused = Err(Violation::ContactHasNoLogin);
+            assert_eq!(roster.transfer_ownership(ANA.by(), &to(BEA)), refused.clone());
+            let member = roster.joined(BEA, Permissions::All);
+            let suspended = member.clone().suspended_member(BEA);
+            assert_eq!(suspended.transfer_ownership(ANA.by(), &to(BEA)), refused.clone());
+            let expiring = member.expiring_member(BEA, moment(DAY));
+            assert_eq!(expiring.transfer_ownership(ANA.by(), &to(BEA)), refused);
+        }
+
+        #[test]
+        fn the_owner_owns_already() {
+            let refused = saas_suite().transfer_ownership(ANA.by(), &to(ANA));
+            assert_eq!(refused, Err(Violation::ContactIsOwner { roles: roles(&[]) }));
+            let refused = saas_suite().transfer_ownership(ANA.by(), &to(ZOE));
+            assert_eq!(refused, Err(Violation::NotFound));
+        }
+
+        #[test]
+        fn a_suspended_account_is_not_given_away() {
+            let suspended = two(standard()).in_status(AccountStatus::Suspended);
+            let refused = suspended.transfer_ownership(ANA.by(), &to(BEA));
+            assert_eq!(refused, Err(Violation::AccountSuspended));
+        }
+
+        #[test]
+        fn the_record_tells_of_the_request_and_its_acceptance() {
+            let changes = two(saas_suite()).transfer_ownership(ANA.by(), &to(BEA)).unwrap();
+            let accepted =
+                Change::TransferEnded { transfer: transfer_id(1), outcome: TransferOutcome::Accepted };
+            assert!(matches!(changes[0], Change::TransferRequested { .. }));
+            assert_eq!(changes[1], accepted);
+        }
+    }
+
+    mod on_acceptance {
+        use super::*;
+
+        #[test]
+        fn the_account_stays_until_the_contact_accepts() {
+            let waiting = transferred(two(mixed()));
+            assert_eq!(waiting.owner(), ANA.contact());
+            let changes = waiting.accept_transfer(BEA.by(), &waiting.waiting());
+            let accepted = waiting.then(changes);
+            assert_eq!(accepted.owner(), BEA.contact());
+            assert_eq!(accepted.permissions_of(ANA.user(), NOW), Some(Permissions::All));
+        }
+
+        #[test]
+        fn only_the_contact_answers() {
+            let waiting = transferred(two(mixed()));
+            let transfer = waiting.waiting();
+            for other in [ANA.by(), CEM.by(), SYSTEM, LINK] {
+                assert_eq!(waiting.accept_transfer(other, &transfer), Err(Violation::OtherPerson));
+                assert_eq!(waiting.decline_transfer(other, &transfer), Err(Violation::OtherPerson));
+            }
+            assert_eq!(waiting.accept_transfer(ZOE.by(), &transfer), Err(Violation::NotFound));
+        }
+
+        #[test]
+        fn the_contact_declines_and_the_owner_takes_back() {
+            let waiting = transferred(two(mixed()));
+            let ended = |outcome| Ok(vec![Change::TransferEnded { transfer: transfer_id(1), outcome }]);
+            let transfer = waiting.waiting();
+            assert_eq!(waiting.decline_transfer(BEA.by(), &transfer), ended(TransferOutcome::Declined));
+            assert_eq!(waiting.cancel_transfer(ANA.by(), &transfer), ended(TransferOutcome::Cancelled));
+            assert_eq!(waiting.cancel_transfer(CEM.by(), &transfer), Err(Violation::OwnerOnly));
+        }
+
+        #[test]
+        fn one_transfer_waits_at_a_time() {
+            let waiting = transferred(two(mixed()));
+            let second = TransferOwnership { id: transfer_id(2), to: CEM.contact() };
+            let refused = waiting.transfer_ownership(ANA.by(), &second);
+            assert_eq!(refused, Err(Violation::TransferPending));
+        }
+
+        #[test]
+        fn a_transfer_waits_seven_days() {
+            let waiting = transferred(two(mixed()));
+            let transfer = waiting.waiting();
+            let last = NOW + TRANSFER_LIFE - TimeDelta::microseconds(1);
+            assert!(waiting.accept_transfer(BEA.by_at(last), &transfer).is_ok());
+            let refused = waiting.accept_transfer(BEA.by_at(NOW + TRANSFER_LIFE), &transfer);
+            let outcome = TransferOutcome::Expired;
+            assert_eq!(refused, Err(Violation::TransferEnded { outcome }));
+        }
+
+        #[test]
+        fn the_next_transfer_ends_the_one_that_nobody_answered() {
+            let waiting = transferred(two(mixed()));
+            let second = TransferOwnership { id: transfer_id(2), to: CEM.contact() };
+            let changes = waiting.transfer_ownership(ANA.by_at(moment(8 * DAY)), &second).unwrap();
+            let outcome = TransferOutcome::Expired;
+            assert_eq!(changes[0], Change::TransferEnded { transfer: transfer_id(1), outcome });
+        }
+
+        #[test]
+        fn an_answer_comes_once() {
+            let waiting = transferred(two(mixed()));
+            let mut ended = waiting.waiting();
+            ended.ended = Some((TransferOutcome::Declined, NOW));
+            let refused = waiting.accept_transfer(BEA.by(), &ended);
+            let outcome = TransferOutcome::Declined;
+            assert_eq!(refused, Err(Violation::TransferEnded { outcome }));
+        }
+
+        #[test]
+        fn an_answer_to_what_was_taken_back_in_between_is_refused() {
+            let waiting = transferred(two(mixed()));
+            let read = waiting.waiting();
+            let changes = waiting.cancel_transfer(ANA.by(), &read);
+            let cancelled = waiting.then(changes);
+            assert_eq!(cancelled.accept_transfer(BEA.by(), &read), Err(Violation::Stale));
+        }
+
+        #[test]
+        fn a_contact_that_lost_its_login_does_not_accept() {
+            let waiting = transferred(two(mixed())).suspended_member(BEA);
+            let refused = waiting.accept_transfer(BEA.by(), &waiting.waiting());
+            assert_eq!(refused, Err(Violation::NotFound));
+        }
     }
 }

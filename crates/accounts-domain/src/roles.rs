@@ -72,7 +72,7 @@ impl Roster {
             return Err(Violation::RoleMustBeFilled { role: role.clone() });
         }
         if self.catalog.policy().required_contact_fields.contains(&ContactField::Role) && self.roles_of(contact).len() == 1 {
-            return Err(Violation::MissingFields { fields: BTreeSet::from([ContactField::Role]) });
+            return Err(Violation::RoleRequired { role: role.clone() });
         }
         Ok(vec![Change::RoleTaken { role: role.clone(), contact }])
     }
@@ -143,5 +143,261 @@ impl Roster {
         let owner = self.owner();
         let vacant = |role: &&Role| role.vacancy != Vacancy::Allowed && self.primary(&role.key).is_none();
         self.catalog.roles().iter().filter(vacant).flat_map(|role| self.move_primary(role, Some(owner))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given::{
+        ANA, BEA, CEM, LINK, NOW, SYSTEM, ZOE, chosen, datacenter, mixed, permission, role, roles,
+        saas_suite, standard, telephony,
+    };
+    use crate::roster::AccountStatus;
+
+    fn both(roster: Roster) -> Roster {
+        roster.with_verified(BEA).with_verified(CEM)
+    }
+
+    mod given_and_taken {
+        use super::*;
+
+        #[test]
+        fn m_15_l_13_a_role_is_given_and_taken() {
+            let roster = standard().with(BEA).holding(BEA, "technical");
+            assert!(roster.holds(BEA.contact(), &role("technical")));
+            let changes = roster.take_role(ANA.by(), BEA.contact(), &role("technical"));
+            assert_eq!(roster.then(changes).roles_of(BEA.contact()), roles(&[]));
+        }
+
+        #[test]
+        fn m_16_a_role_goes_to_a_contact_that_is_there() {
+            let refused = standard().give_role(ANA.by(), ZOE.contact(), &role("billing"));
+            assert_eq!(refused, Err(Violation::NotFound));
+        }
+
+        #[test]
+        fn m_21_m_29_a_single_holder_is_promoted_not_given() {
+            for key in ["billing", "technical"] {
+                let refused = both(saas_suite()).give_role(ANA.by(), BEA.contact(), &role(key));
+                assert_eq!(refused, Err(Violation::RoleHasSingleHolder { role: role(key) }));
+            }
+        }
+
+        #[test]
+        fn l_17_an_ordinary_role_has_many_holders() {
+            let roster = both(datacenter()).holding(BEA, "billing").holding(CEM, "billing");
+            assert_eq!(roster.holders(&role("billing")).len(), 3);
+            assert_eq!(roster.primary(&role("billing")), Some(ANA.contact()));
+        }
+
+        #[test]
+        fn m_40_a_contact_holds_several_roles() {
+            let roster = standard().with(BEA).holding(BEA, "billing").holding(BEA, "security");
+            assert_eq!(roster.roles_of(BEA.contact()), roles(&["billing", "security"]));
+        }
+
+        #[test]
+        fn the_first_holder_is_not_primary_by_itself() {
+            let roster = mixed().with(BEA).holding(BEA, "many_allowed");
+            assert_eq!(roster.primary(&role("many_allowed")), None);
+        }
+
+        #[test]
+        fn m_59_a_role_for_verified_contacts_goes_to_no_other() {
+            let roster = mixed().with(BEA);
+            let give = |roster: &Roster| roster.give_role(ANA.by(), BEA.contact(), &role("many_verified"));
+            assert_eq!(give(&roster), Err(Violation::ContactNotVerified));
+            assert!(give(&roster.with_proof(BEA)).is_ok());
+        }
+
+        #[test]
+        fn what_is_so_already_changes_nothing() {
+            let roster = standard().with(BEA).holding(BEA, "billing");
+            assert_eq!(roster.give_role(ANA.by(), BEA.contact(), &role("billing")), Ok(vec![]));
+            assert_eq!(roster.take_role(ANA.by(), BEA.contact(), &role("security")), Ok(vec![]));
+        }
+
+        #[test]
+        fn the_primary_holder_keeps_the_role() {
+            let refused = standard().take_role(ANA.by(), ANA.contact(), &role("billing"));
+            assert_eq!(refused, Err(Violation::ContactIsPrimaryHolder { role: role("billing") }));
+        }
+
+        #[test]
+        fn l_07_the_last_role_stays_where_one_is_required() {
+            let roster = datacenter().with(BEA).holding(BEA, "billing");
+            let changes = roster.take_role(ANA.by(), BEA.contact(), &role("general"));
+            let roster = roster.then(changes);
+            let refused = roster.take_role(ANA.by(), BEA.contact(), &role("billing"));
+            assert_eq!(refused, Err(Violation::RoleRequired { role: role("billing") }));
+        }
+
+        #[test]
+        fn a_role_that_must_be_filled_keeps_its_last_holder() {
+            let roster = both(mixed().not_activated()).holding(BEA, "many_verified");
+            let take = |roster: &Roster| roster.take_role(SYSTEM, BEA.contact(), &role("many_verified"));
+            let refused = Violation::RoleMustBeFilled { role: role("many_verified") };
+            assert_eq!(take(&roster), Err(refused));
+            assert!(take(&roster.holding(CEM, "many_verified")).is_ok());
+        }
+
+        #[test]
+        fn m_10_m_11_only_who_may_manages_roles() {
+            let roster = both(saas_suite()).joined(BEA, chosen(&["contacts:manage"]));
+            let refused = Violation::Forbidden { permission: permission("roles:manage") };
+            let billing = role("billing");
+            assert_eq!(roster.give_role(BEA.by(), CEM.contact(), &billing), Err(refused.clone()));
+            assert_eq!(roster.take_role(BEA.by(), CEM.contact(), &billing), Err(refused.clone()));
+            assert_eq!(roster.promote(BEA.by(), &BEA.promoted(&["billing"])), Err(refused.clone()));
+            assert_eq!(roster.vacate(BEA.by(), &billing), Err(refused));
+            assert_eq!(roster.vacate(ZOE.by(), &billing), Err(Violation::NotFound));
+        }
+
+        #[test]
+        fn an_unknown_role_is_refused_and_a_suspended_account_too() {
+            let roster = standard().with_verified(BEA);
+            let unknown = Err(Violation::UnknownRole { role: role("captain") });
+            assert_eq!(roster.give_role(ANA.by(), BEA.contact(), &role("captain")), unknown.clone());
+            assert_eq!(roster.promote(ANA.by(), &BEA.promoted(&["billing", "captain"])), unknown.clone());
+            let suspended = roster.in_status(AccountStatus::Suspended);
+            assert_eq!(suspended.take_role(ANA.by(), BEA.contact(), &role("captain")), unknown);
+            let refused = suspended.vacate(ANA.by(), &role("billing"));
+            assert_eq!(refused, Err(Violation::AccountSuspended));
+        }
+    }
+
+    mod promoted {
+        use super::*;
+
+        #[test]
+        fn m_56_m_57_a_single_role_moves_in_one_act() {
+            let roster = both(saas_suite()).promoted(BEA, &["billing"]).promoted(CEM, &["billing"]);
+            assert_eq!(roster.holders(&role("billing")), BTreeSet::from([CEM.contact()]));
+            assert_eq!(roster.primary(&role("billing")), Some(CEM.contact()));
+        }
+
+        #[test]
+        fn m_21_m_29_a_single_holder_leaves_before_the_next_comes() {
+            let roster = both(saas_suite()).promoted(BEA, &["billing"]);
+            let changes = roster.promote(ANA.by(), &CEM.promoted(&["billing"])).unwrap();
+            let (key, from, to) = (role("billing"), BEA.contact(), CEM.contact());
+            let wanted = [
+                Change::RoleTaken { role: key.clone(), contact: from },
+                Change::RoleGiven { role: key.clone(), contact: to },
+                Change::PrimaryMoved { role: key, from: Some(from), to: Some(to) },
+            ];
+            assert_eq!(changes, wanted);
+        }
+
+        #[test]
+        fn l_15_l_18_promoting_moves_the_primary_place_and_leaves_the_role() {
+            let roster = both(datacenter()).promoted(BEA, &["technical"]);
+            assert_eq!(roster.primary(&role("technical")), Some(BEA.contact()));
+            assert!(roster.holds(ANA.contact(), &role("technical")));
+        }
+
+        #[test]
+        fn l_14_giving_a_role_moves_no_primary_place() {
+            let roster = both(datacenter()).holding(BEA, "technical");
+            assert_eq!(roster.primary(&role("technical")), Some(ANA.contact()));
+        }
+
+        #[test]
+        fn l_16_a_contact_has_several_primary_places_by_one_act() {
+            let roster = both(datacenter()).promoted(BEA, &["billing", "technical"]);
+            assert_eq!(roster.primary_roles_of(BEA.contact()), roles(&["billing", "technical"]));
+        }
+
+        #[test]
+        fn promoting_gives_the_role_where_it_is_missing_only() {
+            let roster = both(standard()).holding(BEA, "billing");
+            let changes = roster.promote(ANA.by(), &BEA.promoted(&["billing"])).unwrap();
+            assert!(matches!(changes[..], [Change::PrimaryMoved { .. }]));
+        }
+
+        #[test]
+        fn promoting_the_present_holder_changes_nothing() {
+            let roster = both(standard()).promoted(BEA, &["billing"]);
+            assert_eq!(roster.promote(ANA.by(), &BEA.promoted(&["billing"])), Ok(vec![]));
+        }
+
+        #[test]
+        fn of_two_promotes_the_later_wins() {
+            let roster = both(standard()).promoted(BEA, &["billing"]).promoted(CEM, &["billing"]);
+            assert_eq!(roster.primary(&role("billing")), Some(CEM.contact()));
+        }
+
+        #[test]
+        fn m_59_only_verified_contacts_are_candidates() {
+            let roster = saas_suite().with_verified(BEA).with(CEM);
+            let candidates: Vec<_> = roster.candidates().map(|contact| contact.id).collect();
+            assert_eq!(candidates, [ANA.contact(), BEA.contact()]);
+            let refused = roster.promote(ANA.by(), &CEM.promoted(&["billing"]));
+            assert_eq!(refused, Err(Violation::ContactNotVerified));
+        }
+
+        #[test]
+        fn one_unknown_role_stops_them_all() {
+            let roster = both(standard());
+            assert!(roster.promote(ANA.by(), &BEA.promoted(&["billing", "captain"])).is_err());
+            let refused = roster.promote(LINK, &BEA.promoted(&["billing"]));
+            assert_eq!(refused, Err(Violation::Forbidden { permission: permission("roles:manage") }));
+        }
+    }
+
+    mod vacated {
+        use super::*;
+
+        #[test]
+        fn m_17_billing_and_technical_may_be_left_vacant() {
+            let roster = both(saas_suite()).promoted(BEA, &["billing"]);
+            let changes = roster.vacate(ANA.by(), &role("billing"));
+            let roster = roster.then(changes);
+            assert_eq!(roster.primary(&role("billing")), None);
+            assert_eq!(roster.holders(&role("billing")), BTreeSet::new());
+            assert_eq!(roster.vacate(ANA.by(), &role("billing")), Ok(vec![]));
+        }
+
+        #[test]
+        fn a_vacant_place_leaves_its_former_holder_the_ordinary_role() {
+            let roster = both(mixed()).promoted(BEA, &["many_allowed"]);
+            let changes = roster.vacate(ANA.by(), &role("many_allowed"));
+            let roster = roster.then(changes);
+            assert_eq!(roster.primary(&role("many_allowed")), None);
+            assert!(roster.holds(BEA.contact(), &role("many_allowed")));
+        }
+
+        #[test]
+        fn o_05_o_06_a_vacant_place_goes_back_to_the_owner() {
+            let roster = both(telephony()).promoted(BEA, &["accounts"]);
+            let changes = roster.vacate(ANA.by(), &role("accounts"));
+            let roster = roster.then(changes);
+            assert_eq!(roster.primary(&role("accounts")), Some(ANA.contact()));
+            assert_eq!(roster.vacate(ANA.by(), &role("accounts")), Ok(vec![]));
+        }
+
+        #[test]
+        fn o_07_each_place_moves_alone() {
+            let roster = both(telephony()).promoted(BEA, &["accounts"]);
+            assert_eq!(roster.primary_roles_of(ANA.contact()), roles(&["tech", "general"]));
+        }
+
+        #[test]
+        fn a_place_does_not_go_back_to_an_owner_who_is_not_verified() {
+            let roster = both(mixed().not_activated()).promoted(BEA, &["one_owner"]);
+            let changes = roster.vacate(SYSTEM, &role("one_owner"));
+            let roster = roster.then(changes);
+            assert_eq!(roster.primary(&role("one_owner")), None);
+            let activated = roster.with_proof(ANA);
+            assert_eq!(activated.primary(&role("one_owner")), Some(ANA.contact()));
+        }
+
+        #[test]
+        fn a_role_that_must_be_filled_is_not_left() {
+            let refused = datacenter().vacate(ANA.by(), &role("security"));
+            assert_eq!(refused, Err(Violation::RoleMustBeFilled { role: role("security") }));
+            assert!(datacenter().live_member(ANA.user(), NOW).is_some());
+        }
     }
 }

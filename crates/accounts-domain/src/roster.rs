@@ -460,3 +460,6 @@ impl Roster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

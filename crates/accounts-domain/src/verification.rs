@@ -59,7 +59,7 @@ impl Roster {
         self.require_active()?;
         let address = unproven(contact, command.address.as_ref())?;
         if let Some(until) = self.pause(contact.id, address.key()).filter(|until| by.at < *until) {
-            return Err(Violation::TooSoon { until });
+            return Err(Violation::TooSoon { wait: until - by.at });
         }
         let verification = Verification {
             id: command.id,
@@ -142,5 +142,188 @@ fn unproven<'a>(contact: &'a Contact, asked: Option<&EmailAddress>) -> Result<&'
         None => Err(Violation::NotFound),
         Some(address) if address.verified_at.is_some() => Err(Violation::AlreadyVerified),
         Some(address) => Ok(&address.email),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contacts::{ContactPatch, CreateContact};
+    use crate::given::{
+        ANA, BEA, CEM, LINK, NOW, Person, ZOE, address, chosen, datacenter, hosting, link_id, mixed,
+        permission, role, saas_suite, seconds, standard,
+    };
+    use crate::roster::AccountStatus;
+
+    fn to(person: Person, link: u32) -> SendVerification {
+        SendVerification { id: link_id(link), contact: person.contact(), address: None }
+    }
+
+    fn to_address(person: Person, link: u32, local_part: &str) -> SendVerification {
+        SendVerification { address: Some(address(local_part)), ..to(person, link) }
+    }
+
+    fn sent(roster: Roster, command: &SendVerification) -> Roster {
+        let changes = roster.send_verification(ANA.by(), command);
+        roster.then(changes)
+    }
+
+    fn confirmed(roster: Roster, person: Person, link: u32) -> Roster {
+        let changes = roster.confirm_verification(LINK, &person.confirms(link));
+        roster.then(changes)
+    }
+
+    fn with_more(roster: Roster, person: Person, local_part: &str) -> Roster {
+        let more_addresses = Some(vec![address(local_part)]);
+        let patch = ContactPatch { more_addresses, ..ContactPatch::default() };
+        let changes = roster.change_contact(crate::given::SYSTEM, person.contact(), &patch);
+        roster.then(changes)
+    }
+
+    #[test]
+    fn m_48_the_link_proves_the_address_that_it_was_sent_to() {
+        let roster = sent(saas_suite().with(BEA), &to(BEA, 7));
+        let link = &roster.parts.verifications[&link_id(7)];
+        assert_eq!(link.address_key, BEA.address().key());
+        assert_eq!(link.expires_at, NOW + VERIFICATION_LIFE);
+        let contact = confirmed(roster, BEA, 7).contact(BEA.contact()).unwrap().clone();
+        assert_eq!(contact.address.verified_at, Some(NOW));
+    }
+
+    #[test]
+    fn m_49_verification_shows_at_once_and_raises_the_version() {
+        let before = sent(saas_suite().with(BEA), &to(BEA, 7));
+        let version = before.contact(BEA.contact()).unwrap().version;
+        let after = confirmed(before, BEA, 7);
+        assert_eq!(after.contact(BEA.contact()).unwrap().version, version + 1);
+    }
+
+    #[test]
+    fn m_35_m_50_a_verified_contact_logs_in_and_an_unverified_one_does_not() {
+        let roster = sent(saas_suite().with(BEA), &to(BEA, 7));
+        assert_eq!(roster.access(BEA.user(), NOW), None);
+        let access = confirmed(roster, BEA, 7).access(BEA.user(), NOW).unwrap();
+        assert_eq!((access.owner, access.permissions), (false, Permissions::none()));
+    }
+
+    #[test]
+    fn m_51_a_mail_is_sent_again_after_a_pause() {
+        let roster = sent(saas_suite().with(BEA), &to(BEA, 7));
+        let until = NOW + VERIFICATION_PAUSE;
+        let again = |at| roster.send_verification(ANA.by_at(at), &to(BEA, 8));
+        assert_eq!(again(NOW + seconds(59)), Err(Violation::TooSoon { wait: seconds(1) }));
+        let roster = roster.clone().after(&again(until).unwrap(), until);
+        assert!(roster.verification_offer(link_id(7), until).is_ok());
+    }
+
+    #[test]
+    fn a_verified_address_is_not_verified_again() {
+        let roster = standard().with_verified(BEA);
+        let send = |command| roster.send_verification(ANA.by(), &command);
+        assert_eq!(send(to(BEA, 7)), Err(Violation::AlreadyVerified));
+        assert_eq!(send(to_address(BEA, 7, "bea")), Err(Violation::AlreadyVerified));
+        assert_eq!(send(to_address(BEA, 7, "b2")), Err(Violation::NotFound));
+    }
+
+    #[test]
+    fn sending_is_for_managers() {
+        let roster = standard().with(BEA).with_member(CEM, chosen(&["contacts:view"]));
+        let permission = permission("contacts:manage");
+        let refused = roster.send_verification(CEM.by(), &to(BEA, 7));
+        assert_eq!(refused, Err(Violation::Forbidden { permission }));
+        assert_eq!(roster.send_verification(ZOE.by(), &to(BEA, 7)), Err(Violation::NotFound));
+        assert_eq!(roster.send_verification(ANA.by(), &to(ZOE, 7)), Err(Violation::NotFound));
+    }
+
+    #[test]
+    fn a_link_works_for_72_hours_and_once() {
+        let roster = sent(standard().with(BEA), &to(BEA, 7));
+        let confirm = |roster: &Roster, at| {
+            roster.confirm_verification(By { at, ..LINK }, &BEA.confirms(7)).map(|_| ())
+        };
+        assert_eq!(confirm(&roster, NOW + VERIFICATION_LIFE - seconds(1)), Ok(()));
+        assert_eq!(confirm(&roster, NOW + VERIFICATION_LIFE), Err(Violation::LinkExpired));
+        assert_eq!(confirm(&confirmed(roster, BEA, 7), NOW), Err(Violation::LinkExpired));
+    }
+
+    #[test]
+    fn every_link_to_an_address_is_used_up_by_one() {
+        let roster = sent(standard().with(BEA), &to(BEA, 7));
+        let at = NOW + VERIFICATION_PAUSE;
+        let changes = roster.send_verification(ANA.by_at(at), &to(BEA, 8)).unwrap();
+        let roster = confirmed(roster.after(&changes, at), BEA, 8);
+        assert!(roster.parts.verifications.is_empty());
+    }
+
+    #[test]
+    fn a_link_nobody_sent_and_one_of_a_removed_contact_are_expired() {
+        let roster = sent(standard().with(BEA), &to(BEA, 7));
+        assert_eq!(roster.verification_offer(link_id(9), NOW), Err(Violation::LinkExpired));
+        let changes = roster.remove_contact(ANA.by(), BEA.contact());
+        let roster = roster.then(changes);
+        assert_eq!(roster.verification_offer(link_id(7), NOW), Err(Violation::LinkExpired));
+    }
+
+    #[test]
+    fn a_suspended_account_verifies_nobody() {
+        let roster = sent(standard().with(BEA), &to(BEA, 7)).in_status(AccountStatus::Suspended);
+        let refused = roster.confirm_verification(LINK, &BEA.confirms(7));
+        assert_eq!(refused, Err(Violation::AccountSuspended));
+    }
+
+    #[test]
+    fn l_08_a_login_comes_with_verification_where_it_was_asked_for() {
+        let command = CreateContact { login: Some(chosen(&["tickets:view"])), ..BEA.added() };
+        let before = standard();
+        let changes = before.create_contact(ANA.by(), &command);
+        let roster = sent(before.then(changes).with(CEM), &to(BEA, 7));
+        let offer = roster.verification_offer(link_id(7), NOW).unwrap();
+        assert_eq!(offer.login, Some(chosen(&["tickets:view"])));
+        let roster = sent(roster, &to(CEM, 8));
+        assert_eq!(roster.verification_offer(link_id(8), NOW).unwrap().login, None);
+    }
+
+    #[test]
+    fn u_11_no_login_comes_where_the_catalog_gives_none() {
+        let roster = confirmed(sent(hosting().with(BEA), &to(BEA, 7)), BEA, 7);
+        assert!(roster.contact(BEA.contact()).unwrap().is_verified());
+        assert_eq!(roster.member_of_contact(BEA.contact()), None);
+    }
+
+    #[test]
+    fn who_is_a_member_already_stays_as_they_are() {
+        let roster = sent(saas_suite().with(BEA), &to(BEA, 7));
+        let command = ConfirmVerification { user: ANA.user(), ..BEA.confirms(7) };
+        let changes = roster.confirm_verification(LINK, &command);
+        let roster = roster.then(changes);
+        assert_eq!(roster.member(ANA.user()).unwrap().contact, Some(ANA.contact()));
+    }
+
+    #[test]
+    fn more_addresses_are_verified_one_by_one_and_bring_no_login() {
+        let roster = with_more(saas_suite().with(BEA), BEA, "b2");
+        let roster = confirmed(sent(roster, &to_address(BEA, 7, "b2")), BEA, 7);
+        let contact = roster.contact(BEA.contact()).unwrap();
+        assert!(contact.more_addresses["b2@lima.example"].verified_at.is_some());
+        assert!(!contact.is_verified());
+        assert_eq!(roster.member_of_contact(BEA.contact()), None);
+    }
+
+    #[test]
+    fn an_owner_whom_an_integration_named_fills_its_places_once_verified() {
+        let roster = confirmed(sent_by_system(datacenter().not_activated(), &to(ANA, 7)), ANA, 7);
+        assert_eq!(roster.primary_roles_of(ANA.contact()).len(), 4);
+    }
+
+    #[test]
+    fn one_of_the_owners_more_addresses_fills_no_place() {
+        let roster = with_more(mixed().not_activated(), ANA, "a2");
+        let roster = confirmed(sent_by_system(roster, &to_address(ANA, 7, "a2")), ANA, 7);
+        assert_eq!(roster.primary(&role("one_owner")), None);
+    }
+
+    fn sent_by_system(roster: Roster, command: &SendVerification) -> Roster {
+        let changes = roster.send_verification(crate::given::SYSTEM, command);
+        roster.then(changes)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::TimeDelta;
 use thiserror::Error;
 
 use crate::address::EmailAddress;
@@ -109,6 +109,12 @@ pub enum Violation {
         /// The role.
         role: RoleKey,
     },
+    /// Every contact has a role here, and this is the contact's last one (L-07).
+    #[error("{role} is the contact's last role")]
+    RoleRequired {
+        /// The role.
+        role: RoleKey,
+    },
     /// The role is never left empty once filled.
     #[error("{role} must have a primary holder")]
     RoleMustBeFilled {
@@ -121,8 +127,8 @@ pub enum Violation {
     /// A mail went to this address a moment ago.
     #[error("a mail was sent a moment ago")]
     TooSoon {
-        /// From when on it may be sent again.
-        until: DateTime<Utc>,
+        /// How long until it may be sent again.
+        wait: TimeDelta,
     },
     /// The link is used, too old, of another address, or none of ours.
     #[error("the link is not valid any more")]

@@ -6,14 +6,14 @@ use accounts_domain::roster::Roster;
 use accounts_domain::users::{PasswordHash, User};
 use accounts_domain::verification::ConfirmVerification;
 use accounts_domain::violation::Violation;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::backend::Conn;
 use crate::decide::{Decision, conclude, lock_and_load};
 use crate::error::{Fault, Stop, StoreError};
 use crate::rows::{parse, stored};
-use crate::schema::{accounts, contact_verifications, memberships, ownership_transfers};
+use crate::schema::{accounts, contact_verifications, memberships};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::users::{self, new_user};
 use crate::roster;
@@ -81,24 +81,7 @@ impl Store {
         after: Option<TransferId>,
         limit: i64,
     ) -> Result<Vec<Transfer>, StoreError> {
-        let work = move |conn: &mut Conn| {
-            let mut query =
-                ownership_transfers::table.filter(ownership_transfers::account_id.eq(account.to_string())).into_boxed();
-            if let Some(after) = after {
-                query = query.filter(ownership_transfers::id.lt(after.to_string()));
-            }
-            let ids = query
-                .order(ownership_transfers::id.desc())
-                .limit(limit)
-                .select(ownership_transfers::id)
-                .load::<String>(conn)?;
-            let mut transfers = Vec::new();
-            for id in ids {
-                transfers.extend(roster::load_transfer(conn, account, parse("ownership_transfers.id", &id)?)?);
-            }
-            Ok(transfers)
-        };
-        self.lanes.read_consistent(work).await
+        self.lanes.read(move |conn| roster::load_transfers(conn, account, after, limit)).await
     }
 
     /// Finds the account of a verification link, with the key of the address that it was sent to, and reads the
@@ -147,7 +130,7 @@ impl Store {
                 let (name, language) = (profile.display_name.clone(), profile.language);
                 let user = new_user(user, offer.address.clone(), name, language, Some(hash), act.at);
                 if !users::insert(conn, &user)? {
-                    return Err(Violation::LinkExpired.into());
+                    return Err(Fault::overtaken("the address has got a user").into());
                 }
             }
             conclude(conn, &act, before, changes, &answer)
@@ -184,8 +167,8 @@ pub struct VerificationTarget {
 fn find_verification(conn: &mut Conn, id: VerificationId) -> Result<Option<(AccountId, String)>, Fault> {
     let row = contact_verifications::table
         .find(id.to_string())
-        .select((contact_verifications::account_id, contact_verifications::address_key, contact_verifications::used_at))
-        .first::<(String, String, Option<NaiveDateTime>)>(conn)
+        .select((contact_verifications::account_id, contact_verifications::address_key))
+        .first::<(String, String)>(conn)
         .optional()?;
-    row.map(|(account, key, _)| Ok((parse("contact_verifications.account_id", &account)?, key))).transpose()
+    row.map(|(account, key)| Ok((parse("contact_verifications.account_id", &account)?, key))).transpose()
 }

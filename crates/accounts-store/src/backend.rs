@@ -5,6 +5,8 @@
 
 mod address;
 mod migrations;
+#[cfg(test)]
+mod tests;
 pub mod walk;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -89,14 +91,6 @@ impl Conn {
                     .map_err(|error| StoreError::unavailable(url.scrub(&error.to_string())))?;
                 Ok(Self::Pg(conn))
             }
-        }
-    }
-
-    /// Whether this is the server, for the few places that must know.
-    pub(crate) fn is_postgres(&self) -> bool {
-        match self {
-            Self::Pg(_) => true,
-            Self::Sqlite(_) => false,
         }
     }
 
@@ -194,24 +188,22 @@ fn postgres_settings(purpose: Purpose) -> String {
 }
 
 /// What `error` means.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is open to additions, and whatever is not named here is a defect of a query"
+)]
 pub(crate) fn classify(error: &Error) -> Trouble {
     match error {
-        Error::DatabaseError(kind, information) => classify_kind(kind, information.as_ref()),
+        Error::DatabaseError(kind, information) => classify_kind(*kind, information.as_ref()),
         Error::BrokenTransactionManager
         | Error::AlreadyInTransaction
         | Error::NotInTransaction
         | Error::RollbackErrorOnCommit { .. } => Trouble::Broken,
-        // The enum is open to additions; whatever else it holds is a defect of a query.
         _ => Trouble::Other,
     }
 }
 
-/// Whether a row with this key exists already.
-pub(crate) fn is_unique_violation(error: &Error) -> bool {
-    classify(error) == Trouble::Unique
-}
-
-fn classify_kind(kind: &DatabaseErrorKind, information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Trouble {
+fn classify_kind(kind: DatabaseErrorKind, information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Trouble {
     match kind {
         DatabaseErrorKind::SerializationFailure => Trouble::Again,
         DatabaseErrorKind::ClosedConnection
@@ -404,9 +396,11 @@ macro_rules! load_unclaimed {
         use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
         match $conn {
             $crate::backend::Conn::Sqlite(conn) => $query.select(<$row>::as_select()).load::<$row>(conn),
-            $crate::backend::Conn::Pg(conn) => {
-                $query.select(<$row>::as_select()).for_update().skip_locked().load::<$row>(conn)
-            }
+            $crate::backend::Conn::Pg(conn) => $query
+                .select(<$row>::as_select())
+                .for_update()
+                .skip_locked()
+                .load::<$row>(conn),
         }
     }};
 }

@@ -48,7 +48,8 @@ impl Store {
         .await
     }
 
-    /// Changes an account by an answer to an ownership transfer, as [`Store::decide`] does.
+    /// Changes an account by an answer to an ownership transfer, as [`Store::decide`] does, and tells the transfer as it
+    /// stands afterwards.
     ///
     /// # Errors
     /// [`DecideError`]; nothing has changed then.
@@ -59,7 +60,7 @@ impl Store {
         act: &Act,
         decide: D,
         answer: A,
-    ) -> Result<Decision, DecideError>
+    ) -> Result<(Decision, Transfer), DecideError>
     where
         D: Fn(&Roster, &Transfer) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision, &Transfer) -> Kept + Send + 'static,
@@ -70,7 +71,11 @@ impl Store {
             let found = roster::load_transfer(conn, account, transfer)?.ok_or(Stop::Refused(Refusal::NotFound))?;
             let changes = decide(&before, &found)?;
             let told = ended(&found, &changes, &act);
-            conclude(conn, &act, before, changes, &|decision| answer(decision, &told))
+            let verdict = conclude(conn, &act, before, changes, &|decision| answer(decision, &told))?;
+            Ok(match verdict {
+                Verdict::Keep(decision) => Verdict::Keep((decision, told)),
+                Verdict::Discard(decision) => Verdict::Discard((decision, told)),
+            })
         })
         .await
     }

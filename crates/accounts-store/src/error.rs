@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::fmt;
 
+use diesel::result::DatabaseErrorKind;
+
 use crate::backend::{self, Trouble};
 
 /// Why the store did not do what was asked. What it displays may be shown to anybody; the cause is
@@ -66,6 +68,13 @@ impl Fault {
     /// A fault of the stored data: `place` says which table and column or which id.
     pub(crate) fn stored(place: impl fmt::Display, problem: impl fmt::Display) -> Self {
         Self::Stored(format!("{place}: {problem}"))
+    }
+
+    /// Another transaction did meanwhile what this one has just seen undone: the lanes run it again, and it sees
+    /// the other's work.
+    pub(crate) fn overtaken(what: &str) -> Self {
+        let information = Box::new(format!("overtaken: {what}"));
+        Self::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::SerializationFailure, information))
     }
 
     /// How the lanes have to take it.

@@ -31,20 +31,10 @@ impl Store {
     pub async fn recall(&self, keep: Keep, at: DateTime<Utc>) -> Result<Recall, StoreError> {
         self.lanes.read(move |conn| look_up(conn, &keep, at)).await
     }
-
-    /// Keeps the answer to a request that a rule refused: it has no effect whose transaction could keep it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn keep_refusal(&self, keep: Keep, kept: Kept, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.change(move |conn| {
-            if look_up(conn, &keep, at)? == Recall::New { insert(conn, &keep, &kept, at) } else { Ok(()) }
-        })
-        .await
-    }
 }
 
-/// Ends the transaction where the act's key was used before. The lock that it holds makes this certain.
+/// Ends the transaction where the act's key was used before. Under a lock this is certain; without one,
+/// [`remember`] sees to it.
 pub(crate) fn recall(conn: &mut Conn, act: &Act) -> Result<(), Stop<Refusal>> {
     let Some(keep) = &act.keep else { return Ok(()) };
     match look_up(conn, keep, act.at)? {
@@ -54,10 +44,11 @@ pub(crate) fn recall(conn: &mut Conn, act: &Act) -> Result<(), Stop<Refusal>> {
     }
 }
 
-/// Keeps the answer in the transaction of its effect.
+/// Keeps the answer in the transaction of its effect. Where another transaction has just kept one under the same
+/// key, this one begins again, and its [`recall`] finds that answer.
 pub(crate) fn remember(conn: &mut Conn, act: &Act, answer: impl FnOnce() -> Kept) -> Result<(), Fault> {
     let Some(keep) = &act.keep else { return Ok(()) };
-    insert(conn, keep, &answer(), act.at)
+    if insert(conn, keep, &answer(), act.at)? { Ok(()) } else { Err(Fault::overtaken("an answer was kept under the same key")) }
 }
 
 fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fault> {
@@ -83,21 +74,23 @@ fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fa
     Ok(Recall::Answered(Kept { status, headers: from_json("idempotency_keys.headers", &headers)?, body }))
 }
 
-fn insert(conn: &mut Conn, keep: &Keep, kept: &Kept, at: DateTime<Utc>) -> Result<(), Fault> {
-    // A row that is older than its life stands in the way of nobody.
-    diesel::delete(idempotency_keys::table.find((&keep.caller, &keep.method, &keep.path, &keep.key))).execute(conn)?;
-    diesel::insert_into(idempotency_keys::table)
-        .values((
-            idempotency_keys::caller.eq(&keep.caller),
-            idempotency_keys::method.eq(&keep.method),
-            idempotency_keys::path.eq(&keep.path),
-            idempotency_keys::key.eq(&keep.key),
-            idempotency_keys::fingerprint.eq(&keep.fingerprint),
-            idempotency_keys::status.eq(i32::from(kept.status)),
-            idempotency_keys::headers.eq(to_json("idempotency_keys.headers", &kept.headers)?),
-            idempotency_keys::body.eq(&kept.body),
-            idempotency_keys::created_at.eq(stored(at)),
-        ))
-        .execute(conn)?;
-    Ok(())
+/// Answers `false` where an answer is kept under the key.
+fn insert(conn: &mut Conn, keep: &Keep, kept: &Kept, at: DateTime<Utc>) -> Result<bool, Fault> {
+    // A row that is older than its life stands in the way of nobody; one that came in this moment stays.
+    let outlived = idempotency_keys::table
+        .find((&keep.caller, &keep.method, &keep.path, &keep.key))
+        .filter(idempotency_keys::created_at.le(stored(at - KEPT_FOR)));
+    diesel::delete(outlived).execute(conn)?;
+    let row = (
+        idempotency_keys::caller.eq(&keep.caller),
+        idempotency_keys::method.eq(&keep.method),
+        idempotency_keys::path.eq(&keep.path),
+        idempotency_keys::key.eq(&keep.key),
+        idempotency_keys::fingerprint.eq(&keep.fingerprint),
+        idempotency_keys::status.eq(i32::from(kept.status)),
+        idempotency_keys::headers.eq(to_json("idempotency_keys.headers", &kept.headers)?),
+        idempotency_keys::body.eq(&kept.body),
+        idempotency_keys::created_at.eq(stored(at)),
+    );
+    Ok(crate::backend::insert_if_absent!(conn, idempotency_keys::table, row)? == 1)
 }

@@ -11,6 +11,8 @@
 
 mod job;
 #[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod tests;
 mod worker;
 
@@ -69,7 +71,8 @@ pub(crate) enum Verdict<T> {
     Discard(T),
 }
 
-/// The open database. Dropping it lets the queues run empty and the threads end.
+/// The open database. Dropping it refuses new work, finishes what is queued, and waits for the
+/// threads to end, for 10 seconds at most.
 #[derive(Debug)]
 pub struct Lanes {
     reads: Option<Sender<Box<dyn Job>>>,
@@ -78,7 +81,6 @@ pub struct Lanes {
     threads: Vec<std::thread::JoinHandle<()>>,
     /// Disconnected once the last thread has ended.
     ended: Receiver<()>,
-    is_postgres: bool,
     _lock: FileLock,
 }
 
@@ -131,7 +133,6 @@ impl Lanes {
             writes: Some(writes),
             threads,
             ended,
-            is_postgres: database.is_postgres(),
             _lock: lock,
         })
     }
@@ -169,21 +170,10 @@ impl Lanes {
         self.submit(self.writes.as_ref(), Kind::Write, work).await
     }
 
-    /// Whether the database is a server.
-    pub(crate) fn is_postgres(&self) -> bool {
-        self.is_postgres
-    }
-
     /// How many calls wait for a thread that reads and for one that writes; one queue on a server.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let length = |queue: &Option<Sender<_>>| queue.as_ref().map_or(0, Sender::len);
         (length(&self.reads), length(&self.writes))
-    }
-
-    /// Refuses new work, finishes what is queued, and ends the threads. It blocks, for 10 seconds
-    /// at most.
-    pub fn close(mut self) {
-        self.stop();
     }
 
     async fn read_as<T, F>(&self, kind: Kind, work: F) -> Result<T, StoreError>

@@ -6,11 +6,14 @@
 mod accounts;
 mod audit;
 mod backend;
+mod check;
 mod decide;
 mod error;
 mod idempotency;
 mod lanes;
+mod live_use;
 mod mails;
+mod purge;
 mod roster;
 mod rows;
 mod schema;
@@ -23,16 +26,31 @@ mod users;
 pub use accounts::{AccountMark, VerificationTarget};
 pub use audit::{AuditEvent, AuditFilter, AuditValue};
 pub use backend::{AddressError, Database, OpenError, PostgresUrl, migrate, pending};
+pub use check::{Finding, check};
 pub use decide::Decision;
 pub use error::{Cause, StoreError};
 pub use idempotency::{KEPT_FOR, Recall};
 pub use lanes::Settings;
+pub use live_use::obstacles;
 pub use mails::*;
+pub use purge::{LINKS_REMEMBERED_FOR, SESSIONS_REMEMBERED_FOR};
 pub use sessions::{Rotated, Rotation};
 pub use sign_ups::{MAIL_WINDOW, MAILS_PER_ADDRESS, NewIds};
 pub use store::{Act, DecideError, Keep, Kept, Store};
-pub use throttles::Throttle;
+pub use throttles::{LONGEST_WINDOW, Throttle};
 pub use users::{UserDecision, Visit, new_user};
 
 #[doc(hidden)]
 pub use backend::walk as schema_walk;
+
+/// PostgreSQL as all tests of the workspace start it.
+#[cfg(test)]
+#[path = "../../../tests/support/postgres.rs"]
+mod postgres;
+/// What the tests' PostgreSQL asks of the crate that it is part of.
+#[cfg(test)]
+mod server {
+    pub(crate) fn migrate(url: &str) {
+        crate::migrate(&url.parse().unwrap()).unwrap();
+    }
+}

@@ -11,7 +11,6 @@ use accounts_domain::language::Language;
 use accounts_domain::mail::{Letter, Mail};
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::prelude::*;
-use uuid::Uuid;
 
 use crate::backend::{Conn, insert_all, load_unclaimed};
 use crate::error::{Fault, StoreError};
@@ -103,7 +102,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where the database does not answer.
     pub async fn release_mails(&self, claims: Vec<Claim>) -> Result<(), StoreError> {
-        self.change(move |conn| claims.iter().try_for_each(|claim| release(conn, *claim))).await
+        self.change(move |conn| claims.iter().try_for_each(|claim| release(conn, *claim)))
+            .await
     }
 
     /// How many mails are neither sent nor given up.
@@ -129,7 +129,10 @@ pub(crate) fn insert_mails(conn: &mut Conn, outgoing: &[Mail], at: DateTime<Utc>
     if outgoing.is_empty() {
         return Ok(());
     }
-    let rows = outgoing.iter().map(|mail| NewRow::new(mail, at)).collect::<Result<Vec<_>, _>>()?;
+    let rows = outgoing
+        .iter()
+        .map(|mail| NewRow::new(mail, at))
+        .collect::<Result<Vec<_>, _>>()?;
     insert_all!(conn, mails::table, &rows)?;
     Ok(())
 }
@@ -151,7 +154,7 @@ struct NewRow {
 impl NewRow {
     fn new(mail: &Mail, at: DateTime<Utc>) -> Result<Self, Fault> {
         Ok(Self {
-            id: MailId::from_uuid(Uuid::now_v7()).to_string(),
+            id: MailId::new().to_string(),
             contact_id: mail.contact.map(|contact| contact.to_string()),
             address: mail.to.as_str().to_owned(),
             address_key: mail.to.key().to_owned(),
@@ -178,7 +181,10 @@ struct Row {
 impl Row {
     fn read(&self, until: DateTime<Utc>) -> Result<ClaimedMail, Fault> {
         Ok(ClaimedMail {
-            claim: Claim { mail: parse("mails.id", &self.id)?, until },
+            claim: Claim {
+                mail: parse("mails.id", &self.id)?,
+                until,
+            },
             to: checked("mails.address", &self.address, EmailAddress::parse)?,
             language: parse("mails.language", &self.language)?,
             letter: from_json("mails.message", &self.message)?,
@@ -198,12 +204,7 @@ macro_rules! held {
     };
 }
 
-fn claim(
-    conn: &mut Conn,
-    now: DateTime<Utc>,
-    until: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<ClaimedMail>, Fault> {
+fn claim(conn: &mut Conn, now: DateTime<Utc>, until: DateTime<Utc>, limit: i64) -> Result<Vec<ClaimedMail>, Fault> {
     let due = mails::table
         .filter(mails::sent_at.is_null())
         .filter(mails::failed_at.is_null())
@@ -227,7 +228,10 @@ fn claim(
     }
     if !ids.is_empty() {
         diesel::update(mails::table.filter(mails::id.eq_any(ids)))
-            .set((mails::claimed_until.eq(stored(until)), mails::attempts.eq(mails::attempts + 1)))
+            .set((
+                mails::claimed_until.eq(stored(until)),
+                mails::attempts.eq(mails::attempts + 1),
+            ))
             .execute(conn)?;
     }
     Ok(claimed)
@@ -246,7 +250,9 @@ fn put_aside(conn: &mut Conn, row: &Row, now: DateTime<Utc>, problem: &str) -> R
 }
 
 fn sent(conn: &mut Conn, mail: MailId, at: DateTime<Utc>) -> Result<(), Fault> {
-    let unsent = mails::table.filter(mails::id.eq(mail.to_string())).filter(mails::sent_at.is_null());
+    let unsent = mails::table
+        .filter(mails::id.eq(mail.to_string()))
+        .filter(mails::sent_at.is_null());
     diesel::update(unsent)
         .set((
             mails::sent_at.eq(Some(stored(at))),
@@ -290,3 +296,6 @@ fn release(conn: &mut Conn, claim: Claim) -> Result<(), Fault> {
         .execute(conn)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

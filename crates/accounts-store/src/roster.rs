@@ -3,5 +3,5 @@
 mod load;
 mod save;
 
-pub(crate) use load::{load, load_transfer};
+pub(crate) use load::{load, load_transfer, load_transfers};
 pub(crate) use save::{lock, save, save_opened};

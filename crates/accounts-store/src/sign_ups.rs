@@ -19,7 +19,7 @@ use crate::audit::Origin;
 use crate::backend::Conn;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
-use crate::rows::{checked, from_json, instant, named, stored, to_json};
+use crate::rows::{checked, from_json, instant, named, parse, stored, to_json};
 use crate::schema::{password_resets, sign_ups};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::users::{self, UserDecision, new_user};
@@ -129,7 +129,9 @@ impl Store {
         .await
     }
 
-    /// Mails a reset link to the user of an address, if there is one. The work is the same if there is none.
+    /// Mails a reset link to the user of an address, if there is one that may log in. Beyond
+    /// [`MAILS_PER_ADDRESS`] no mail goes out. The work is less if there is none: the caller must not be able to
+    /// measure it.
     ///
     /// # Errors
     /// [`DecideError`].
@@ -141,9 +143,7 @@ impl Store {
             if may_mail(conn, "reset", &address_key, act.at)?
                 && let Some(user) = user
             {
-                let unkept = Act { keep: None, ..act.clone() };
-                let nothing = |_: &UserDecision| Kept { status: 202, headers: Vec::new(), body: Vec::new() };
-                users::decide_user(conn, user.id, &unkept, &|person| Ok(person.ask_reset(id, act.at)), &nothing)?;
+                send_reset(conn, user.id, id, &act)?;
             }
             idempotency::remember(conn, &act, || answer.clone())?;
             Ok(Verdict::Keep(()))
@@ -166,7 +166,7 @@ impl Store {
                 .select(password_resets::user_id)
                 .first::<String>(conn)
                 .optional()?;
-            let user: UserId = user.and_then(|user| user.parse().ok()).ok_or(Violation::LinkExpired)?;
+            let user: UserId = parse("password_resets.user_id", &user.ok_or(Violation::LinkExpired)?)?;
             let decide = |person: &accounts_domain::users::Person| -> Result<Vec<UserChange>, Violation> {
                 person.use_reset(id, hash.clone(), act.at)
             };
@@ -216,6 +216,23 @@ fn open(conn: &mut Conn, store: &Store, command: &OpenAccount, act: &Act) -> Res
     let entries = audit::entries(&opened, &changes);
     crate::audit::record(conn, Origin::Account(command.account), opened.account().revision, &entries, act)?;
     Ok(opened)
+}
+
+/// Makes a reset link and mails it. For a user who may not log in nothing is left behind: not even the rise of
+/// the revision that came with the lock.
+fn send_reset(conn: &mut Conn, user: UserId, id: ResetId, act: &Act) -> Result<(), Stop<Refusal>> {
+    let unkept = Act { keep: None, ..act.clone() };
+    let nothing = |_: &UserDecision| Kept { status: 202, headers: Vec::new(), body: Vec::new() };
+    let sent = conn.transaction(|conn| {
+        match users::decide_user(conn, user, &unkept, &|person| Ok(person.ask_reset(id, act.at)), &nothing)? {
+            Verdict::Keep(_) => Ok(()),
+            Verdict::Discard(_) => Err(Stop::Refused(Refusal::NotFound)),
+        }
+    });
+    match sent {
+        Ok(()) | Err(Stop::Refused(_)) => Ok(()),
+        Err(Stop::Fault(fault)) => Err(Stop::Fault(fault)),
+    }
 }
 
 /// Counts a mail to an address that a stranger named, and says whether it may go.

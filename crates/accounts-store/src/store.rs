@@ -7,15 +7,18 @@ use accounts_domain::catalog::Catalog;
 use accounts_domain::violation::Violation;
 use chrono::{DateTime, Utc};
 
-use crate::backend::{Conn, OpenError};
+use crate::backend::{Conn, Database, OpenError};
 use crate::error::{Fault, Stop, StoreError, WriteError};
 use crate::lanes::{Lanes, Settings, Verdict};
+use crate::live_use;
 
 /// The open database of the service, and the catalog that its decisions are made under. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) catalog: Arc<Catalog>,
+    /// For what takes too long to stand in a queue.
+    pub(crate) database: Arc<Database>,
 }
 
 /// Who makes a change, when, and under which key its answer is kept.
@@ -124,7 +127,10 @@ impl Store {
     /// # Errors
     /// Whatever keeps the database from being served, for the operator.
     pub fn open(settings: Settings, catalog: Arc<Catalog>) -> Result<Self, OpenError> {
-        Ok(Self { lanes: Arc::new(Lanes::open(settings)?), catalog })
+        let database = Arc::new(settings.database.clone());
+        let lanes = Arc::new(Lanes::open(settings)?);
+        live_use::adopt(&database, &catalog)?;
+        Ok(Self { lanes, catalog, database })
     }
 
     /// The catalog that decides.

@@ -9,6 +9,9 @@ use crate::rows::{instant, stored};
 use crate::schema::throttles;
 use crate::store::Store;
 
+/// The longest window: counters that began longer ago are thrown away.
+pub const LONGEST_WINDOW: TimeDelta = TimeDelta::hours(24);
+
 /// What is counted, and how often it may happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttle {
@@ -16,7 +19,7 @@ pub struct Throttle {
     pub key: String,
     /// How often it may happen within the window.
     pub limit: i32,
-    /// The window.
+    /// The window, at most [`LONGEST_WINDOW`].
     pub window: TimeDelta,
 }
 
@@ -44,7 +47,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count(&self, throttles: Vec<Throttle>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn count(&self, mut throttles: Vec<Throttle>, at: DateTime<Utc>) -> Result<(), StoreError> {
+        // Rows are locked in one order, whoever counts, so that two never wait for each other.
+        throttles.sort_by(|one, other| one.key.cmp(&other.key));
         let all = move |conn: &mut Conn| {
             for throttle in &throttles {
                 count(conn, throttle, at)?;
@@ -84,6 +89,7 @@ pub(crate) fn count(conn: &mut Conn, throttle: &Throttle, at: DateTime<Utc>) -> 
         return Ok(throttle.limit >= 1);
     }
     diesel::update(row).set(throttles::count.eq(throttles::count + 1)).execute(conn)?;
-    let counted = row.select(throttles::count).first::<i32>(conn)?;
+    let counted = row.select(throttles::count).first::<i32>(conn).optional()?;
+    let counted = counted.ok_or_else(|| Fault::overtaken("the counter was thrown away"))?;
     Ok(counted <= throttle.limit)
 }

@@ -142,7 +142,10 @@ pub(crate) fn decide_user(
         return Err(Stop::Refused(Refusal::NotFound));
     }
     idempotency::recall(conn, act)?;
-    let before = load(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+    let mut before = load(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+    // What has ended by itself and was not cleared away yet is nothing to end once more.
+    before.sessions.retain(|_, session| session.is_live(act.at));
+    before.resets.retain(|_, reset| act.at < reset.expires_at);
     let changes = decide(&before)?;
     if changes.is_empty() {
         let after = before.user.clone();

@@ -166,7 +166,7 @@ CREATE TABLE owners (
     verified INTEGER CHECK (verified IN (0, 1)),
     PRIMARY KEY (account_id),
     CHECK (verified IS NULL OR verified),
-    CHECK ((verified IS NULL) = (user_id IS NULL)),
+    CHECK (user_id IS NULL OR verified IS NOT NULL),
     FOREIGN KEY (account_id) REFERENCES accounts (id),
     FOREIGN KEY (account_id, contact_id) REFERENCES contacts (account_id, id),
     FOREIGN KEY (account_id, contact_id, verified) REFERENCES contacts (account_id, id, verified),

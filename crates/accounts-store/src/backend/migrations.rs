@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use accounts_domain::catalog::Obstacle;
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
@@ -51,6 +52,12 @@ pub enum OpenError {
     /// A migration failed; what came before it stays, nothing of it does.
     #[error("migrating the database failed: {0}")]
     Migration(String),
+    /// The catalog lacks what is in use, or forbids it.
+    #[error("the catalog does not fit what is stored: {}", .obstacles.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))]
+    Unfit {
+        /// Everything that stands in the way.
+        obstacles: Vec<Obstacle>,
+    },
     /// The database is out of reach.
     #[error("the database cannot be opened: {}", .0.cause())]
     Store(#[from] StoreError),

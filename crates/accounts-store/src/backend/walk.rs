@@ -41,8 +41,8 @@ pub struct Walk {
 /// The names of the embedded migrations of each database: first the file's, then the server's.
 pub fn migration_names() -> Result<(Vec<String>, Vec<String>), OpenError> {
     Ok((
-        names::<diesel::sqlite::Sqlite>(SQLITE)?,
-        names::<diesel::pg::Pg>(POSTGRES)?,
+        names::<diesel::sqlite::Sqlite>(&SQLITE)?,
+        names::<diesel::pg::Pg>(&POSTGRES)?,
     ))
 }
 
@@ -90,12 +90,12 @@ pub fn tables(database: &Database) -> Result<Tables, OpenError> {
 pub fn walk(database: &Database) -> Result<Walk, OpenError> {
     prepare_file(database)?;
     match Conn::open(database, Purpose::Maintain)? {
-        Conn::Sqlite(mut conn) => walk_with(&mut conn, SQLITE, |conn: &mut SqliteConnection| {
+        Conn::Sqlite(mut conn) => walk_with(&mut conn, &SQLITE, |conn: &mut SqliteConnection| {
             definitions(sql_query(SQLITE_DEFINITIONS).load(conn))
         }),
         Conn::Pg(mut conn) => {
             take_advisory_lock(&mut conn)?;
-            walk_with(&mut conn, POSTGRES, |conn: &mut PgConnection| {
+            walk_with(&mut conn, &POSTGRES, |conn: &mut PgConnection| {
                 definitions(sql_query(POSTGRES_DEFINITIONS).load(conn))
             })
         }
@@ -133,14 +133,14 @@ pub(super) fn check_references(conn: &mut SqliteConnection) -> Result<(), OpenEr
 
 fn walk_with<DB, C>(
     conn: &mut C,
-    source: EmbeddedMigrations,
+    source: &EmbeddedMigrations,
     definitions: impl Fn(&mut C) -> Result<Vec<String>, OpenError>,
 ) -> Result<Walk, OpenError>
 where
     DB: diesel::backend::Backend,
     C: MigrationHarness<DB>,
 {
-    let migrations = MigrationSource::<DB>::migrations(&source).map_err(unmigrated)?;
+    let migrations = MigrationSource::<DB>::migrations(source).map_err(unmigrated)?;
     conn.applied_migrations().map_err(unmigrated)?;
     let upwards = |conn: &mut C| -> Result<(), OpenError> {
         for migration in &migrations {
@@ -162,8 +162,8 @@ where
     })
 }
 
-fn names<DB: diesel::backend::Backend>(source: EmbeddedMigrations) -> Result<Vec<String>, OpenError> {
-    let migrations = MigrationSource::<DB>::migrations(&source).map_err(unmigrated)?;
+fn names<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>, OpenError> {
+    let migrations = MigrationSource::<DB>::migrations(source).map_err(unmigrated)?;
     let mut names: Vec<String> = migrations
         .iter()
         .map(|migration| migration.name().to_string())

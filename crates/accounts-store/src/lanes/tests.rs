@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::DateTime;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -251,6 +252,25 @@ async fn a_commit_that_one_call_spoils_is_repeated_for_the_others() {
 }
 
 #[tokio::test]
+async fn a_full_disk_fails_only_what_found_no_room() {
+    let place = place();
+    let too_much: Work = Box::new(|conn| {
+        // The connection itself is the disk that is full here.
+        conn.batch_execute("PRAGMA max_page_count=1")?;
+        let key = "x".repeat(1_000_000);
+        Ok(Verdict::Keep(add(conn, &key)?))
+    });
+    let answers = in_one_group(&place.lanes, vec![adds("a"), adds("b"), too_much]).await;
+    assert!(matches!(answers[0], Ok(1)), "{answers:?}");
+    assert!(matches!(answers[1], Ok(1)), "{answers:?}");
+    assert!(
+        matches!(answers[2], Err(WriteError::Store(StoreError::Unavailable(_)))),
+        "{answers:?}"
+    );
+    assert_eq!(keys(&place.lanes).await, ["a", "b"]);
+}
+
+#[tokio::test]
 async fn what_waits_together_is_committed_together() {
     let place = place();
     place.lanes.write(adds("first")).await.unwrap();
@@ -362,7 +382,7 @@ async fn closing_finishes_what_is_queued() {
     drop(release);
     held.await.unwrap().unwrap();
     last.await.unwrap().unwrap();
-    Arc::into_inner(lanes).unwrap().close();
+    drop(Arc::into_inner(lanes).unwrap());
     // The lock is free again, and what was acknowledged is there.
     let lanes = Lanes::open(Settings::new(database)).unwrap();
     assert_eq!(keys(&lanes).await, ["a"]);

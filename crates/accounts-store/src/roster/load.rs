@@ -135,6 +135,22 @@ pub(crate) fn load_transfer(conn: &mut Conn, account: AccountId, id: TransferId)
     row.map(|row| read_transfer(&row)).transpose()
 }
 
+/// Reads transfers of an account, the latest first, beginning after one.
+pub(crate) fn load_transfers(
+    conn: &mut Conn,
+    account: AccountId,
+    after: Option<TransferId>,
+    limit: i64,
+) -> Result<Vec<Transfer>, Fault> {
+    let mut query = ownership_transfers::table.filter(ownership_transfers::account_id.eq(account.to_string())).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(ownership_transfers::id.lt(after.to_string()));
+    }
+    let rows: Vec<TransferRow> =
+        query.order(ownership_transfers::id.desc()).limit(limit).select(TransferRow::as_select()).load(conn)?;
+    rows.iter().map(read_transfer).collect()
+}
+
 fn read_account(row: AccountRow) -> Result<Account, Fault> {
     let postal_address = row.postal_address.as_deref().map(read_postal_address).transpose()?;
     Ok(Account {

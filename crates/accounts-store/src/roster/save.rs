@@ -1,18 +1,16 @@
 //! Saves the changes of a decision. Nothing is decided here.
 
-use accounts_domain::address::EmailAddress;
+mod contact;
+
 use accounts_domain::catalog::Holders;
 use accounts_domain::change::{Change, touched_contacts};
 use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId};
-use accounts_domain::keys::{CategoryKey, RoleKey};
-use accounts_domain::names::sort_key;
+use accounts_domain::keys::RoleKey;
+use accounts_domain::names::{ExternalId, TaxId, sort_key};
 use accounts_domain::ownership::TransferOutcome;
 use accounts_domain::permission::Permissions;
-use accounts_domain::phone::Phone;
-use accounts_domain::roster::{
-    AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, PendingTransfer, PostalAddress, Roster,
-    Verification,
-};
+use accounts_domain::phone::PhoneNumber;
+use accounts_domain::roster::{AccountProfile, AccountStatus, Contact, PendingTransfer, PostalAddress, Roster};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
@@ -20,10 +18,7 @@ use super::load::StoredPostalAddress;
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::rows::{stored, to_json};
-use crate::schema::{
-    accounts, audit_values, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts,
-    mails, memberships, owners, ownership_transfers, role_holders, role_primaries,
-};
+use crate::schema::{accounts, contacts, memberships, owners, ownership_transfers, role_holders, role_primaries};
 
 /// Saves what a decision changed in `before` at that moment. The account's revision has risen with its lock.
 pub(crate) fn save(conn: &mut Conn, before: &Roster, changes: &[Change], at: DateTime<Utc>) -> Result<(), Fault> {
@@ -44,10 +39,10 @@ pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -
             accounts::name.eq(account.profile.name.as_str()),
             accounts::sort_key.eq(sort_key(account.profile.name.as_str())),
             accounts::language.eq(account.profile.language.as_str()),
-            accounts::phone.eq(account.profile.phone.as_ref().map(|phone| phone.as_str())),
+            accounts::phone.eq(account.profile.phone.as_ref().map(PhoneNumber::as_str)),
             accounts::postal_address.eq(postal_address),
-            accounts::tax_id.eq(account.profile.tax_id.as_ref().map(|id| id.as_str())),
-            accounts::external_id.eq(account.external_id.as_ref().map(|id| id.as_str())),
+            accounts::tax_id.eq(account.profile.tax_id.as_ref().map(TaxId::as_str)),
+            accounts::external_id.eq(account.external_id.as_ref().map(ExternalId::as_str)),
             accounts::status.eq(account.status.as_str()),
             accounts::contact_limit.eq(account.contact_limit.map(i32::from)),
             accounts::revision.eq(account.revision),
@@ -96,10 +91,10 @@ impl Saving<'_> {
             Change::AddressProposed { contact, address } => self.propose_address(*contact, address),
             Change::AddressWithdrawn { contact, address } => {
                 self.set_pending(*contact, None)?;
-                self.delete_address(address.key())
+                self.delete_address(*contact, address.key())
             }
             Change::AddressAdded { contact, address } => self.insert_address(*contact, address, None),
-            Change::AddressRemoved { address, .. } => self.delete_address(address.key()),
+            Change::AddressRemoved { contact, address } => self.delete_address(*contact, address.key()),
             Change::AddressVerified { contact, address, at } => self.verify_address(*contact, address, *at),
             Change::VerificationSent { verification, .. } => self.insert_verification(verification),
             Change::SubscriptionsChanged { contact, categories } => {
@@ -109,7 +104,10 @@ impl Saving<'_> {
             Change::RoleGiven { role, contact } => self.give_role(role, *contact),
             Change::RoleTaken { role, contact } => self.take_role(role, *contact),
             Change::PrimaryMoved { role, from, to } => self.move_primary(role, *from, *to),
-            Change::MemberAdded { user, contact, permissions } => self.add_member(*user, *contact, permissions),
+            Change::MemberAdded { user, contact, permissions } => {
+                self.add_member(*user, *contact, permissions)?;
+                contact.map_or(Ok(()), |contact| self.confirm_owner(contact))
+            }
             Change::PermissionsChanged { user, permissions } => self.change_permissions(*user, permissions),
             Change::MemberRemoved { user } => self.remove_member(*user),
             Change::TransferRequested { transfer } => self.insert_transfer(transfer),
@@ -139,9 +137,9 @@ impl Saving<'_> {
                 accounts::name.eq(profile.name.as_str()),
                 accounts::sort_key.eq(sort_key(profile.name.as_str())),
                 accounts::language.eq(profile.language.as_str()),
-                accounts::phone.eq(profile.phone.as_ref().map(|phone| phone.as_str())),
+                accounts::phone.eq(profile.phone.as_ref().map(PhoneNumber::as_str)),
                 accounts::postal_address.eq(postal_address),
-                accounts::tax_id.eq(profile.tax_id.as_ref().map(|id| id.as_str())),
+                accounts::tax_id.eq(profile.tax_id.as_ref().map(TaxId::as_str)),
             ))
             .execute(self.conn)?;
         Ok(())
@@ -156,233 +154,37 @@ impl Saving<'_> {
 
     fn insert_owner(&mut self, opened: &Roster) -> Result<(), Fault> {
         let owner = opened.owner();
-        let verified = opened.contacts().any(|contact| contact.id == owner && contact.is_verified());
+        let verified = opened.contact(owner).is_ok_and(Contact::is_verified);
+        let member = opened.member_of_contact(owner).filter(|_| verified);
         diesel::insert_into(owners::table)
             .values((
                 owners::account_id.eq(&self.account),
                 owners::contact_id.eq(owner.to_string()),
-                owners::user_id.eq(opened.member_of_contact(owner).map(|member| member.user.to_string())),
+                owners::user_id.eq(member.map(|member| member.user.to_string())),
                 owners::verified.eq(verified.then_some(true)),
             ))
             .execute(self.conn)?;
         Ok(())
     }
 
-    fn add_contact(&mut self, contact: &Contact) -> Result<(), Fault> {
-        let profile = &contact.profile;
-        let permissions = contact.login_request.as_ref().map(permissions_json).transpose()?;
-        diesel::insert_into(contacts::table)
-            .values((
-                contacts::account_id.eq(&self.account),
-                contacts::id.eq(contact.id.to_string()),
-                contacts::display_name.eq(profile.display_name.as_str()),
-                contacts::first_name.eq(profile.first_name.as_ref().map(|name| name.as_str())),
-                contacts::last_name.eq(profile.last_name.as_ref().map(|name| name.as_str())),
-                contacts::title.eq(profile.title.as_ref().map(|title| title.as_str())),
-                contacts::language.eq(profile.language.as_str()),
-                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
-                contacts::address_key.eq(contact.address.email.key()),
-                contacts::verified.eq(contact.is_verified()),
-                contacts::login_requested.eq(contact.login_request.is_some()),
-                contacts::login_permissions.eq(permissions),
-                contacts::version.eq(contact.version),
-                contacts::created_at.eq(stored(contact.created_at)),
-                contacts::updated_at.eq(stored(contact.updated_at)),
-            ))
-            .execute(self.conn)?;
-        for ContactAddress { email, verified_at } in std::iter::once(&contact.address).chain(contact.more_addresses.values()) {
-            self.insert_address(contact.id, email, *verified_at)?;
-        }
-        self.insert_phones(contact.id, &profile.phones)?;
-        self.insert_subscriptions(contact.id, &contact.subscriptions)
-    }
-
-    fn change_contact(&mut self, id: ContactId, profile: &ContactProfile) -> Result<(), Fault> {
-        diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
-            .set((
-                contacts::display_name.eq(profile.display_name.as_str()),
-                contacts::first_name.eq(profile.first_name.as_ref().map(|name| name.as_str())),
-                contacts::last_name.eq(profile.last_name.as_ref().map(|name| name.as_str())),
-                contacts::title.eq(profile.title.as_ref().map(|title| title.as_str())),
-                contacts::language.eq(profile.language.as_str()),
-                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
-            ))
-            .execute(self.conn)?;
-        self.delete_phones(id)?;
-        self.insert_phones(id, &profile.phones)
-    }
-
-    fn remove_contact(&mut self, id: ContactId) -> Result<(), Fault> {
-        self.delete_subscriptions(id)?;
-        self.delete_phones(id)?;
-        let key = id.to_string();
-        diesel::delete(contact_verifications::table.filter(contact_verifications::contact_id.eq(&key)))
-            .execute(self.conn)?;
-        diesel::delete(contact_addresses::table.filter(contact_addresses::contact_id.eq(&key))).execute(self.conn)?;
-        diesel::delete(contacts::table.filter(contacts::id.eq(&key))).execute(self.conn)?;
-        Ok(())
-    }
-
-    /// What was personal in the record goes with the contact: the values of its events, and the mails to it.
-    fn erase_contact(&mut self, id: ContactId) -> Result<(), Fault> {
-        let of_contact = audit_values::table
-            .filter(audit_values::person_kind.eq("contact"))
-            .filter(audit_values::person_id.eq(id.to_string()));
-        diesel::update(of_contact)
-            .set((audit_values::before.eq(None::<String>), audit_values::after.eq(None::<String>)))
-            .execute(self.conn)?;
-        diesel::delete(mails::table.filter(mails::contact_id.eq(id.to_string()))).execute(self.conn)?;
-        self.remove_contact(id)
-    }
-
-    fn insert_address(
-        &mut self,
-        contact: ContactId,
-        address: &EmailAddress,
-        verified_at: Option<DateTime<Utc>>,
-    ) -> Result<(), Fault> {
-        diesel::insert_into(contact_addresses::table)
-            .values((
-                contact_addresses::account_id.eq(&self.account),
-                contact_addresses::contact_id.eq(contact.to_string()),
-                contact_addresses::address_key.eq(address.key()),
-                contact_addresses::address.eq(address.as_str()),
-                contact_addresses::verified.eq(verified_at.is_some()),
-                contact_addresses::verified_at.eq(verified_at.map(stored)),
-                contact_addresses::created_at.eq(stored(self.at)),
-            ))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
-    fn delete_address(&mut self, key: &str) -> Result<(), Fault> {
-        let address = contact_addresses::table
-            .filter(contact_addresses::account_id.eq(&self.account))
-            .filter(contact_addresses::address_key.eq(key));
-        diesel::delete(address).execute(self.conn)?;
-        Ok(())
-    }
-
-    fn set_pending(&mut self, contact: ContactId, key: Option<&str>) -> Result<(), Fault> {
-        diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
-            .set(contacts::pending_address_key.eq(key))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
-    fn replace_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
-        let old = self.before.contact(id).ok().map(|contact| contact.address.email.key().to_owned());
-        self.insert_address(id, address, None)?;
-        diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
-            .set(contacts::address_key.eq(address.key()))
-            .execute(self.conn)?;
-        old.map_or(Ok(()), |old| self.delete_address(&old))
-    }
-
-    fn propose_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
-        let waiting = self.before.contact(id).ok().and_then(|contact| contact.pending_address.clone());
-        self.insert_address(id, address, None)?;
-        self.set_pending(id, Some(address.key()))?;
-        waiting.map_or(Ok(()), |waiting| self.delete_address(waiting.key()))
-    }
-
-    fn verify_address(&mut self, id: ContactId, address: &EmailAddress, at: DateTime<Utc>) -> Result<(), Fault> {
-        let key = address.key();
-        let row = contact_addresses::table
-            .filter(contact_addresses::account_id.eq(&self.account))
-            .filter(contact_addresses::address_key.eq(key));
-        diesel::update(row)
-            .set((contact_addresses::verified.eq(true), contact_addresses::verified_at.eq(stored(at))))
-            .execute(self.conn)?;
-        let links = contact_verifications::table
-            .filter(contact_verifications::contact_id.eq(id.to_string()))
-            .filter(contact_verifications::address_key.eq(key))
-            .filter(contact_verifications::used_at.is_null());
-        diesel::update(links).set(contact_verifications::used_at.eq(stored(at))).execute(self.conn)?;
-        let Ok(contact) = self.before.contact(id) else { return Ok(()) };
-        let row = contacts::table.filter(contacts::id.eq(id.to_string()));
-        if contact.pending_address.as_ref().is_some_and(|pending| pending.key() == key) {
-            diesel::update(row)
-                .set((
-                    contacts::address_key.eq(key),
-                    contacts::verified.eq(true),
-                    contacts::pending_address_key.eq(None::<String>),
-                ))
-                .execute(self.conn)?;
-            self.delete_address(contact.address.email.key())
-        } else if contact.address.email.key() == key {
-            diesel::update(row).set(contacts::verified.eq(true)).execute(self.conn)?;
-            self.confirm_owner(id)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// An owner that an integration named is one like any other once it is verified.
+    /// An owner that an integration named is one like any other once it is verified and logs in, whichever comes
+    /// first.
     fn confirm_owner(&mut self, id: ContactId) -> Result<(), Fault> {
-        let row = owners::table
-            .filter(owners::account_id.eq(&self.account))
-            .filter(owners::contact_id.eq(id.to_string()));
-        diesel::update(row).set(owners::verified.eq(true)).execute(self.conn)?;
-        Ok(())
-    }
-
-    fn insert_verification(&mut self, verification: &Verification) -> Result<(), Fault> {
-        diesel::insert_into(contact_verifications::table)
-            .values((
-                contact_verifications::id.eq(verification.id.to_string()),
-                contact_verifications::account_id.eq(&self.account),
-                contact_verifications::contact_id.eq(verification.contact.to_string()),
-                contact_verifications::address_key.eq(&verification.address_key),
-                contact_verifications::created_at.eq(stored(verification.created_at)),
-                contact_verifications::expires_at.eq(stored(verification.expires_at)),
-            ))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
-    fn insert_phones(&mut self, contact: ContactId, phones: &[Phone]) -> Result<(), Fault> {
-        for (position, phone) in (0..).zip(phones) {
-            let position: i32 = position;
-            diesel::insert_into(contact_phones::table)
-                .values((
-                    contact_phones::account_id.eq(&self.account),
-                    contact_phones::contact_id.eq(contact.to_string()),
-                    contact_phones::position.eq(position),
-                    contact_phones::number.eq(phone.number.as_str()),
-                    contact_phones::kind.eq(phone.kind.as_str()),
-                ))
+        if id != self.before.owner() {
+            return Ok(());
+        }
+        let verified: bool = contacts::table.find(id.to_string()).select(contacts::verified).first(self.conn)?;
+        let user = memberships::table
+            .filter(memberships::account_id.eq(&self.account))
+            .filter(memberships::contact_id.eq(id.to_string()))
+            .select(memberships::user_id)
+            .first::<String>(self.conn)
+            .optional()?;
+        if verified {
+            diesel::update(owners::table.find(&self.account))
+                .set((owners::user_id.eq(user), owners::verified.eq(true)))
                 .execute(self.conn)?;
         }
-        Ok(())
-    }
-
-    fn delete_phones(&mut self, contact: ContactId) -> Result<(), Fault> {
-        diesel::delete(contact_phones::table.filter(contact_phones::contact_id.eq(contact.to_string())))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
-    fn insert_subscriptions<'a>(
-        &mut self,
-        contact: ContactId,
-        categories: impl IntoIterator<Item = &'a CategoryKey>,
-    ) -> Result<(), Fault> {
-        for category in categories {
-            diesel::insert_into(contact_subscriptions::table)
-                .values((
-                    contact_subscriptions::account_id.eq(&self.account),
-                    contact_subscriptions::contact_id.eq(contact.to_string()),
-                    contact_subscriptions::category.eq(category.as_str()),
-                ))
-                .execute(self.conn)?;
-        }
-        Ok(())
-    }
-
-    fn delete_subscriptions(&mut self, contact: ContactId) -> Result<(), Fault> {
-        let rows = contact_subscriptions::table.filter(contact_subscriptions::contact_id.eq(contact.to_string()));
-        diesel::delete(rows).execute(self.conn)?;
         Ok(())
     }
 

@@ -1,0 +1,45 @@
+SPECTRAL := @stoplight/spectral-cli@6.16.3
+REDOCLY  := @redocly/cli@2.77.0
+DOCUMENT := openapi/accounts.v1.json
+SUITE    := cargo test --package accounts-tests --test suite --
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules tour deny
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Serve on SQLite with a demo account, and say how to look at it
+	cargo run --package accounts-server -- demo
+
+test: ## Every test, on SQLite and on PostgreSQL (started by the tests themselves)
+	cargo test --workspace
+
+check: fmt-check lint test ## What a change must pass before it is proposed
+	@echo "All good."
+
+fmt: ## Format everything
+	cargo fmt --all
+
+fmt-check: ## Is everything formatted?
+	cargo fmt --all --check
+
+lint: ## Clippy, where a warning is an error
+	cargo clippy --workspace --all-targets -- -D warnings
+
+openapi: ## Write the OpenAPI document from the code
+	cargo run --quiet --package accounts-server -- openapi > $(DOCUMENT).new
+	mv $(DOCUMENT).new $(DOCUMENT)
+
+openapi-lint: ## Spectral and Redocly over the OpenAPI document
+	npx --yes $(SPECTRAL) lint --ruleset .ci/spectral.yaml --fail-severity hint $(DOCUMENT)
+	npx --yes $(REDOCLY) lint --max-problems 1000 accounts@v1
+
+rules: ## Write the proofs into docs/rules.md and take what is proven off tests/rules/to_come.txt
+	REWRITE=1 $(SUITE) contract::rules::
+
+tour: ## Run the README's tour, command by command, against the binary
+	$(SUITE) tour
+
+deny: ## Licences, banned crates and sources of every dependency
+	cargo deny check bans licenses sources

@@ -1,0 +1,141 @@
+//! The application that production starts: every route, behind one edge.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, Error, HttpResponse, HttpServer, web};
+use serde_json::Value;
+
+use crate::document::{self, About};
+use crate::edge::edge;
+use crate::idempotency::InFlight;
+use crate::metrics::{MEDIA_TYPE, Metrics};
+use crate::problem::Problem;
+use crate::router::Routes;
+use crate::service::Service;
+use crate::{
+    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, ownership_transfers,
+    password_resets, problems, roles, sessions, sign_ups, verifications,
+};
+
+/// How long a request head may take to arrive (security decision D16).
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a connection may rest between two requests.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How many connections one worker holds.
+const CONNECTIONS: usize = 25_000;
+
+/// How long started requests may take once the process is told to end, in seconds.
+const DRAIN_SECONDS: u64 = 10;
+
+/// Every operation, in the order of the document.
+pub fn routes() -> Routes {
+    sign_ups::routes()
+        .and(sessions::routes())
+        .and(password_resets::routes())
+        .and(me::routes())
+        .and(accounts::routes())
+        .and(access::routes())
+        .and(contacts::routes())
+        .and(verifications::routes())
+        .and(roles::routes())
+        .and(ownership_transfers::routes())
+        .and(audit_events::routes())
+        .and(catalog::routes())
+        .and(health::routes())
+        .and(problems::routes())
+        .and(landing::routes())
+        .and(mailbox::routes())
+        .and(docs::routes())
+}
+
+/// The OpenAPI document of every operation. It depends on the code alone.
+pub fn openapi() -> Value {
+    document::assemble(&routes(), &ABOUT)
+}
+
+const ABOUT: About<'static> = About {
+    title: "Accounts",
+    version: "1.0.0",
+    description: "Knows each customer account's contacts, roles, users and permissions, and answers at once and exactly \
+        who may do what, who is told what, and who speaks for the customer.\n\n\
+        Log in with `POST /v1/sessions` and send the access token as `Authorization: Bearer`. Errors are problems \
+        (RFC 9457) with a stable `code`; their `title` and `detail` follow `Accept-Language` (English, French). Every \
+        single resource has an `ETag`; PATCH, PUT and DELETE honour `If-Match`. A POST with an `Idempotency-Key` may be \
+        sent again.",
+    contact_name: "The Accounts project",
+    contact_url: "https://accounts.example/contact",
+    tags: &[
+        ("sign-up", "How an account comes to be."),
+        ("sessions", "Logging in, staying in, logging out, and forgotten passwords."),
+        ("me", "The person who is logged in."),
+        ("accounts", "Customer organisations."),
+        ("access", "What the caller may do, and which applications are open, with the reasons."),
+        ("contacts", "The persons and mailboxes that the provider knows for an account, and their verification."),
+        ("roles", "Responsibilities that contacts hold, and their primary places."),
+        ("ownership", "Giving an account to another contact."),
+        ("audit", "Every change, with who and when."),
+        ("catalog", "The provider's policy, and the keys that sign access tokens."),
+        ("health", "Whether the service works."),
+        ("pages", "Pages for people: behind mailed links, about problems, for newcomers."),
+    ],
+};
+
+/// The application of one worker.
+pub fn application(
+    service: &Service,
+    metrics: &Metrics,
+    in_flight: &InFlight,
+) -> App<impl ServiceFactory<ServiceRequest, Response = ServiceResponse<BoxBody>, Config = (), InitError = (), Error = Error> + use<>> {
+    App::new()
+        .app_data(Data::new(service.clone()))
+        .app_data(Data::new(service.settings.clone()))
+        .app_data(Data::new(metrics.clone()))
+        .app_data(Data::new(in_flight.clone()))
+        .configure(routes().configure())
+        .wrap(from_fn(edge))
+}
+
+/// Serves the API on a bound listener with that many workers. It does not listen to signals: whoever starts it
+/// stops it by its handle, and started requests then have ten seconds.
+///
+/// # Errors
+/// Where the listener cannot be served.
+pub fn serve(listener: TcpListener, workers: usize, service: Service, metrics: Metrics) -> std::io::Result<Server> {
+    let in_flight = InFlight::default();
+    let server = HttpServer::new(move || application(&service, &metrics, &in_flight))
+        .workers(workers)
+        .max_connections(CONNECTIONS)
+        .client_request_timeout(HEAD_DEADLINE)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+/// Serves the metrics on an address of their own, which no customer reaches (R66).
+///
+/// # Errors
+/// Where the listener cannot be served.
+pub fn serve_metrics(listener: TcpListener, metrics: Metrics) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new().app_data(Data::new(metrics.clone())).route("/metrics", web::get().to(show_metrics))
+    })
+    .workers(1)
+    .shutdown_timeout(1)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+async fn show_metrics(metrics: Data<Metrics>) -> Result<HttpResponse, Problem> {
+    let text = metrics.render().map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(text))
+}

@@ -1,0 +1,171 @@
+//! The audit log of an account.
+
+use accounts_domain::ids::UserId;
+use accounts_store::{AuditEvent, AuditFilter};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::describe::answer;
+use crate::guards::ViewsAudit;
+use crate::moment;
+use crate::page::{Paging, page};
+use crate::problem::{FieldCode, Problem};
+use crate::query::{Asked, Filters, Query};
+use crate::reply::Reply;
+use crate::router::{Routes, routes};
+
+pub(crate) fn routes() -> Routes {
+    routes![list_audit_events]
+}
+
+/// Which events are listed.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditFilters {
+    /// What happened: this, or any of these (`role.primary_moved`, say).
+    #[param(rename = "type", max_length = 60)]
+    kind: Vec<String>,
+    /// Who did it: this user, or any of these.
+    #[param(max_length = 30)]
+    actor: Vec<String>,
+    /// What it happened to: this contact, user or account, or any of these.
+    #[param(max_length = 30)]
+    subject: Vec<String>,
+    /// Not before this moment (RFC 3339).
+    since: Option<DateTime<Utc>>,
+    /// Before this moment (RFC 3339).
+    until: Option<DateTime<Utc>>,
+}
+
+impl Filters for AuditFilters {
+    fn read(query: &mut Query) -> Self {
+        let actors: Vec<UserId> = query.any("actor");
+        Self {
+            kind: bounded(query, "type", 60),
+            actor: actors.iter().map(ToString::to_string).collect(),
+            subject: bounded(query, "subject", 30),
+            since: query.value("since"),
+            until: query.value("until"),
+        }
+    }
+}
+
+fn bounded(query: &mut Query, name: &str, max: usize) -> Vec<String> {
+    let values: Vec<String> = query.any(name);
+    if values.iter().any(|value| value.is_empty() || value.len() > max) {
+        query.add(name, FieldCode::InvalidFormat);
+    }
+    values
+}
+
+/// Who did something.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActorView {
+    /// `user`, `link` (whoever followed a mailed link) or `system`.
+    #[schema(example = "user")]
+    kind: String,
+    /// The user.
+    #[schema(required = true, example = "usr_01h455vb4pex5vsknk084sn02q")]
+    id: Option<String>,
+}
+
+/// What something happened to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubjectView {
+    /// `account`, `contact` or `user`.
+    #[schema(example = "contact")]
+    kind: String,
+    /// Its id.
+    #[schema(example = "con_01h455vb4pex5vsknk084sn02q")]
+    id: String,
+}
+
+/// What a field held and holds; both `null` once the person is erased.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldChange {
+    /// The field.
+    #[schema(example = "display_name")]
+    field: String,
+    /// What it held.
+    #[schema(required = true)]
+    before: Option<String>,
+    /// What it holds.
+    #[schema(required = true)]
+    after: Option<String>,
+}
+
+/// One recorded change.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditEventView {
+    /// Its id.
+    #[schema(example = "evt_01h455vb4pex5vsknk084sn02q")]
+    id: String,
+    /// The decision that it belongs to: the decisions of an account count from 1 without a gap.
+    #[schema(minimum = 1, maximum = 9007199254740991i64)]
+    revision: i64,
+    /// When it happened.
+    #[schema(format = DateTime)]
+    at: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    #[schema(example = "role.primary_moved")]
+    kind: String,
+    /// Who did it.
+    actor: ActorView,
+    /// What it happened to.
+    subject: SubjectView,
+    /// Ids, keys and names of fields that belong to it.
+    #[schema(value_type = Object, example = json!({"role": "billing", "from": null, "to": "con_01h455vb4pex5vsknk084sn02q"}))]
+    data: serde_json::Map<String, serde_json::Value>,
+    /// What fields held and hold.
+    changes: Vec<FieldChange>,
+    /// The request that did it.
+    #[schema(required = true)]
+    request_id: Option<String>,
+}
+
+page! {
+    /// A page of audit events.
+    AuditEventPage of AuditEventView
+}
+
+impl AuditEventView {
+    fn of(event: AuditEvent) -> Self {
+        let change = |value: accounts_store::AuditValue| FieldChange { field: value.field, before: value.before, after: value.after };
+        Self {
+            id: event.id.to_string(),
+            revision: event.revision,
+            at: moment::shown(event.at),
+            kind: event.kind,
+            actor: ActorView { kind: event.actor_kind, id: event.actor_id },
+            subject: SubjectView { kind: event.subject_kind, id: event.subject_id },
+            data: event.data,
+            changes: event.values.into_iter().map(change).collect(),
+            request_id: event.request_id,
+        }
+    }
+}
+
+/// List audit events
+///
+/// Every change of the account, the latest first: who, what, when, on what, before and after.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{account}/audit-events",
+    tag = "audit",
+    responses((status = 200, description = "A page of events.", body = AuditEventPage), answer::NotModified)
+)]
+async fn list_audit_events(
+    member: ViewsAudit,
+    Asked(filters): Asked<AuditFilters>,
+    paging: Paging<(i64, i32)>,
+) -> Result<Reply, Problem> {
+    let AuditFilters { kind: kinds, actor: actors, subject: subjects, since, until } = filters;
+    let filter = AuditFilter { kinds, actors, subjects, since, until };
+    let limit = i64::try_from(paging.limit + 1).unwrap_or(i64::MAX);
+    let store = &member.person.service.store;
+    let found = store.audit_events(member.account, filter, paging.after, limit).await?;
+    let page = paging.page(found, |event| (event.revision, event.position));
+    Ok(page.map(AuditEventView::of).reply().tagged_by_body())
+}

@@ -1,0 +1,366 @@
+//! Who may call: the first argument of a handler. Each guard says in its type what it asks for, and what it
+//! yields is all that a handler knows of its caller.
+
+use std::sync::Arc;
+
+use accounts_domain::actor::{Actor, By};
+use accounts_domain::change::Change;
+use accounts_domain::ids::{AccountId, ContactId, SessionId};
+use accounts_domain::permission::ServicePermission;
+use accounts_domain::roster::{AccountStatus, Roster};
+use accounts_domain::users::User;
+use accounts_domain::violation::Violation;
+use accounts_store::{Act, Decision, Keep, UserDecision, Visit};
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+
+use crate::describe::{Describe, Description};
+use crate::gate::{LocalFuture, opens};
+use crate::idempotency::Idempotency;
+use crate::path;
+use crate::problem::{Code, Problem};
+use crate::reply::Reply;
+use crate::request_id::RequestId;
+use crate::service::Service;
+use crate::tokens::Bearer;
+
+/// Somebody with a live session.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// Who it is.
+    pub user: Arc<User>,
+    /// The session.
+    pub session: SessionId,
+    /// The service.
+    pub service: Data<Service>,
+    /// Who acts, and when: now.
+    pub by: By,
+    request_id: Option<String>,
+}
+
+/// A live member of the account in the path.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The person.
+    pub person: SignedIn,
+    /// The account.
+    pub account: AccountId,
+    /// The account as the request found it. Changes are decided upon the roster under the lock.
+    pub roster: Arc<Roster>,
+}
+
+impl SignedIn {
+    /// The act of this person, now; `keep` says where its answer is kept.
+    pub fn act(&self, keep: Option<Keep>) -> Act {
+        Act { actor: self.by.actor, at: self.by.at, request_id: self.request_id.clone(), keep }
+    }
+
+    /// Changes the person by a rule.
+    ///
+    /// # Errors
+    /// Whatever the rule refuses.
+    pub async fn decide<D>(&self, decide: D) -> Result<UserDecision, Problem>
+    where
+        D: Fn(&accounts_domain::users::Person) -> Result<Vec<accounts_domain::users::UserChange>, Violation> + Send + 'static,
+    {
+        let unkept = |_: &UserDecision| Reply::no_content().kept();
+        let decision = self.service.store.decide_user(self.user.id, &self.act(None), decide, unkept).await?;
+        self.service.mail_waits.notify_one();
+        Ok(decision)
+    }
+}
+
+impl Member {
+    /// Who acts, and when: now.
+    pub fn by(&self) -> By {
+        self.person.by
+    }
+
+    /// Changes the account by a rule, under its lock, and answers with what was decided.
+    ///
+    /// # Errors
+    /// Whatever the rule refuses.
+    pub async fn decide<D, A>(&self, decide: D, answer: A) -> Result<Reply, Problem>
+    where
+        D: Fn(&Roster, By) -> Result<Vec<Change>, Violation> + Send + 'static,
+        A: Fn(&Decision) -> Reply + Clone + Send + 'static,
+    {
+        self.decide_kept(None, decide, answer).await
+    }
+
+    /// The same for a POST that may be sent again: it is done once for its key.
+    ///
+    /// # Errors
+    /// Whatever the rule refuses.
+    pub async fn decide_once<D, A>(&self, key: Idempotency, decide: D, answer: A) -> Result<Reply, Problem>
+    where
+        D: Fn(&Roster, By) -> Result<Vec<Change>, Violation> + Send + 'static,
+        A: Fn(&Decision) -> Reply + Clone + Send + 'static,
+    {
+        let caller = self.person.user.id.to_string();
+        key.once(&self.person.service, &caller, |keep| self.decide_kept(keep, decide, answer)).await
+    }
+
+    /// What a rule would change, and nothing is changed.
+    ///
+    /// # Errors
+    /// Whatever the rule refuses.
+    pub async fn preview<D>(&self, decide: D) -> Result<Decision, Problem>
+    where
+        D: Fn(&Roster, By) -> Result<Vec<Change>, Violation>,
+    {
+        let by = self.by();
+        Ok(self.person.service.store.preview(self.account, &self.person.act(None), |roster| decide(roster, by)).await?)
+    }
+
+    async fn decide_kept<D, A>(&self, keep: Option<Keep>, decide: D, answer: A) -> Result<Reply, Problem>
+    where
+        D: Fn(&Roster, By) -> Result<Vec<Change>, Violation> + Send + 'static,
+        A: Fn(&Decision) -> Reply + Clone + Send + 'static,
+    {
+        let by = self.by();
+        let service = &self.person.service;
+        let kept = answer.clone();
+        let decide = move |roster: &Roster| decide(roster, by);
+        let act = self.person.act(keep);
+        let decided = service.store.decide(self.account, &act, decide, move |decision| kept(decision).kept()).await;
+        service.mail_waits.notify_one();
+        Ok(answer(&decided?))
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move { sign_in(&request, None).await.map(|(person, _)| person) })
+    }
+}
+
+impl Describe for SignedIn {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured();
+    }
+}
+
+impl FromRequest for Member {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move { enter(&request).await })
+    }
+}
+
+impl Describe for Member {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured();
+        describe_account(description);
+    }
+}
+
+fn describe_account(description: &mut Description) {
+    description.path_id("account", "acc", "The account.");
+    description.refuses(Code::NotFound);
+    description.refuses(Code::AccountClosed);
+}
+
+/// Declares guards that ask for a permission in the account of the path, each of them a [`Member`] that has it.
+macro_rules! guards {
+    ($($(#[$doc:meta])* $guard:ident = $permission:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $guard(pub Member);
+
+        impl std::ops::Deref for $guard {
+            type Target = Member;
+
+            fn deref(&self) -> &Member {
+                &self.0
+            }
+        }
+
+        impl FromRequest for $guard {
+            type Error = Problem;
+            type Future = LocalFuture<Result<Self, Problem>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let request = request.clone();
+                opens(&request.clone(), async move {
+                    let member = enter(&request).await?;
+                    member.roster.require(member.by(), ServicePermission::$permission)?;
+                    Ok(Self(member))
+                })
+            }
+        }
+
+        impl Describe for $guard {
+            const GUARD: bool = true;
+
+            fn describe(description: &mut Description) {
+                description.needs(ServicePermission::$permission.as_str());
+                describe_account(description);
+            }
+        }
+    )*};
+}
+
+guards! {
+    /// A member who may change the account's own data.
+    ManagesAccount = AccountManage;
+    /// A member who may see the contacts.
+    ViewsContacts = ContactsView;
+    /// A member who may add, change and remove contacts.
+    ManagesContacts = ContactsManage;
+    /// A member who may give, take and move roles.
+    ManagesRoles = RolesManage;
+    /// A member who may read the audit log.
+    ViewsAudit = AuditView;
+}
+
+/// A member who may see the contact of the path: the own one, or any with `contacts:view`.
+#[derive(Debug, Clone)]
+pub struct ViewsContact(pub Member);
+
+/// A member who may edit the contact of the path: any with `contacts:manage`; of the own one the rules decide
+/// what its person may edit (M-39).
+#[derive(Debug, Clone)]
+pub struct EditsContact(pub Member);
+
+/// Declares guards that let a person past to the own contact.
+macro_rules! contact_guards {
+    ($($guard:ident = $permission:ident;)*) => {$(
+        impl std::ops::Deref for $guard {
+            type Target = Member;
+
+            fn deref(&self) -> &Member {
+                &self.0
+            }
+        }
+
+        impl FromRequest for $guard {
+            type Error = Problem;
+            type Future = LocalFuture<Result<Self, Problem>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let request = request.clone();
+                opens(&request.clone(), async move {
+                    let member = enter(&request).await?;
+                    let contact = path::value::<ContactId>(&request, "contact").ok();
+                    let own = contact.is_some_and(|contact| member.roster.is_self(member.by(), contact));
+                    if !own {
+                        member.roster.require(member.by(), ServicePermission::$permission)?;
+                    }
+                    Ok(Self(member))
+                })
+            }
+        }
+
+        impl Describe for $guard {
+            const GUARD: bool = true;
+
+            fn describe(description: &mut Description) {
+                description.needs(ServicePermission::$permission.as_str());
+                describe_account(description);
+            }
+        }
+    )*};
+}
+
+contact_guards! {
+    ViewsContact = ContactsView;
+    EditsContact = ContactsManage;
+}
+
+/// The owner of the account in the path.
+#[derive(Debug, Clone)]
+pub struct Owner(pub Member);
+
+impl std::ops::Deref for Owner {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.0
+    }
+}
+
+impl FromRequest for Owner {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            let member = enter(&request).await?;
+            if !member.roster.is_owner(member.person.user.id) {
+                return Err(Problem::new(Code::OwnerOnly));
+            }
+            Ok(Self(member))
+        })
+    }
+}
+
+impl Describe for Owner {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured();
+        describe_account(description);
+        description.refuses(Code::OwnerOnly);
+    }
+}
+
+async fn enter(request: &HttpRequest) -> Result<Member, Problem> {
+    // An id of the wrong kind is an account that is not there; that it is none is told after the log-in alone.
+    let account = path::value::<AccountId>(request, "account");
+    let (person, roster) = sign_in(request, account.as_ref().ok().copied()).await?;
+    let account = account?;
+    let roster = roster.ok_or_else(Problem::not_found)?;
+    if roster.live_member(person.user.id, person.by.at).is_none() {
+        return Err(Problem::not_found());
+    }
+    if roster.account().status == AccountStatus::Closed {
+        return Err(Problem::new(Code::AccountClosed));
+    }
+    Ok(Member { person, account, roster: Arc::new(roster) })
+}
+
+async fn sign_in(request: &HttpRequest, account: Option<AccountId>) -> Result<(SignedIn, Option<Roster>), Problem> {
+    let service = service(request)?;
+    let at = service.clock.now();
+    let token = bearer_token(request.headers())?;
+    let revoked = || Problem::unauthenticated(true);
+    let Bearer { user, session } = service.tokens.read(token, at).ok_or_else(revoked)?;
+    let Visit::Live { user, roster } = service.store.visit(session, user, account, at).await? else {
+        return Err(revoked());
+    };
+    let by = By { actor: Actor::User(user.id), at };
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+    Ok((SignedIn { user: Arc::new(*user), session, service, by, request_id }, roster.map(|roster| *roster)))
+}
+
+/// The token of an `Authorization` header (RFC 6750 section 2.1). It comes by no other way.
+fn bearer_token(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let value = values.next().ok_or_else(|| Problem::unauthenticated(false))?;
+    let malformed = || Problem::unauthenticated(true);
+    if values.next().is_some() {
+        return Err(malformed());
+    }
+    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(malformed()) }
+}
+
+/// The service that an application serves.
+pub(crate) fn service(request: &HttpRequest) -> Result<Data<Service>, Problem> {
+    request.app_data::<Data<Service>>().cloned().ok_or_else(|| Problem::internal("the application has no service"))
+}

@@ -1,0 +1,62 @@
+//! The HTTP edge of the service: routes, representations, status codes and credentials.
+//!
+//! No SQL and no business rule stands here. A request passes [`edge`], is found by [`router`], judged
+//! in the order of the contract by [`gate`], and read by the arguments of its handler: [`path`],
+//! [`query`], [`page`], [`body`], [`precondition`], [`idempotency`]. It is answered with a
+//! [`reply::Reply`] or a [`problem::Problem`]. [`document`] writes the OpenAPI document from the same
+//! handlers.
+
+mod access;
+mod accounts;
+mod app;
+mod audit_events;
+pub mod body;
+mod catalog;
+pub mod client;
+pub mod clock;
+mod consequences;
+mod contacts;
+mod cors;
+mod cursor;
+mod deadline;
+pub mod describe;
+mod docs;
+pub mod document;
+pub mod edge;
+pub mod gate;
+pub mod guards;
+mod headers;
+mod health;
+mod html;
+pub mod idempotency;
+mod json;
+mod landing;
+mod limits;
+pub mod links;
+mod mailbox;
+mod me;
+pub mod metrics;
+mod moment;
+mod ownership_transfers;
+pub mod page;
+mod password_resets;
+pub mod passwords;
+pub mod path;
+mod percent;
+pub mod precondition;
+pub mod problem;
+mod problems;
+pub mod query;
+pub mod reply;
+pub mod request_id;
+mod roles;
+pub mod router;
+pub mod service;
+mod sessions;
+pub mod settings;
+mod sign_ups;
+pub mod texts;
+pub mod tokens;
+mod verifications;
+
+pub use app::{application, openapi, routes, serve, serve_metrics};

@@ -1,0 +1,78 @@
+//! How often a caller may try: counted per network and address, in the database, so that instances agree.
+
+use accounts_store::Throttle;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::client::ClientAddress;
+use crate::problem::Problem;
+use crate::service::Service;
+use crate::tokens::sha256_hex;
+
+/// The time over which tries are counted.
+const WINDOW: TimeDelta = TimeDelta::minutes(15);
+
+/// Wrong passwords for one address from one network (R10).
+const WRONG_PER_PAIR: i32 = 10;
+
+/// Wrong passwords from one network (R12).
+const WRONG_PER_NETWORK: i32 = 50;
+
+/// Wrong passwords for one address, from wherever.
+const WRONG_PER_ADDRESS: i32 = 200;
+
+/// Requests of one network that call for a mail.
+const MAILS_PER_NETWORK: i32 = 100;
+
+/// Counts that belong together; one that is full refuses.
+#[derive(Debug, Clone)]
+pub struct Limits(Vec<Throttle>);
+
+impl Limits {
+    /// The limits of wrong passwords. Addresses are counted by their key, so that no spelling escapes (R11), and
+    /// hashed, so that the counts name nobody.
+    pub fn passwords_of(client: ClientAddress, address_key: &str) -> Self {
+        let (network, address) = (client.network(), sha256_hex(address_key.as_bytes()));
+        Self(vec![
+            limit(format!("password:pair:{network}:{address}"), WRONG_PER_PAIR),
+            limit(format!("password:network:{network}"), WRONG_PER_NETWORK),
+            limit(format!("password:address:{address}"), WRONG_PER_ADDRESS),
+        ])
+    }
+
+    /// The limits of requests that call for a mail to an address that anybody may name.
+    pub fn mails_of(client: ClientAddress) -> Self {
+        Self(vec![limit(format!("mail:network:{}", client.network()), MAILS_PER_NETWORK)])
+    }
+
+    /// Refuses where a limit is reached, and counts nothing.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub async fn check(&self, service: &Service, at: DateTime<Utc>) -> Result<(), Problem> {
+        match service.store.throttled_until(self.0.clone(), at).await? {
+            None => Ok(()),
+            Some(until) => Err(Problem::too_many_requests((until - at).to_std().unwrap_or_default())),
+        }
+    }
+
+    /// Counts a try.
+    ///
+    /// # Errors
+    /// Where the store cannot.
+    pub async fn count(&self, service: &Service, at: DateTime<Utc>) -> Result<(), Problem> {
+        Ok(service.store.count(self.0.clone(), at).await?)
+    }
+
+    /// Refuses where a limit is reached, and counts the try otherwise.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub async fn admit(&self, service: &Service, at: DateTime<Utc>) -> Result<(), Problem> {
+        self.check(service, at).await?;
+        self.count(service, at).await
+    }
+}
+
+fn limit(key: String, limit: i32) -> Throttle {
+    Throttle { key, limit, window: WINDOW }
+}

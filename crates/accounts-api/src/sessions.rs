@@ -1,0 +1,244 @@
+//! Sessions: logging in, staying in, logging out.
+
+use accounts_domain::actor::Actor;
+use accounts_domain::address::EmailAddress;
+use accounts_domain::ids::{SessionId, UserId};
+use accounts_domain::sessions::{ACCESS_LIFE, EndReason, Session};
+use accounts_domain::users::NewSession;
+use accounts_store::{Act, Kept, Rotated, Rotation};
+use actix_web::HttpRequest;
+use actix_web::http::header::USER_AGENT;
+use actix_web::web::Data;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::body::{Checked, Faults, Parse};
+use crate::client::ClientAddress;
+use crate::guards::SignedIn;
+use crate::limits::Limits;
+use crate::passwords::Password;
+use crate::problem::{Code, FieldCode, FieldFault, Problem, refusal};
+use crate::reply::Reply;
+use crate::request_id::RequestId;
+use crate::router::{Routes, routes};
+use crate::service::Service;
+use crate::tokens::{Bearer, RefreshToken, random_text};
+
+pub(crate) fn routes() -> Routes {
+    routes![log_in, refresh_session, log_out]
+}
+
+/// The tokens of a session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionTokens {
+    /// For `Authorization: Bearer`: a JWT that says who, and nothing about rights.
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// For how many seconds the access token works.
+    #[schema(minimum = 1, maximum = 600, example = 600)]
+    expires_in: i64,
+    /// For one refresh: it is spent with it, and a new one comes.
+    refresh_token: String,
+    /// The session.
+    #[schema(example = "ses_01h455vb4pex5vsknk084sn02q")]
+    session_id: String,
+    /// Who is logged in.
+    #[schema(example = "usr_01h455vb4pex5vsknk084sn02q")]
+    user_id: String,
+}
+
+/// A session that is about to begin, with its secrets.
+pub(crate) struct Beginning {
+    pub(crate) session: NewSession,
+    refresh: RefreshToken,
+}
+
+impl Beginning {
+    /// A session on the device that makes this request.
+    pub(crate) fn of(request: &HttpRequest, client: ClientAddress, service: &Service, at: DateTime<Utc>) -> Result<Self, Problem> {
+        let device = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let device = device.map(|agent| agent.chars().take(200).collect());
+        let session = Session::begin(SessionId::new(), at, device, Some(client.network()));
+        let refresh = service.tokens.new_refresh_token().ok_or_else(|| Problem::internal("no randomness"))?;
+        Ok(Self { session: NewSession { session, refresh_hash: refresh.hash() }, refresh })
+    }
+
+    /// The tokens, once the session has begun.
+    pub(crate) fn tokens(&self, service: &Service, user: UserId, at: DateTime<Utc>) -> Result<SessionTokens, Problem> {
+        SessionTokens::of(service, Bearer { user, session: self.session.session.id }, &self.refresh, at)
+    }
+}
+
+impl SessionTokens {
+    fn of(service: &Service, bearer: Bearer, refresh: &RefreshToken, at: DateTime<Utc>) -> Result<Self, Problem> {
+        let access_token = service.tokens.sign(bearer, at).ok_or_else(|| Problem::internal("no signature"))?;
+        Ok(Self {
+            access_token,
+            token_type: "Bearer",
+            expires_in: ACCESS_LIFE.num_seconds(),
+            refresh_token: refresh.as_str().to_owned(),
+            session_id: bearer.session.to_string(),
+            user_id: bearer.user.to_string(),
+        })
+    }
+}
+
+/// Address and password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"address": "ana@lima.example", "password": "correct horse battery"}))]
+pub struct LogInBody {
+    /// The address of the log-in.
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 254)]
+    address: Option<String>,
+    /// The password.
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 256, format = Password)]
+    password: Option<String>,
+}
+
+/// Address and password that were read. What is no address has no user.
+#[derive(Debug)]
+pub struct Credentials {
+    address_key: String,
+    password: Password,
+}
+
+impl Parse for LogInBody {
+    type Parsed = Credentials;
+
+    fn parse(self, faults: &mut Faults) -> Option<Credentials> {
+        let address = faults.text("address", self.address, |text| bounded(text, EmailAddress::MAX));
+        let password = faults.text("password", self.password, |text| bounded(text, 256));
+        let address = address?;
+        let address_key = EmailAddress::parse(&address).map_or(address, |address| address.key().to_owned());
+        Some(Credentials { address_key, password: Password::offered(password?) })
+    }
+}
+
+fn bounded(text: &str, max: usize) -> Result<String, FieldFault> {
+    if text.is_empty() {
+        return Err(FieldFault::new(FieldCode::TooShort).with("min", 1));
+    }
+    if text.chars().count() > max {
+        return Err(FieldFault::new(FieldCode::TooLong).with("max", max));
+    }
+    Ok(text.to_owned())
+}
+
+/// Log in
+///
+/// The answer to a wrong password is that to an unknown address, in words and in time.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    tag = "sessions",
+    responses(
+        (status = 201, description = "The session's tokens.", body = SessionTokens),
+        refusal::InvalidCredentials,
+        refusal::TooManyRequests,
+    )
+)]
+async fn log_in(
+    Checked(credentials): Checked<LogInBody>,
+    RequestId(request_id): RequestId,
+    client: ClientAddress,
+    request: HttpRequest,
+    service: Data<Service>,
+) -> Result<Reply, Problem> {
+    let at = service.clock.now();
+    let limits = Limits::passwords_of(client, &credentials.address_key);
+    limits.check(&service, at).await?;
+    let user = service.store.user_by_address(credentials.address_key).await?;
+    let hash = user.as_ref().and_then(|user| user.password_hash.clone());
+    let right = service.passwords.verify(credentials.password, hash.clone()).await?;
+    let (Some(user), Some(hash), true) = (user, hash, right) else {
+        limits.count(&service, at).await?;
+        tracing::warn!(target: "accounts::security", request_id, network = client.network(), "a log-in was refused");
+        return Err(Problem::new(Code::InvalidCredentials));
+    };
+    let beginning = Beginning::of(&request, client, &service, at)?;
+    let session = beginning.session.clone();
+    let act = Act { actor: Actor::User(user.id), at, request_id: Some(request_id), keep: None };
+    service.store.decide_user(user.id, &act, move |person| person.log_in(&hash, session.clone()), |_| nothing()).await?;
+    let location = format!("/v1/me/sessions/{}", beginning.session.session.id);
+    Ok(Reply::created(&location, &beginning.tokens(&service, user.id, at)?))
+}
+
+/// A refresh token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"refresh_token": "mF_9-B5f4q1JqM0t8u2v3w4x5y6z7A8B9C0D1E2F3G4"}))]
+pub struct RefreshBody {
+    /// The refresh token that came last.
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 200)]
+    refresh_token: Option<String>,
+}
+
+impl Parse for RefreshBody {
+    type Parsed = RefreshToken;
+
+    fn parse(self, faults: &mut Faults) -> Option<RefreshToken> {
+        faults.text("refresh_token", self.refresh_token, |text| bounded(text, 200)).map(RefreshToken::offered)
+    }
+}
+
+/// Refresh a session
+///
+/// Spends the refresh token and answers a new one. A repeat within ten seconds gets the same one again, for a person
+/// with two tabs; later it ends the session, because somebody else may hold the token (R26).
+#[utoipa::path(
+    post,
+    path = "/v1/sessions/refresh",
+    tag = "sessions",
+    responses((status = 200, description = "The session's next tokens.", body = SessionTokens), refusal::Unauthenticated)
+)]
+async fn refresh_session(
+    Checked(token): Checked<RefreshBody>,
+    RequestId(request_id): RequestId,
+    service: Data<Service>,
+) -> Result<Reply, Problem> {
+    let at = service.clock.now();
+    let salt = random_text().ok_or_else(|| Problem::internal("no randomness"))?;
+    let successor_hash = service.tokens.successor(&token, &salt).hash();
+    let rotation = Rotation { hash: token.hash(), salt, successor_hash };
+    match service.store.rotate(rotation, at).await? {
+        Rotated::Successor { user, session, salt } => {
+            let successor = service.tokens.successor(&token, &salt);
+            Ok(Reply::ok(&SessionTokens::of(&service, Bearer { user, session }, &successor, at)?))
+        }
+        Rotated::Reused { user, session } => {
+            tracing::warn!(target: "accounts::security", request_id, user = %user, "a spent refresh token came again");
+            let act = Act { actor: Actor::System, at, request_id: Some(request_id), keep: None };
+            let end = move |person: &accounts_domain::users::Person| match person.end_session(session, EndReason::RefreshReused) {
+                // Another request saw the same token and has ended the session.
+                Err(accounts_domain::violation::Violation::NotFound) => Ok(Vec::new()),
+                ended => ended,
+            };
+            service.store.decide_user(user, &act, end, |_| nothing()).await?;
+            service.mail_waits.notify_one();
+            Err(Problem::unauthenticated(true))
+        }
+        Rotated::Dead => Err(Problem::unauthenticated(true)),
+    }
+}
+
+/// Log out
+///
+/// Ends the session that the access token belongs to, at once.
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/current",
+    tag = "sessions",
+    responses((status = 204, description = "The session has ended."))
+)]
+async fn log_out(person: SignedIn) -> Result<Reply, Problem> {
+    let session = person.session;
+    person.decide(move |person| person.end_session(session, EndReason::LoggedOut)).await?;
+    Ok(Reply::no_content())
+}
+
+/// What is kept of an answer that bears a secret: nothing.
+pub(crate) fn nothing() -> Kept {
+    Reply::no_content().kept()
+}

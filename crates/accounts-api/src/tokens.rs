@@ -1,0 +1,303 @@
+//! Access tokens (RFC 9068): short-lived, signed with Ed25519, saying who and nothing about rights.
+
+use accounts_domain::ids::{SessionId, UserId};
+use accounts_domain::sessions::ACCESS_LIFE;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::{Jwk, JwkSet, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::settings::Secret;
+
+/// Whom access tokens are for.
+pub const AUDIENCE: &str = "accounts";
+
+/// The media type that stands in the header of an access token (RFC 9068 section 2.1).
+const TYPE: &str = "at+jwt";
+
+/// By how many seconds two machines' clocks may differ.
+const LEEWAY: i64 = 5;
+
+/// A signing key as it is stored: an Ed25519 key in PKCS#8 version 1, base64.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StoredKey {
+    /// The key pair.
+    pub pkcs8: String,
+    /// When it was made. The latest one signs.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The stored keys are not what they should be. It does not say what they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// There is none.
+    #[error("there is no signing key")]
+    Missing,
+    /// One is not an Ed25519 key.
+    #[error("signing key {number} is not an Ed25519 key in PKCS#8 version 1, base64")]
+    Unreadable {
+        /// Its place in the file, from 1.
+        number: usize,
+    },
+}
+
+impl StoredKey {
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// Where the machine has no randomness.
+    pub fn generate(at: DateTime<Utc>) -> std::io::Result<Self> {
+        use aws_lc_rs::encoding::AsDer;
+        let failed = |_| std::io::Error::other("no key could be made");
+        let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().map_err(failed)?;
+        let document: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+        Ok(Self { pkcs8: STANDARD.encode(document.as_ref()), created_at: at })
+    }
+}
+
+struct VerifyingKey {
+    id: String,
+    key: DecodingKey,
+}
+
+/// Signs and checks access tokens, and makes refresh tokens.
+pub struct Tokens {
+    issuer: String,
+    signing_id: String,
+    signing: EncodingKey,
+    verifying: Vec<VerifyingKey>,
+    published: JwkSet,
+    refresh: Secret,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("issuer", &self.issuer).field("signing", &self.signing_id).finish_non_exhaustive()
+    }
+}
+
+/// What an access token says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    sid: String,
+    jti: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// Whom an access token names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearer {
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+}
+
+/// An opaque refresh token: 256 bits, of which the database holds a hash.
+#[derive(Clone)]
+pub struct RefreshToken(String);
+
+impl RefreshToken {
+    /// Takes what came in; what is no token has a hash that nobody knows.
+    pub fn offered(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The token, for its bearer.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The SHA-256 under which the database knows it, in hexadecimal.
+    pub fn hash(&self) -> String {
+        sha256_hex(self.0.as_bytes())
+    }
+}
+
+impl Tokens {
+    /// The tokens of this issuer under these keys; `refresh` derives the successors of refresh tokens.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn new(issuer: String, keys: &[StoredKey], refresh: Secret) -> Result<Self, KeyError> {
+        let mut keys: Vec<(usize, &StoredKey)> = (1..).zip(keys).collect();
+        keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.created_at));
+        let mut signing = None;
+        let mut verifying = Vec::new();
+        let mut published = Vec::new();
+        for (number, stored) in keys {
+            let (id, key, jwk) = read_key(stored).ok_or(KeyError::Unreadable { number })?;
+            let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Unreadable { number })?;
+            verifying.push(VerifyingKey { id: id.clone(), key: decoding });
+            published.push(jwk);
+            signing.get_or_insert((id, key));
+        }
+        let (signing_id, signing) = signing.ok_or(KeyError::Missing)?;
+        Ok(Self { issuer, signing_id, signing, verifying, published: JwkSet { keys: published }, refresh })
+    }
+
+    /// The public keys (RFC 7517), for whoever checks our tokens.
+    pub fn published(&self) -> &JwkSet {
+        &self.published
+    }
+
+    /// Signs an access token. Nothing where the signature fails, which it does not.
+    pub fn sign(&self, bearer: Bearer, at: DateTime<Utc>) -> Option<String> {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(self.signing_id.clone());
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.to_owned(),
+            sub: bearer.user.to_string(),
+            sid: bearer.session.to_string(),
+            jti: Uuid::now_v7().to_string(),
+            iat: at.timestamp(),
+            exp: (at + ACCESS_LIFE).timestamp(),
+        };
+        encode(&header, &claims, &self.signing).ok()
+    }
+
+    /// Reads an access token that is one of ours at that moment (R19 to R21). Every other is nothing.
+    pub fn read(&self, token: &str, at: DateTime<Utc>) -> Option<Bearer> {
+        let header = decode_header(token).ok()?;
+        let brings_a_key = header.jku.is_some()
+            || header.jwk.is_some()
+            || header.x5u.is_some()
+            || header.x5c.is_some()
+            || header.x5t.is_some()
+            || header.x5t_s256.is_some();
+        if brings_a_key || header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) {
+            return None;
+        }
+        let kid = header.kid?;
+        let key = self.verifying.iter().find(|key| key.id == kid)?;
+        let claims = decode::<Claims>(token, &key.key, &self.validation()).ok()?.claims;
+        let now = at.timestamp();
+        if claims.exp.saturating_add(LEEWAY) <= now || claims.iat > now.saturating_add(LEEWAY) {
+            return None;
+        }
+        Some(Bearer { user: claims.sub.parse().ok()?, session: claims.sid.parse().ok()? })
+    }
+
+    /// A first refresh token. Nothing where the machine has no randomness.
+    pub fn new_refresh_token(&self) -> Option<RefreshToken> {
+        Some(RefreshToken(random_text()?))
+    }
+
+    /// The successor of a refresh token with that salt: the same each time, and nobody's without our key.
+    pub fn successor(&self, token: &RefreshToken, salt: &str) -> RefreshToken {
+        let sealed = self.refresh.seal(format!("{}\n{salt}", token.0).as_bytes());
+        RefreshToken(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// Times are judged by [`Tokens::read`] against the service's own clock.
+    fn validation(&self) -> Validation {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation
+    }
+}
+
+/// 256 random bits as base64url. Nothing where the machine has no randomness.
+pub fn random_text() -> Option<String> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The SHA-256 of a text in hexadecimal.
+pub fn sha256_hex(text: &[u8]) -> String {
+    use std::fmt::Write;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text);
+    digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn read_key(stored: &StoredKey) -> Option<(String, EncodingKey, Jwk)> {
+    let der = STANDARD.decode(&stored.pkcs8).ok()?;
+    let key = EncodingKey::from_ed_der(&der);
+    let mut jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA).ok()?;
+    let id = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
+    jwk.common.key_id = Some(id.clone());
+    jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
+    Some((id, key, jwk))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(keys: &[StoredKey]) -> Tokens {
+        Tokens::new("https://accounts.example".into(), keys, Secret::new(&[7; 32]).unwrap()).unwrap()
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn bearer() -> Bearer {
+        Bearer { user: UserId::from_uuid(Uuid::from_u128(1)), session: SessionId::from_uuid(Uuid::from_u128(2)) }
+    }
+
+    #[test]
+    fn a_token_is_read_until_it_ends() {
+        let tokens = tokens(&[StoredKey::generate(at(0)).unwrap()]);
+        let token = tokens.sign(bearer(), at(0)).unwrap();
+        assert_eq!(tokens.read(&token, at(0)), Some(bearer()));
+        assert_eq!(tokens.read(&token, at(604)), Some(bearer()));
+        assert_eq!(tokens.read(&token, at(605)), None);
+        assert_eq!(tokens.read(&token, at(-6)), None);
+    }
+
+    #[test]
+    fn after_a_rotation_the_former_key_still_counts_and_a_foreign_one_never() {
+        let old = StoredKey::generate(at(0)).unwrap();
+        let new = StoredKey::generate(at(10)).unwrap();
+        let token = tokens(&[old.clone()]).sign(bearer(), at(0)).unwrap();
+        let rotated = tokens(&[old, new]);
+        assert_eq!(rotated.read(&token, at(0)), Some(bearer()));
+        assert_eq!(rotated.published().keys.len(), 2);
+        assert_eq!(tokens(&[StoredKey::generate(at(0)).unwrap()]).read(&token, at(0)), None);
+    }
+
+    #[test]
+    fn a_token_of_another_issuer_or_kind_is_none() {
+        let key = StoredKey::generate(at(0)).unwrap();
+        let staging = Tokens::new("https://staging.example".into(), &[key.clone()], Secret::new(&[7; 32]).unwrap()).unwrap();
+        let ours = tokens(&[key]);
+        assert_eq!(ours.read(&staging.sign(bearer(), at(0)).unwrap(), at(0)), None);
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(ours.signing_id.clone());
+        let claims = serde_json::json!({"iss": "https://accounts.example", "aud": AUDIENCE, "sub": bearer().user.to_string(),
+            "sid": bearer().session.to_string(), "jti": "1", "iat": at(0).timestamp(), "exp": at(600).timestamp()});
+        let token = encode(&header, &claims, &ours.signing).unwrap();
+        assert_eq!(ours.read(&token, at(0)), None, "typ is JWT");
+        header.typ = Some(TYPE.into());
+        assert!(ours.read(&encode(&header, &claims, &ours.signing).unwrap(), at(0)).is_some());
+    }
+
+    #[test]
+    fn a_successor_is_the_same_each_time() {
+        let tokens = tokens(&[StoredKey::generate(at(0)).unwrap()]);
+        let first = tokens.new_refresh_token().unwrap();
+        let next = tokens.successor(&first, "salt");
+        assert_eq!(next.as_str(), tokens.successor(&first, "salt").as_str());
+        assert_ne!(next.as_str(), tokens.successor(&first, "pepper").as_str());
+        assert_eq!(next.as_str().len(), 43);
+    }
+}

@@ -1,0 +1,295 @@
+//! Writes a letter as a mail: plain text and HTML, in the reader's language.
+//!
+//! What a person wrote is a value of a template and never part of one, so it is shown as it is.
+
+use std::str::FromStr;
+
+use accounts_api::links::{LinkPurpose, Links};
+use accounts_api::settings::PublicUrl;
+use accounts_domain::mail::Letter;
+use accounts_domain::names::is_plain;
+use accounts_domain::users::{RESET_LIFE, SIGN_UP_LIFE};
+use accounts_domain::verification::VERIFICATION_LIFE;
+use accounts_store::ClaimedMail;
+use chrono::TimeDelta;
+use lettre::Message;
+use lettre::address::AddressError;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use minijinja::{Value, context};
+
+use crate::words::{Form, Values, Words, WordsError, paragraphs, rendered};
+
+const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
+const CONTENT_LANGUAGE: HeaderName = HeaderName::new_from_ascii_str("Content-Language");
+
+/// Who mails come from: `accounts@example.com`, or `Example <accounts@example.com>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender(Mailbox);
+
+impl Sender {
+    /// How the provider is called in the mails: by the sender's name, else by its domain.
+    pub fn provider(&self) -> &str {
+        self.0.name.as_deref().unwrap_or_else(|| self.0.email.domain())
+    }
+}
+
+/// The text is not an address that mails can come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sender is written accounts@example.com or Example <accounts@example.com>")]
+pub struct InvalidSender;
+
+impl FromStr for Sender {
+    type Err = InvalidSender;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSender> {
+        let mailbox: Mailbox = text.parse().map_err(|_| InvalidSender)?;
+        if text.chars().all(is_plain) {
+            Ok(Self(mailbox))
+        } else {
+            Err(InvalidSender)
+        }
+    }
+}
+
+/// A mail that is ready to be sent.
+#[derive(Debug)]
+pub struct Composed {
+    /// The message with all of its headers.
+    pub message: Message,
+    /// The token that it carries, so that no record of a refusal repeats it.
+    pub token: Option<String>,
+}
+
+/// Why a letter could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// A text or a value is missing: a defect.
+    #[error("the mail cannot be written: {0}")]
+    Words(#[from] minijinja::Error),
+    /// The address is none that SMTP has a form for.
+    #[error("the address cannot be written to: {0}")]
+    Address(#[from] AddressError),
+    /// The parts do not make a message: a defect.
+    #[error("the message cannot be put together: {0}")]
+    Message(#[from] lettre::error::Error),
+}
+
+/// Writes letters as mails.
+pub struct Composer {
+    words: Words,
+    sender: Sender,
+    public_url: PublicUrl,
+    links: Links,
+}
+
+impl Composer {
+    /// Reads the words. Links lead to `public_url` and nowhere else (security decision D7).
+    ///
+    /// # Errors
+    /// [`WordsError`], which the tests of this crate rule out.
+    pub fn new(sender: Sender, public_url: PublicUrl, links: Links) -> Result<Self, WordsError> {
+        Ok(Self {
+            words: Words::read()?,
+            sender,
+            public_url,
+            links,
+        })
+    }
+
+    /// Writes a mail. The same mail is written the same way at each try, its `Message-ID`
+    /// included, so that the reader's software may tell a double.
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn compose(&self, mail: &ClaimedMail) -> Result<Composed, ComposeError> {
+        let outline = Outline::of(&mail.letter);
+        let link = outline.link.map(|(purpose, id)| {
+            let token = self.links.token(purpose, &id, mail.to.key());
+            Link { purpose, token }
+        });
+        let mut values = Values::from([
+            ("provider", in_one_line(self.sender.provider())),
+            ("address", mail.to.to_string()),
+        ]);
+        values.extend(outline.names.iter().map(|(key, name)| (*key, in_one_line(name))));
+        let draft = Draft {
+            composer: self,
+            mail,
+            section: outline.section,
+            link,
+            values,
+        };
+        let subject = draft.subject()?;
+        let message = Message::builder()
+            .from(self.sender.0.clone())
+            .to(Mailbox::new(None, mail.to.as_str().parse()?))
+            .subject(subject.as_str())
+            .date(mail.created_at.into())
+            .message_id(Some(format!("<{}@{}>", mail.claim.mail, host(&self.public_url))))
+            // A responder must not answer it (RFC 3834 section 5).
+            .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
+            .raw_header(HeaderValue::new(CONTENT_LANGUAGE, mail.language.to_string()))
+            .multipart(MultiPart::alternative_plain_html(
+                draft.whole(Form::Plain, &subject)?,
+                draft.whole(Form::Html, &subject)?,
+            ))?;
+        Ok(Composed {
+            message,
+            token: draft.link.map(|link| link.token),
+        })
+    }
+}
+
+/// What the words of a letter are called, what they may name, and where its link leads.
+struct Outline<'a> {
+    section: &'static str,
+    names: Vec<(&'static str, &'a str)>,
+    link: Option<(LinkPurpose, String)>,
+}
+
+impl<'a> Outline<'a> {
+    fn of(letter: &'a Letter) -> Self {
+        let plain = |section, names| Self {
+            section,
+            names,
+            link: None,
+        };
+        match letter {
+            Letter::ConfirmSignUp { sign_up, name, account } => Self {
+                section: "confirm_sign_up",
+                names: vec![("name", name), ("account", account)],
+                link: Some((LinkPurpose::SignUp, sign_up.to_string())),
+            },
+            Letter::SignUpKnown { name } => plain("sign_up_known", vec![("name", name)]),
+            Letter::VerifyContact {
+                verification,
+                name,
+                account,
+            } => Self {
+                section: "verify_contact",
+                names: vec![("name", name), ("account", account)],
+                link: Some((LinkPurpose::Verification, verification.to_string())),
+            },
+            Letter::AddressMoved { name, account } => {
+                plain("address_moved", vec![("name", name), ("account", account)])
+            }
+            Letter::ResetPassword { reset, name } => Self {
+                section: "reset_password",
+                names: vec![("name", name)],
+                link: Some((LinkPurpose::Reset, reset.to_string())),
+            },
+            Letter::PasswordChanged { name } => plain("password_changed", vec![("name", name)]),
+            Letter::SessionEnded { name } => plain("session_ended", vec![("name", name)]),
+            Letter::OwnershipOffered { name, account, owner } => plain(
+                "ownership_offered",
+                vec![("name", name), ("account", account), ("owner", owner)],
+            ),
+            Letter::OwnershipDeclined { name, account, contact } => plain(
+                "ownership_declined",
+                vec![("name", name), ("account", account), ("contact", contact)],
+            ),
+            Letter::OwnershipMoved { name, account, owner } => plain(
+                "ownership_moved",
+                vec![("name", name), ("account", account), ("owner", owner)],
+            ),
+        }
+    }
+}
+
+/// How long the link in a letter lives; nothing where it has none.
+pub(crate) fn link_life(letter: &Letter) -> Option<TimeDelta> {
+    let (purpose, _) = Outline::of(letter).link?;
+    Some(match purpose {
+        LinkPurpose::SignUp => SIGN_UP_LIFE,
+        LinkPurpose::Verification => VERIFICATION_LIFE,
+        LinkPurpose::Reset => RESET_LIFE,
+    })
+}
+
+/// The text that says how long a link lives.
+const fn life_key(purpose: LinkPurpose) -> &'static str {
+    match purpose {
+        LinkPurpose::SignUp => "sign_up",
+        LinkPurpose::Verification => "verification",
+        LinkPurpose::Reset => "reset",
+    }
+}
+
+struct Link {
+    purpose: LinkPurpose,
+    token: String,
+}
+
+/// One mail on its way to being a text.
+struct Draft<'a> {
+    composer: &'a Composer,
+    mail: &'a ClaimedMail,
+    section: &'static str,
+    link: Option<Link>,
+    values: Values,
+}
+
+impl Draft<'_> {
+    fn subject(&self) -> Result<String, minijinja::Error> {
+        self.say(self.section, "subject", Form::Plain, &self.values)
+    }
+
+    fn whole(&self, form: Form, subject: &str) -> Result<String, minijinja::Error> {
+        let frame = |name| self.say("frame", name, form, &self.values).map(rendered);
+        let own = |name| self.say(self.section, name, form, &self.values);
+        let parts = context! {
+            language => self.mail.language.as_str(),
+            subject,
+            greeting => frame("greeting")?,
+            opening => paragraphs(&own("opening")?),
+            link => self.link.as_ref().map(|link| self.link(link, form)).transpose()?,
+            closing => paragraphs(&own("closing")?),
+            provider => self.values.get("provider"),
+            automatic => frame("automatic")?,
+        };
+        self.composer.words.frame(form, parts)
+    }
+
+    fn link(&self, link: &Link, form: Form) -> Result<Value, minijinja::Error> {
+        let page = self.composer.public_url.at(link.purpose.page());
+        let url = format!("{page}#token={}", link.token);
+        let life = self.say("life", life_key(link.purpose), Form::Plain, &self.values)?;
+        let values = Values::from([("page", page), ("life", life)]);
+        Ok(context! {
+            url,
+            code => link.token.as_str(),
+            action => rendered(self.say(self.section, "action", form, &self.values)?),
+            or_code => rendered(self.say("frame", "code", form, &values)?),
+            life => rendered(self.say("frame", "life", form, &values)?),
+        })
+    }
+
+    fn say(&self, section: &str, name: &str, form: Form, values: &Values) -> Result<String, minijinja::Error> {
+        self.composer.words.say(self.mail.language, section, name, form, values)
+    }
+}
+
+/// A name as it may stand in a header or a sentence. Names are checked when they come in; a line
+/// break would still make a header or a paragraph of its own, so none gets this far.
+fn in_one_line(name: &str) -> String {
+    name.chars()
+        .map(|character| if is_plain(character) { character } else { ' ' })
+        .collect()
+}
+
+/// The host of a URL, without its port.
+fn host(url: &PublicUrl) -> &str {
+    let after_scheme = url.as_str().split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    let authority = after_scheme
+        .split_once('/')
+        .map_or(after_scheme, |(authority, _)| authority);
+    match authority.rsplit_once(':') {
+        // The colons of an IPv6 address stand between brackets.
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) | None => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! The account that a story is about, and how each of its commands is put to it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::stories::{Command, Pick, Story, Who};
+use crate::accounts::AccountPatch;
+use crate::actor::{Actor, By};
+use crate::address::EmailAddress;
+use crate::change::Change;
+use crate::contacts::{ContactPatch, CreateContact};
+use crate::given::{ANA, NOW, Person, account, address, chosen, contact_id, link_id, role, transfer_id, user_id};
+use crate::ids::{ContactId, UserId};
+use crate::keys::{CategoryKey, RoleKey};
+use crate::names::{AccountName, DisplayName};
+use crate::ownership::{Transfer, TransferOwnership};
+use crate::permission::Permissions;
+use crate::roles::Promote;
+use crate::roster::{AccountStatus, Roster};
+use crate::verification::{ConfirmVerification, SendVerification};
+use crate::violation::Violation;
+
+/// The account as the commands find it, and what a caller has seen of it.
+pub(super) struct World {
+    pub(super) roster: Roster,
+    pub(super) transfers: Vec<Transfer>,
+    pub(super) now: DateTime<Utc>,
+    /// How many ids have been given out.
+    pub(super) ids: u32,
+}
+
+/// The number of Ana's address, who opens the account; the others belong to the users of their numbers.
+const ANAS: u32 = 0;
+
+fn address_number(number: u32) -> EmailAddress {
+    if number == ANAS {
+        ANA.address()
+    } else {
+        address(&format!("a{number}"))
+    }
+}
+
+/// What members may do.
+const MOST: [&[&str]; 3] = [
+    &[],
+    &["contacts:manage"],
+    &["contacts:manage", "roles:manage", "members:manage"],
+];
+
+fn granted(number: usize) -> Permissions {
+    MOST.get(number).map_or(Permissions::All, |keys| chosen(keys))
+}
+
+fn user_of(key: &str) -> UserId {
+    let number = (0..100).find(|number| address_number(*number).key() == key).unwrap();
+    user_id(number + 1)
+}
+
+impl World {
+    pub(super) fn begin(story: &Story) -> Self {
+        let opened = account(story.catalog);
+        let roster = if story.not_activated {
+            opened.not_activated()
+        } else {
+            opened
+        };
+        let members = [Person(2, "A1"), Person(3, "A2"), Person(4, "A3")];
+        let joined =
+            |roster: Roster, (member, permissions): (Person, &usize)| roster.with_member(member, granted(*permissions));
+        let roster = members.into_iter().zip(&story.members).fold(roster, joined);
+        Self {
+            roster,
+            transfers: Vec::new(),
+            now: NOW,
+            ids: 100,
+        }
+    }
+
+    pub(super) fn by(&self, who: Who) -> By {
+        let owner = self.roster.owner();
+        let offered = self
+            .roster
+            .parts
+            .transfer
+            .as_ref()
+            .map_or(owner, |transfer| transfer.to);
+        let user = |contact| Actor::User(self.roster.member_of_contact(contact).unwrap().user);
+        let actor = match who {
+            Who::Owner => user(owner),
+            Who::Offered => user(offered),
+            Who::Address(number) => Actor::User(user_id(number + 1)),
+            Who::Stranger => Actor::User(user_id(99)),
+            Who::System => Actor::System,
+            Who::Link => Actor::Link,
+        };
+        By { actor, at: self.now }
+    }
+
+    fn contact(&self, pick: Pick) -> ContactId {
+        let ids: Vec<_> = self.roster.contacts().map(|contact| contact.id).collect();
+        pick.map_or(contact_id(99_999), |pick| ids[pick % ids.len()])
+    }
+
+    /// A role of the catalog, or one that it does not know.
+    fn role(&self, number: usize) -> RoleKey {
+        let roles = self.roster.catalog().roles();
+        roles
+            .get(number)
+            .map_or_else(|| role("captain"), |role| role.key.clone())
+    }
+
+    fn roles(&self, numbers: &[usize]) -> BTreeSet<RoleKey> {
+        let count = self.roster.catalog().roles().len().max(1);
+        numbers.iter().map(|number| self.role(number % count)).collect()
+    }
+
+    fn categories(&self, numbers: &[usize]) -> BTreeSet<CategoryKey> {
+        let all = self.roster.catalog().categories();
+        numbers
+            .iter()
+            .map(|number| all[number % all.len()].key.clone())
+            .collect()
+    }
+
+    fn transfer(&self, number: usize) -> Option<&Transfer> {
+        // The last ones first: they are the ones that may still wait.
+        self.transfers.iter().rev().nth(number)
+    }
+
+    pub(super) fn decide(&self, by: By, command: &Command) -> Result<Vec<Change>, Violation> {
+        let roster = &self.roster;
+        match command {
+            Command::Create { .. } => roster.create_contact(by, &self.creation(command)),
+            Command::Rename(pick, name) => {
+                let display_name = DisplayName::parse(&format!("Name {name}")).ok();
+                let patch = ContactPatch {
+                    display_name,
+                    ..ContactPatch::default()
+                };
+                roster.change_contact(by, self.contact(*pick), &patch)
+            }
+            Command::DropPhones(pick) => {
+                let patch = ContactPatch {
+                    phones: Some(Vec::new()),
+                    ..ContactPatch::default()
+                };
+                roster.change_contact(by, self.contact(*pick), &patch)
+            }
+            Command::ChangeAddress(pick, to) => {
+                let address = Some(address_number(*to));
+                let patch = ContactPatch {
+                    address,
+                    ..ContactPatch::default()
+                };
+                roster.change_contact(by, self.contact(*pick), &patch)
+            }
+            Command::ChangeMoreAddresses(pick, to) => {
+                let more_addresses = Some(to.iter().map(|to| address_number(*to)).collect());
+                let patch = ContactPatch {
+                    more_addresses,
+                    ..ContactPatch::default()
+                };
+                roster.change_contact(by, self.contact(*pick), &patch)
+            }
+            Command::RemoveAddress(pick, at) => {
+                roster.remove_address(by, self.contact(*pick), address_number(*at).key())
+            }
+            Command::Subscribe(pick, to) => roster.subscribe(by, self.contact(*pick), &self.categories(to)),
+            Command::Remove(pick) => roster.remove_contact(by, self.contact(*pick)),
+            Command::Erase(pick) => roster.erase_contact(by, self.contact(*pick)),
+            Command::Send(pick, to) => {
+                let address = to.map(address_number);
+                let contact = self.contact(*pick);
+                let command = SendVerification {
+                    id: link_id(self.ids),
+                    contact,
+                    address,
+                };
+                roster.send_verification(by, &command)
+            }
+            Command::Confirm(number) => self.confirm(*number),
+            Command::Give(pick, role) => roster.give_role(by, self.contact(*pick), &self.role(*role)),
+            Command::Take(pick, role) => roster.take_role(by, self.contact(*pick), &self.role(*role)),
+            Command::Promote(pick, roles) => {
+                let command = Promote {
+                    contact: self.contact(*pick),
+                    roles: self.roles(roles),
+                };
+                roster.promote(by, &command)
+            }
+            Command::Vacate(role) => roster.vacate(by, &self.role(*role)),
+            Command::Transfer(pick) => {
+                let to = self.contact(*pick);
+                let command = TransferOwnership {
+                    id: transfer_id(self.ids),
+                    to,
+                };
+                roster.transfer_ownership(by, &command)
+            }
+            Command::Accept(number) => {
+                let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
+                roster.accept_transfer(by, transfer)
+            }
+            Command::Decline(number) => {
+                let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
+                roster.decline_transfer(by, transfer)
+            }
+            Command::Cancel(number) => {
+                let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
+                roster.cancel_transfer(by, transfer)
+            }
+            Command::RenameAccount(name) => {
+                let name = AccountName::parse(&format!("Account {name}")).ok();
+                roster.change_account(
+                    by,
+                    &AccountPatch {
+                        name,
+                        ..AccountPatch::default()
+                    },
+                )
+            }
+            Command::SetStatus(number) => Ok(roster.change_status(AccountStatus::ALL[*number])),
+        }
+    }
+
+    fn creation(&self, command: &Command) -> CreateContact {
+        let Command::Create {
+            address,
+            more,
+            roles,
+            login,
+            bare,
+        } = command
+        else {
+            panic!("{command:?} creates nobody")
+        };
+        let mut profile = ANA.profile();
+        if *bare {
+            profile.phones.clear();
+        }
+        CreateContact {
+            id: contact_id(self.ids),
+            profile,
+            address: address_number(*address),
+            more_addresses: more.iter().map(|number| address_number(*number)).collect(),
+            roles: self.roles(roles),
+            login: login.map(granted),
+            subscriptions: BTreeSet::new(),
+        }
+    }
+
+    /// Whoever reads the mail of the address follows the link.
+    fn confirm(&self, number: usize) -> Result<Vec<Change>, Violation> {
+        let links: Vec<_> = self.roster.parts.verifications.values().collect();
+        let link = links.get(number % links.len().max(1)).ok_or(Violation::LinkExpired)?;
+        let command = ConfirmVerification {
+            id: link.id,
+            user: user_of(&link.address_key),
+        };
+        self.roster.confirm_verification(
+            By {
+                actor: Actor::Link,
+                at: self.now,
+            },
+            &command,
+        )
+    }
+
+    pub(super) fn remember(&mut self, changes: &[Change]) {
+        for change in changes {
+            if let Change::TransferRequested { transfer } = change {
+                let request = transfer.clone();
+                self.transfers.push(Transfer {
+                    request,
+                    ended: None,
+                    version: 1,
+                });
+            }
+            if let Change::TransferEnded { transfer: id, outcome } = change {
+                let ended = self.transfers.iter_mut().find(|transfer| transfer.request.id == *id);
+                ended.unwrap().ended = Some((*outcome, self.now));
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What can be said on the command line and in the environment.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments are the help texts, where backticks would be read as they are"
+)]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Customer accounts, their contacts and their roles.
+///
+/// Without a command the service is started (`accounts serve`). Without a setting it runs on an embedded SQLite
+/// database in the folder `data`, with secrets that it makes itself, and writes mails into a folder.
+///
+/// Every setting is a flag and an environment variable; the flag counts where both are given. Settings that hold a
+/// password or a key are better given as variables: flags can be read by everybody on the machine.
+#[derive(Parser)]
+#[command(name = "accounts", version)]
+pub struct Cli {
+    #[command(flatten)]
+    pub flags: Flags,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the process is asked to do.
+#[derive(Clone, Subcommand)]
+pub enum Command {
+    /// Serve the API, send mails, and clean up, until SIGTERM or SIGINT (the default)
+    ///
+    /// On SQLite missing migrations are run at the start. On PostgreSQL run `accounts migrate` first.
+    Serve(Serve),
+    /// Bring the database to the schema of this version
+    Migrate,
+    /// Print the OpenAPI document
+    Openapi(Openapi),
+    /// Check every invariant of the stored data and print what is broken; exit code 1 if anything is
+    CheckDb,
+    /// Work with catalogs, the provider's policy
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Work with the keys that access tokens are signed with
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Fill the embedded database with the demo account of five contacts
+    ///
+    /// What is there already stays. The password of its owner is printed and known to everybody, so that this is
+    /// refused with PostgreSQL.
+    Demo,
+    /// Ask the service on this machine whether it is alive; exit code 1 if it is not
+    Healthcheck,
+}
+
+/// How the service is started.
+#[derive(Clone, Copy, Default, Args)]
+pub struct Serve {
+    /// Make the demo account first, if it is not there, and print its log-in; on the embedded database only
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// What becomes of the document.
+#[derive(Clone, Args)]
+pub struct Openapi {
+    /// Print nothing, and fail if this file does not hold the same document
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+}
+
+/// What is done with a catalog.
+#[derive(Clone, Subcommand)]
+pub enum CatalogCommand {
+    /// Check a catalog: its faults, what stands in its way in the stored data, and what it would change
+    ///
+    /// It is compared with the catalog that the settings name. The exit code is 1 if it could not be served.
+    Check {
+        /// A catalog in TOML, or the name of a preset
+        file: PathBuf,
+    },
+}
+
+/// What is done with the signing keys.
+#[derive(Clone, Subcommand)]
+pub enum KeysCommand {
+    /// Add a signing key to the key file; the service signs with it from its next start
+    ///
+    /// The key before it stays, so that access tokens made with it work until they end. Keys before that one are
+    /// dropped once the tokens made with them have ended. Restart every instance after a rotation.
+    Rotate {
+        /// Do nothing where there is a key already
+        #[arg(long)]
+        if_missing: bool,
+    },
+}
+
+/// The settings as they were given. They are read by [`crate::config`].
+///
+/// Each is a flag `--some-name` and a variable `ACCOUNTS_SOME_NAME`; a test holds them to it. They are global, so
+/// that they may stand before and after the command. There is no `Debug`: some are secrets.
+#[derive(Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Flags {
+    /// The folder of everything that the process keeps on this machine
+    ///
+    /// It is made, for its owner alone, where it is missing [default: data]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "ACCOUNTS_DATA",
+        hide_env_values = true
+    )]
+    pub data: Option<OsString>,
+
+    /// The database: postgres://user:password@host/name, or the path of an SQLite file
+    ///
+    /// Connections to PostgreSQL are encrypted and the server's certificate and name are checked, unless the URL says
+    /// otherwise with ?sslmode= [default: accounts.db in the data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ACCOUNTS_DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<OsString>,
+
+    /// The address that the API is served on [default: 127.0.0.1:8080]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        env = "ACCOUNTS_LISTEN",
+        hide_env_values = true
+    )]
+    pub listen: Option<OsString>,
+
+    /// The address that the metrics are served on, or off [default: 127.0.0.1:9090]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        env = "ACCOUNTS_METRICS_LISTEN",
+        hide_env_values = true
+    )]
+    pub metrics_listen: Option<OsString>,
+
+    /// The address under which clients reach the service
+    ///
+    /// Links in mails begin with it, and it is the issuer of access tokens. Required with PostgreSQL [default:
+    /// http://localhost and the port of the API]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ACCOUNTS_PUBLIC_URL",
+        hide_env_values = true
+    )]
+    pub public_url: Option<OsString>,
+
+    /// The provider's policy: a preset or a file
+    ///
+    /// The presets are standard, saas-suite, hosting, datacenter and telephony. `accounts catalog check` checks a file
+    /// beforehand [default: standard]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME|FILE",
+        env = "ACCOUNTS_CATALOG",
+        hide_env_values = true
+    )]
+    pub catalog: Option<OsString>,
+
+    /// The secret that cursors, links and refresh tokens are sealed with
+    ///
+    /// 32 bytes or more in base64 or hexadecimal, the same for all instances: `openssl rand -base64 32` makes one.
+    /// Required with PostgreSQL [default: one that is made at the first start and kept in the data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "BASE64",
+        env = "ACCOUNTS_SECRET",
+        hide_env_values = true
+    )]
+    pub secret: Option<OsString>,
+
+    /// The file of the keys that access tokens are signed with
+    ///
+    /// All instances have the same; `accounts keys rotate` makes it. Required with PostgreSQL [default:
+    /// signing-keys.json in the data folder, made at the first start]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ACCOUNTS_SIGNING_KEYS",
+        hide_env_values = true
+    )]
+    pub signing_keys: Option<OsString>,
+
+    /// The server that mails are handed to
+    ///
+    /// smtps://user:password@host; smtp://user:password@host?tls=required for STARTTLS; smtp://127.0.0.1 or
+    /// smtp://host?tls=none in the clear. Required with PostgreSQL [default: mails are files in the folder mail of the
+    /// data folder, to be read at /mailbox]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ACCOUNTS_SMTP_URL",
+        hide_env_values = true
+    )]
+    pub smtp_url: Option<OsString>,
+
+    /// Who mails come from: accounts@example.com or Example <accounts@example.com>
+    ///
+    /// Required where mails are sent [default where they are not: Accounts <accounts@localhost>]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        env = "ACCOUNTS_MAIL_FROM",
+        hide_env_values = true
+    )]
+    pub mail_from: Option<OsString>,
+
+    /// Origins whose pages may call the API, with commas between them [default: none]
+    ///
+    /// Each is exactly what a browser sends: https://app.example.com
+    #[arg(
+        long,
+        global = true,
+        value_name = "ORIGINS",
+        env = "ACCOUNTS_CORS_ORIGINS",
+        hide_env_values = true
+    )]
+    pub cors_origins: Option<OsString>,
+
+    /// How many proxies stand in front of the service and add to X-Forwarded-For [default: 0]
+    ///
+    /// With 0 the header is not read, and the address of the connection counts.
+    #[arg(
+        long,
+        global = true,
+        value_name = "NUMBER",
+        env = "ACCOUNTS_TRUSTED_PROXIES",
+        hide_env_values = true
+    )]
+    pub trusted_proxies: Option<OsString>,
+
+    /// What is logged: a level, or levels for parts: warn,accounts_api=debug [default: info]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "ACCOUNTS_LOG",
+        hide_env_values = true
+    )]
+    pub log: Option<OsString>,
+
+    /// How it is logged, to the standard error: json or text [default: text on a terminal, else json]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "ACCOUNTS_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    pub log_format: Option<OsString>,
+
+    /// How many threads serve the API [default: one for each core]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NUMBER",
+        env = "ACCOUNTS_WORKERS",
+        hide_env_values = true
+    )]
+    pub workers: Option<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::Setting;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_a_flag_and_a_variable_of_the_same_name_and_hides_its_value() {
+        let command = Cli::command();
+        let settings: Vec<_> = command
+            .get_arguments()
+            .filter(|argument| argument.is_global_set())
+            .collect();
+        let flags: Vec<_> = settings.iter().map(|argument| argument.get_long().unwrap()).collect();
+        assert_eq!(flags, Setting::ALL.map(Setting::name));
+        for (argument, setting) in settings.iter().zip(Setting::ALL) {
+            assert_eq!(argument.get_env().unwrap().to_str().unwrap(), setting.variable());
+            assert!(argument.is_hide_env_values_set(), "{}", setting.variable());
+        }
+    }
+
+    #[test]
+    fn settings_stand_before_and_after_the_command_and_without_one() {
+        for arguments in [
+            ["accounts", "--listen", "[::1]:7", "migrate"].as_slice(),
+            &["accounts", "migrate", "--listen", "[::1]:7"],
+            &["accounts", "--listen=[::1]:7"],
+            &["accounts", "keys", "rotate", "--listen", "[::1]:7"],
+        ] {
+            let cli = Cli::try_parse_from(arguments).ok().unwrap();
+            assert_eq!(cli.flags.listen.unwrap(), "[::1]:7", "{arguments:?}");
+        }
+    }
+}

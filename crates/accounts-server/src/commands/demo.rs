@@ -1,0 +1,39 @@
+//! `accounts demo`
+
+use std::process::ExitCode;
+
+use accounts_api::clock::Clock;
+use accounts_api::passwords::Passwords;
+use accounts_store::{Settings, Store};
+
+use super::print;
+use crate::config::Said;
+use crate::demo::{self, Demo, DemoError};
+use crate::failure::Failure;
+use crate::logging;
+
+/// Makes what is missing of the demo account and prints its log-in.
+pub fn run(said: Said<'_>) -> Result<ExitCode, Failure> {
+    let working = said.working(true)?;
+    logging::start_quietly(&working.log);
+    let store = Store::open(Settings::new(working.place.database), working.catalog)
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::while_doing("starting a runtime", error))?;
+    runtime
+        .block_on(fill(&store))
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    print(format_args!(
+        "The demo account is there. Its owner logs in with {}, password: {}\n",
+        demo::ADDRESS,
+        demo::PASSWORD
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn fill(store: &Store) -> Result<(), DemoError> {
+    let passwords = Passwords::start().map_err(|_| DemoError::Hash)?;
+    Demo::prepare(store, &Clock::System, &passwords).await?.fill().await
+}

@@ -1,0 +1,28 @@
+//! The process `accounts`: its configuration, its commands, its start and its stop.
+//!
+//! No rule, no route and no query stands here.
+
+mod catalogs;
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod failure;
+mod files;
+mod key_file;
+mod logging;
+mod metrics;
+mod secrets;
+mod signals;
+mod welcome;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::run(&cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,158 @@
+//! What the two databases are told, and what is made of what they answer.
+
+use chrono::{DateTime, NaiveDateTime};
+use diesel::deserialize::QueryableByName;
+use diesel::sql_types::Text;
+use diesel::{RunQueryDsl, sql_query};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::postgres;
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+fn ask(conn: &mut Conn, sql: &str) -> String {
+    let row: Setting = match conn {
+        Conn::Sqlite(conn) => sql_query(sql).get_result(conn),
+        Conn::Pg(conn) => sql_query(sql).get_result(conn),
+    }
+    .unwrap();
+    row.value
+}
+
+fn file(folder: &TempDir) -> Database {
+    let database = Database::Sqlite {
+        path: folder.path().join("accounts.db"),
+    };
+    migrate(&database).unwrap();
+    database
+}
+
+#[test]
+fn the_file_is_opened_with_the_settings_that_keep_it_safe() {
+    let folder = TempDir::new().unwrap();
+    let database = file(&folder);
+    for (purpose, only) in [(Purpose::Write, "0"), (Purpose::Read, "1")] {
+        let mut conn = Conn::open(&database, purpose).unwrap();
+        for (pragma, value) in [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+            ("trusted_schema", "0"),
+            ("query_only", only),
+        ] {
+            let sql = format!("SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}");
+            assert_eq!(ask(&mut conn, &sql), value, "{pragma}");
+        }
+        let timeout = "SELECT CAST(timeout AS TEXT) AS value FROM pragma_busy_timeout";
+        assert_eq!(ask(&mut conn, timeout), "5000");
+    }
+}
+
+#[test]
+fn the_server_is_told_the_limits() {
+    let server = postgres::Database::empty();
+    let mut conn = Conn::open(&server.url().parse().unwrap(), Purpose::Write).unwrap();
+    for (name, value) in [
+        ("statement_timeout", "2s"),
+        ("lock_timeout", "1s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("plan_cache_mode", "force_generic_plan"),
+        ("TimeZone", "UTC"),
+        ("application_name", "accounts"),
+    ] {
+        let sql = format!("SELECT current_setting('{name}') AS value");
+        assert_eq!(ask(&mut conn, &sql), value, "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_was_moved_away_does_not_come_back_empty() {
+    let folder = TempDir::new().unwrap();
+    let database = file(&folder);
+    let Database::Sqlite { path } = &database else {
+        panic!("a file");
+    };
+    std::fs::rename(path, folder.path().join("elsewhere.db")).unwrap();
+    assert!(Conn::open(&database, Purpose::Write).is_err());
+    assert!(!path.exists());
+}
+
+fn error(kind: DatabaseErrorKind, message: &str) -> Error {
+    Error::DatabaseError(kind, Box::new(message.to_owned()))
+}
+
+#[test]
+fn errors_are_told_apart_by_what_may_be_done_about_them() {
+    use DatabaseErrorKind as Kind;
+
+    for (kind, message, trouble) in [
+        (Kind::Unknown, "database is locked", Trouble::Again),
+        (Kind::Unknown, "deadlock detected", Trouble::Again),
+        (Kind::Unknown, "canceling statement due to lock timeout", Trouble::Again),
+        (Kind::SerializationFailure, "", Trouble::Again),
+        (Kind::ClosedConnection, "", Trouble::Broken),
+        (Kind::UnableToSendCommand, "", Trouble::Broken),
+        (Kind::ReadOnlyTransaction, "", Trouble::Broken),
+        (Kind::Unknown, "the database system is shutting down", Trouble::Broken),
+        (Kind::Unknown, "database or disk is full", Trouble::Out),
+        (Kind::Unknown, "disk I/O error", Trouble::Out),
+        (Kind::Unknown, "attempt to write a readonly database", Trouble::Out),
+        (
+            Kind::Unknown,
+            "could not extend file \"base/1/2\": No space left on device",
+            Trouble::Out,
+        ),
+        (
+            Kind::Unknown,
+            "canceling statement due to statement timeout",
+            Trouble::Out,
+        ),
+        (Kind::UniqueViolation, "", Trouble::Unique),
+        (Kind::ForeignKeyViolation, "", Trouble::ForeignKey),
+        (Kind::CheckViolation, "", Trouble::Other),
+        (Kind::Unknown, "database disk image is malformed", Trouble::Other),
+        (Kind::Unknown, "relation \"x\" does not exist", Trouble::Other),
+    ] {
+        assert_eq!(classify(&error(kind, message)), trouble, "{message}");
+    }
+}
+
+/// Any instant from 1970 to 2242, in microseconds, and often one with trailing zeros.
+fn instant() -> impl Strategy<Value = NaiveDateTime> {
+    (0_i64..=8_589_934_591, 0_i64..1_000_000, 0_usize..3).prop_map(|(seconds, micros, zeros)| {
+        let step = [1, 1_000, 1_000_000][zeros];
+        let micros = micros - micros % step;
+        DateTime::from_timestamp_micros(seconds * 1_000_000 + micros)
+            .unwrap()
+            .naive_utc()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// The file holds instants as text of various lengths; they must sort and match all the same.
+    #[test]
+    fn instants_sort_as_texts(near in instant(), other in instant()) {
+        use diesel::IntoSql as _;
+        use diesel::sql_types::Timestamp;
+
+        let next = near + chrono::Duration::microseconds(1);
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        for (one, two) in [(near, next), (near, other), (other, near), (near, near)] {
+            use diesel::ExpressionMethods as _;
+
+            let (left, right) = (one.into_sql::<Timestamp>(), two.into_sql::<Timestamp>());
+            let less = diesel::select(left.lt(right)).get_result::<bool>(&mut conn).unwrap();
+            prop_assert_eq!(less, one < two);
+            let same = diesel::select(left.eq(right)).get_result::<bool>(&mut conn).unwrap();
+            prop_assert_eq!(same, one == two);
+        }
+    }
+}

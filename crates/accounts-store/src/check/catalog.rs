@@ -1,0 +1,183 @@
+//! What the catalog asks of the rows.
+
+use std::collections::BTreeSet;
+
+use accounts_domain::catalog::{Catalog, Holders, Role, Vacancy};
+use accounts_domain::keys::RoleKey;
+use accounts_domain::permission::Permissions;
+use diesel::prelude::*;
+
+use super::queries::listed;
+use super::{Finding, Query, ask_about};
+use crate::backend::Conn;
+use crate::error::Fault;
+use crate::schema::{contact_subscriptions, contacts, memberships, role_holders};
+
+/// A role with one holder.
+const SINGLE: &[Query] = &[
+    Query {
+        key: "several-holders",
+        sentence: "A role with a single holder has several.",
+        sql: listed!(
+            "SELECT account_id AS id FROM role_holders WHERE role = $1 GROUP BY account_id HAVING count(*) > 1"
+        ),
+    },
+    Query {
+        key: "holder-not-primary",
+        sentence: "A role with a single holder is held by somebody who is not its primary one.",
+        sql: listed!(
+            "SELECT DISTINCT h.account_id AS id FROM role_holders h
+             LEFT JOIN role_primaries p
+             ON p.account_id = h.account_id AND p.role = h.role AND p.contact_id = h.contact_id
+             WHERE h.role = $1 AND p.contact_id IS NULL"
+        ),
+    },
+];
+
+/// A role that is filled. An owner who is not verified yet fills no place.
+const FILLED: &Query = &Query {
+    key: "role-not-filled",
+    sentence: "A role that must be filled has no primary holder.",
+    sql: listed!(
+        "SELECT o.account_id AS id FROM owners o
+         JOIN contacts c ON c.account_id = o.account_id AND c.id = o.contact_id
+         LEFT JOIN role_primaries p ON p.account_id = o.account_id AND p.role = $1
+         WHERE c.verified AND p.role IS NULL"
+    ),
+};
+
+/// A role for verified contacts.
+const VERIFIED_ONLY: &Query = &Query {
+    key: "holder-not-verified",
+    sentence: "A role for verified contacts is held by another.",
+    sql: listed!(
+        "SELECT h.contact_id AS id FROM role_holders h
+         JOIN contacts c ON c.account_id = h.account_id AND c.id = h.contact_id
+         WHERE h.role = $1 AND NOT c.verified"
+    ),
+};
+
+/// What the rows of a role say of it, so that the database keeps to it.
+const GUARDS: &Query = &Query {
+    key: "role-not-guarded",
+    sentence: "The rows of a role say otherwise than the catalog who may hold it.",
+    sql: listed!("SELECT DISTINCT account_id AS id FROM role_holders WHERE role = $1"),
+};
+
+const UNKNOWN_ROLE: &Query = &Query {
+    key: "unknown-role",
+    sentence: "A role is held that the catalog does not have.",
+    sql: listed!("SELECT DISTINCT account_id AS id FROM role_holders WHERE role = $1"),
+};
+
+const UNKNOWN_CATEGORY: &Query = &Query {
+    key: "unknown-category",
+    sentence: "A contact subscribes to a category that the catalog does not have.",
+    sql: listed!("SELECT contact_id AS id FROM contact_subscriptions WHERE category = $1"),
+};
+
+const UNKNOWN_PERMISSION: &Query = &Query {
+    key: "unknown-permission",
+    sentence: "A member has a permission that the catalog does not have.",
+    sql: listed!("SELECT account_id || ' ' || user_id AS id FROM memberships WHERE permissions = $1"),
+};
+
+const UNKNOWN_LOGIN_PERMISSION: &Query = &Query {
+    key: "unknown-login-permission",
+    sentence: "A contact is to get a permission that the catalog does not have.",
+    sql: listed!("SELECT id FROM contacts WHERE login_permissions = $1"),
+};
+
+pub(super) fn find(conn: &mut Conn, catalog: &Catalog) -> Result<Vec<Finding>, Fault> {
+    let mut findings = Vec::new();
+    for role in catalog.roles() {
+        findings.extend(find_of_role(conn, role)?);
+    }
+    for (role, _) in held_roles(conn)?.iter().filter(|(role, _)| !is_known(catalog, role)) {
+        findings.extend(ask_about(conn, UNKNOWN_ROLE, role)?);
+    }
+    for role in unguarded(conn, catalog)? {
+        findings.extend(ask_about(conn, GUARDS, role.key.as_str())?);
+    }
+    let categories: Vec<String> =
+        contact_subscriptions::table.select(contact_subscriptions::category).distinct().load(conn)?;
+    let known = |category: &str| category.parse().is_ok_and(|key| catalog.category(&key).is_some());
+    for category in categories.iter().filter(|category| !known(category)) {
+        findings.extend(ask_about(conn, UNKNOWN_CATEGORY, category)?);
+    }
+    for text in granted(conn)?.iter().filter(|text| !knows(catalog, text)) {
+        findings.extend(ask_about(conn, UNKNOWN_PERMISSION, text)?);
+    }
+    for text in to_be_granted(conn)?.iter().filter(|text| !knows(catalog, text)) {
+        findings.extend(ask_about(conn, UNKNOWN_LOGIN_PERMISSION, text)?);
+    }
+    Ok(findings)
+}
+
+fn find_of_role(conn: &mut Conn, role: &Role) -> Result<Vec<Finding>, Fault> {
+    let mut questions: Vec<&Query> = Vec::new();
+    if role.holders == Holders::One {
+        questions.extend(SINGLE);
+    }
+    if role.vacancy != Vacancy::Allowed {
+        questions.push(FILLED);
+    }
+    if role.verified_only {
+        questions.push(VERIFIED_ONLY);
+    }
+    let mut findings = Vec::new();
+    for question in questions {
+        findings.extend(ask_about(conn, question, role.key.as_str())?);
+    }
+    Ok(findings)
+}
+
+/// What the rows of a role say about who may hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Guard {
+    sole: bool,
+    verified_only: bool,
+}
+
+/// Every role that is held, with what its rows say; one that says several things stands there several times.
+fn held_roles(conn: &mut Conn) -> Result<BTreeSet<(String, Guard)>, Fault> {
+    let rows = role_holders::table
+        .select((role_holders::role, role_holders::sole, role_holders::verified))
+        .distinct()
+        .load::<(String, bool, Option<bool>)>(conn)?;
+    let read = |(role, sole, verified): (String, bool, Option<bool>)| (role, Guard { sole, verified_only: verified.is_some() });
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// The roles whose rows say otherwise than the catalog who may hold them.
+pub(crate) fn unguarded<'a>(conn: &mut Conn, catalog: &'a Catalog) -> Result<Vec<&'a Role>, Fault> {
+    let held = held_roles(conn)?;
+    let differs = |role: &&Role| {
+        let wanted = Guard { sole: role.holders == Holders::One, verified_only: role.verified_only };
+        held.iter().any(|(key, guard)| key == role.key.as_str() && *guard != wanted)
+    };
+    Ok(catalog.roles().iter().filter(differs).collect())
+}
+
+fn is_known(catalog: &Catalog, role: &str) -> bool {
+    role.parse::<RoleKey>().is_ok_and(|key| catalog.role(&key).is_some())
+}
+
+/// Every set of permissions that a member has, as it is stored.
+pub(crate) fn granted(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    Ok(memberships::table.select(memberships::permissions).distinct().load(conn)?)
+}
+
+/// Every set of permissions that comes with a login which waits for its verification.
+pub(crate) fn to_be_granted(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    let texts = contacts::table.select(contacts::login_permissions.assume_not_null()).distinct();
+    Ok(texts.filter(contacts::login_permissions.is_not_null()).load(conn)?)
+}
+
+fn knows(catalog: &Catalog, text: &str) -> bool {
+    match serde_json::from_str(text) {
+        Ok(Permissions::All) => true,
+        Ok(Permissions::Chosen(keys)) => keys.iter().all(|key| catalog.knows_permission(key)),
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,119 @@
+//! Clears away what has served its time, in small steps.
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use crate::backend::Conn;
+use crate::error::{Fault, StoreError};
+use crate::idempotency::KEPT_FOR;
+use crate::rows::stored;
+use crate::schema::{
+    contact_verifications, idempotency_keys, password_resets, refresh_tokens, sessions, sign_ups, throttles,
+};
+use crate::store::Store;
+use crate::throttles::LONGEST_WINDOW;
+
+/// How long a link is remembered after it has ended, used or not.
+pub const LINKS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+
+/// How long a session is remembered after it has ended, with its refresh tokens.
+pub const SESSIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
+
+impl Store {
+    /// Deletes what nobody asks for any more: kept answers past [`KEPT_FOR`], counters whose window has ended,
+    /// links past [`LINKS_REMEMBERED_FOR`] and sessions past [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of
+    /// each. Answers how many rows went: as long as it is not nothing, there may be more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
+        let limit = i64::from(limit);
+        let steps: [Step; 6] = [answers, counters, of_sign_ups, of_resets, of_verifications, of_sessions];
+        let mut purged = 0;
+        for step in steps {
+            // Each in a transaction of its own, so that nobody waits for all of them.
+            purged += self.change(move |conn| step(conn, at, limit)).await?;
+        }
+        Ok(purged)
+    }
+}
+
+type Step = fn(&mut Conn, DateTime<Utc>, i64) -> Result<usize, Fault>;
+
+fn answers(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    let outlived = idempotency_keys::created_at.le(stored(at - KEPT_FOR));
+    let keys = idempotency_keys::table
+        .filter(outlived)
+        .order(idempotency_keys::created_at)
+        .limit(limit)
+        .select((idempotency_keys::caller, idempotency_keys::method, idempotency_keys::path, idempotency_keys::key))
+        .load::<(String, String, String, String)>(conn)?;
+    let mut deleted = 0;
+    for (caller, method, path, key) in keys {
+        deleted += diesel::delete(idempotency_keys::table.find((caller, method, path, key)).filter(outlived)).execute(conn)?;
+    }
+    Ok(deleted)
+}
+
+fn counters(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    let ended = throttles::window_started_at.le(stored(at - LONGEST_WINDOW));
+    let keys: Vec<String> =
+        throttles::table.filter(ended).order(throttles::window_started_at).limit(limit).select(throttles::key).load(conn)?;
+    Ok(diesel::delete(throttles::table.filter(throttles::key.eq_any(keys)).filter(ended)).execute(conn)?)
+}
+
+/// Deletes the oldest rows of a table of links. One that was used ends with its own life all the same.
+macro_rules! ended_links {
+    ($conn:expr, $table:ident, $before:expr, $limit:expr) => {{
+        let ids: Vec<String> = $table::table
+            .filter($table::expires_at.le($before))
+            .order($table::expires_at)
+            .limit($limit)
+            .select($table::id)
+            .load($conn)?;
+        Ok(diesel::delete($table::table.filter($table::id.eq_any(ids))).execute($conn)?)
+    }};
+}
+
+fn links_ended_before(at: DateTime<Utc>) -> NaiveDateTime {
+    stored(at - LINKS_REMEMBERED_FOR)
+}
+
+fn of_sign_ups(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, sign_ups, links_ended_before(at), limit)
+}
+
+fn of_resets(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, password_resets, links_ended_before(at), limit)
+}
+
+fn of_verifications(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, contact_verifications, links_ended_before(at), limit)
+}
+
+/// A session goes once its spent tokens have gone, together with the last one: until then it has that one.
+fn of_sessions(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    let ended = stored(at - SESSIONS_REMEMBERED_FOR);
+    // No session lives longer than it is remembered, so one that has ended that long ago is past its latest end:
+    // the index on that finds it.
+    let past = sessions::expires_at.le(stored(at)).and(sessions::ended_at.le(ended).or(sessions::expires_at.le(ended)));
+    let ids: Vec<String> =
+        sessions::table.filter(past).order(sessions::expires_at).limit(limit).select(sessions::id).load(conn)?;
+    let spent: Vec<String> = refresh_tokens::table
+        .filter(refresh_tokens::session_id.eq_any(&ids))
+        .filter(refresh_tokens::spent_at.is_not_null())
+        .limit(limit)
+        .select(refresh_tokens::hash)
+        .load(conn)?;
+    let mut deleted = diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(spent))).execute(conn)?;
+    let kept: Vec<String> = refresh_tokens::table
+        .filter(refresh_tokens::session_id.eq_any(&ids))
+        .filter(refresh_tokens::spent_at.is_not_null())
+        .select(refresh_tokens::session_id)
+        .distinct()
+        .load(conn)?;
+    let cleared: Vec<&String> = ids.iter().filter(|id| !kept.contains(id)).collect();
+    deleted += diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(&cleared))).execute(conn)?;
+    deleted += diesel::delete(sessions::table.filter(sessions::id.eq_any(&cleared))).execute(conn)?;
+    Ok(deleted)
+}

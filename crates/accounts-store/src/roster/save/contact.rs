@@ -1,0 +1,245 @@
+//! Saves what changes of a contact.
+
+use accounts_domain::address::EmailAddress;
+use accounts_domain::ids::ContactId;
+use accounts_domain::keys::CategoryKey;
+use accounts_domain::names::{JobTitle, PersonName, sort_key};
+use accounts_domain::phone::Phone;
+use accounts_domain::roster::{Contact, ContactAddress, ContactProfile, Verification};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::{Saving, permissions_json};
+use crate::error::Fault;
+use crate::rows::stored;
+use crate::schema::{
+    audit_values, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails,
+};
+
+impl Saving<'_> {
+    pub(super) fn add_contact(&mut self, contact: &Contact) -> Result<(), Fault> {
+        let profile = &contact.profile;
+        let permissions = contact.login_request.as_ref().map(permissions_json).transpose()?;
+        diesel::insert_into(contacts::table)
+            .values((
+                contacts::account_id.eq(&self.account),
+                contacts::id.eq(contact.id.to_string()),
+                contacts::display_name.eq(profile.display_name.as_str()),
+                contacts::first_name.eq(profile.first_name.as_ref().map(PersonName::as_str)),
+                contacts::last_name.eq(profile.last_name.as_ref().map(PersonName::as_str)),
+                contacts::title.eq(profile.title.as_ref().map(JobTitle::as_str)),
+                contacts::language.eq(profile.language.as_str()),
+                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
+                contacts::address_key.eq(contact.address.email.key()),
+                contacts::verified.eq(contact.is_verified()),
+                contacts::login_requested.eq(contact.login_request.is_some()),
+                contacts::login_permissions.eq(permissions),
+                contacts::version.eq(contact.version),
+                contacts::created_at.eq(stored(contact.created_at)),
+                contacts::updated_at.eq(stored(contact.updated_at)),
+            ))
+            .execute(self.conn)?;
+        for ContactAddress { email, verified_at } in std::iter::once(&contact.address).chain(contact.more_addresses.values()) {
+            self.insert_address(contact.id, email, *verified_at)?;
+        }
+        self.insert_phones(contact.id, &profile.phones)?;
+        self.insert_subscriptions(contact.id, &contact.subscriptions)
+    }
+
+    pub(super) fn change_contact(&mut self, id: ContactId, profile: &ContactProfile) -> Result<(), Fault> {
+        diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
+            .set((
+                contacts::display_name.eq(profile.display_name.as_str()),
+                contacts::first_name.eq(profile.first_name.as_ref().map(PersonName::as_str)),
+                contacts::last_name.eq(profile.last_name.as_ref().map(PersonName::as_str)),
+                contacts::title.eq(profile.title.as_ref().map(JobTitle::as_str)),
+                contacts::language.eq(profile.language.as_str()),
+                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
+            ))
+            .execute(self.conn)?;
+        self.delete_phones(id)?;
+        self.insert_phones(id, &profile.phones)
+    }
+
+    pub(super) fn remove_contact(&mut self, id: ContactId) -> Result<(), Fault> {
+        self.delete_subscriptions(id)?;
+        self.delete_phones(id)?;
+        let key = id.to_string();
+        let links = contact_verifications::table
+            .filter(contact_verifications::account_id.eq(&self.account))
+            .filter(contact_verifications::contact_id.eq(&key));
+        diesel::delete(links).execute(self.conn)?;
+        let addresses = contact_addresses::table
+            .filter(contact_addresses::account_id.eq(&self.account))
+            .filter(contact_addresses::contact_id.eq(&key));
+        diesel::delete(addresses).execute(self.conn)?;
+        diesel::delete(contacts::table.filter(contacts::id.eq(&key))).execute(self.conn)?;
+        Ok(())
+    }
+
+    /// What was personal in the record goes with the contact: the values of its events, and the mails to it.
+    pub(super) fn erase_contact(&mut self, id: ContactId) -> Result<(), Fault> {
+        let of_contact = audit_values::table
+            .filter(audit_values::person_kind.eq("contact"))
+            .filter(audit_values::person_id.eq(id.to_string()));
+        diesel::update(of_contact)
+            .set((audit_values::before.eq(None::<String>), audit_values::after.eq(None::<String>)))
+            .execute(self.conn)?;
+        diesel::delete(mails::table.filter(mails::contact_id.eq(id.to_string()))).execute(self.conn)?;
+        self.remove_contact(id)
+    }
+
+    pub(super) fn insert_address(
+        &mut self,
+        contact: ContactId,
+        address: &EmailAddress,
+        verified_at: Option<DateTime<Utc>>,
+    ) -> Result<(), Fault> {
+        diesel::insert_into(contact_addresses::table)
+            .values((
+                contact_addresses::account_id.eq(&self.account),
+                contact_addresses::contact_id.eq(contact.to_string()),
+                contact_addresses::address_key.eq(address.key()),
+                contact_addresses::address.eq(address.as_str()),
+                contact_addresses::verified.eq(verified_at.is_some()),
+                contact_addresses::verified_at.eq(verified_at.map(stored)),
+                contact_addresses::created_at.eq(stored(self.at)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// The links to the address go with it: they stay dead should the contact get the address back.
+    pub(super) fn delete_address(&mut self, contact: ContactId, key: &str) -> Result<(), Fault> {
+        let address = contact_addresses::table
+            .filter(contact_addresses::account_id.eq(&self.account))
+            .filter(contact_addresses::address_key.eq(key));
+        diesel::delete(address).execute(self.conn)?;
+        let links = contact_verifications::table
+            .filter(contact_verifications::account_id.eq(&self.account))
+            .filter(contact_verifications::contact_id.eq(contact.to_string()))
+            .filter(contact_verifications::address_key.eq(key))
+            .filter(contact_verifications::used_at.is_null());
+        diesel::delete(links).execute(self.conn)?;
+        Ok(())
+    }
+
+    pub(super) fn set_pending(&mut self, contact: ContactId, key: Option<&str>) -> Result<(), Fault> {
+        diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
+            .set(contacts::pending_address_key.eq(key))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    pub(super) fn replace_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
+        let old = self.before.contact(id).ok().map(|contact| contact.address.email.key().to_owned());
+        self.insert_address(id, address, None)?;
+        diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
+            .set(contacts::address_key.eq(address.key()))
+            .execute(self.conn)?;
+        old.map_or(Ok(()), |old| self.delete_address(id, &old))
+    }
+
+    pub(super) fn propose_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
+        let waiting = self.before.contact(id).ok().and_then(|contact| contact.pending_address.clone());
+        self.insert_address(id, address, None)?;
+        self.set_pending(id, Some(address.key()))?;
+        waiting.map_or(Ok(()), |waiting| self.delete_address(id, waiting.key()))
+    }
+
+    pub(super) fn verify_address(&mut self, id: ContactId, address: &EmailAddress, at: DateTime<Utc>) -> Result<(), Fault> {
+        let key = address.key();
+        let row = contact_addresses::table
+            .filter(contact_addresses::account_id.eq(&self.account))
+            .filter(contact_addresses::address_key.eq(key));
+        diesel::update(row)
+            .set((contact_addresses::verified.eq(true), contact_addresses::verified_at.eq(stored(at))))
+            .execute(self.conn)?;
+        let links = contact_verifications::table
+            .filter(contact_verifications::account_id.eq(&self.account))
+            .filter(contact_verifications::contact_id.eq(id.to_string()))
+            .filter(contact_verifications::address_key.eq(key))
+            .filter(contact_verifications::used_at.is_null());
+        diesel::update(links).set(contact_verifications::used_at.eq(stored(at))).execute(self.conn)?;
+        let Ok(contact) = self.before.contact(id) else { return Ok(()) };
+        let row = contacts::table.filter(contacts::id.eq(id.to_string()));
+        if contact.pending_address.as_ref().is_some_and(|pending| pending.key() == key) {
+            diesel::update(row)
+                .set((
+                    contacts::address_key.eq(key),
+                    contacts::verified.eq(true),
+                    contacts::pending_address_key.eq(None::<String>),
+                ))
+                .execute(self.conn)?;
+            self.delete_address(id, contact.address.email.key())
+        } else if contact.address.email.key() == key {
+            diesel::update(row).set(contacts::verified.eq(true)).execute(self.conn)?;
+            self.confirm_owner(id)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn insert_verification(&mut self, verification: &Verification) -> Result<(), Fault> {
+        diesel::insert_into(contact_verifications::table)
+            .values((
+                contact_verifications::id.eq(verification.id.to_string()),
+                contact_verifications::account_id.eq(&self.account),
+                contact_verifications::contact_id.eq(verification.contact.to_string()),
+                contact_verifications::address_key.eq(&verification.address_key),
+                contact_verifications::created_at.eq(stored(verification.created_at)),
+                contact_verifications::expires_at.eq(stored(verification.expires_at)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn insert_phones(&mut self, contact: ContactId, phones: &[Phone]) -> Result<(), Fault> {
+        for (position, phone) in (0..).zip(phones) {
+            let position: i32 = position;
+            diesel::insert_into(contact_phones::table)
+                .values((
+                    contact_phones::account_id.eq(&self.account),
+                    contact_phones::contact_id.eq(contact.to_string()),
+                    contact_phones::position.eq(position),
+                    contact_phones::number.eq(phone.number.as_str()),
+                    contact_phones::kind.eq(phone.kind.as_str()),
+                ))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+
+    fn delete_phones(&mut self, contact: ContactId) -> Result<(), Fault> {
+        let phones = contact_phones::table
+            .filter(contact_phones::account_id.eq(&self.account))
+            .filter(contact_phones::contact_id.eq(contact.to_string()));
+        diesel::delete(phones).execute(self.conn)?;
+        Ok(())
+    }
+
+    pub(super) fn insert_subscriptions<'a>(
+        &mut self,
+        contact: ContactId,
+        categories: impl IntoIterator<Item = &'a CategoryKey>,
+    ) -> Result<(), Fault> {
+        for category in categories {
+            diesel::insert_into(contact_subscriptions::table)
+                .values((
+                    contact_subscriptions::account_id.eq(&self.account),
+                    contact_subscriptions::contact_id.eq(contact.to_string()),
+                    contact_subscriptions::category.eq(category.as_str()),
+                ))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete_subscriptions(&mut self, contact: ContactId) -> Result<(), Fault> {
+        let rows = contact_subscriptions::table
+            .filter(contact_subscriptions::account_id.eq(&self.account))
+            .filter(contact_subscriptions::contact_id.eq(contact.to_string()));
+        diesel::delete(rows).execute(self.conn)?;
+        Ok(())
+    }
+}

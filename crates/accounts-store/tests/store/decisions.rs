@@ -1,0 +1,412 @@
+//! Whatever is decided, the roster after the changes is what the store loads once they are saved.
+
+use std::collections::BTreeSet;
+
+use accounts_domain::accounts::AccountPatch;
+use accounts_domain::actor::Actor;
+use accounts_domain::address::EmailAddress;
+use accounts_domain::contacts::{ContactPatch, CreateContact};
+use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId, VerificationId};
+use accounts_domain::keys::{CategoryKey, RoleKey};
+use accounts_domain::names::{AccountName, AddressLine, DisplayName, JobTitle, TaxId};
+use accounts_domain::ownership::TransferOwnership;
+use accounts_domain::permission::Permissions;
+use accounts_domain::phone::PhoneNumber;
+use accounts_domain::roles::Promote;
+use accounts_domain::roster::{AccountStatus, PostalAddress, Roster};
+use accounts_domain::verification::SendVerification;
+use accounts_store::{Act, AuditFilter, DecideError, Decision, Store};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tokio::runtime::{Builder, Runtime};
+
+use super::given::{account, act, address, catalog, hash, moment, no_answer, place_with, profile, roster, sound};
+
+/// One of the contacts that are there, or none.
+type Pick = Option<usize>;
+
+/// Who acts.
+#[derive(Debug, Clone, Copy)]
+enum Who {
+    System,
+    Owner,
+    /// The user of a contact, or a stranger where it has none.
+    Contact(usize),
+}
+
+#[derive(Debug, Clone)]
+enum Command {
+    Create { at: u32, more: Vec<u32>, roles: Vec<usize>, login: Option<bool> },
+    Rename(Pick, u32),
+    ChangeAddresses(Pick, Option<u32>, Option<Vec<u32>>),
+    RemoveAddress(Pick, u32),
+    Subscribe(Pick, Vec<usize>),
+    Remove(Pick),
+    Erase(Pick),
+    Send(Pick, Option<u32>),
+    Confirm(usize),
+    Give(Pick, usize),
+    Take(Pick, usize),
+    Promote(Pick, Vec<usize>),
+    Vacate(usize),
+    Transfer(Pick),
+    Answer(usize, Answer),
+    ChangeAccount(u32),
+    SetStatus(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Accept,
+    Decline,
+    Cancel,
+}
+
+#[derive(Debug, Clone)]
+struct Step {
+    by: Who,
+    wait: TimeDelta,
+    command: Command,
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let who = prop_oneof![4 => Just(Who::System), 3 => Just(Who::Owner), 2 => (0..6_usize).prop_map(Who::Contact)];
+    let wait = prop_oneof![
+        6 => Just(TimeDelta::seconds(61)),
+        1 => Just(TimeDelta::microseconds(1)),
+        1 => Just(TimeDelta::hours(80)),
+        1 => Just(TimeDelta::days(8)),
+    ];
+    (who, wait, commands()).prop_map(|(by, wait, command)| Step { by, wait, command })
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    let at = || 0..7_u32;
+    let pick = || option::weighted(0.95, 0..6_usize);
+    let role = || 0..6_usize;
+    let create = (at(), vec(at(), 0..3), vec(role(), 0..3), option::of(any::<bool>()));
+    let answer = prop_oneof![Just(Answer::Accept), Just(Answer::Decline), Just(Answer::Cancel)];
+    prop_oneof![
+        7 => create.prop_map(|(at, more, roles, login)| Command::Create { at, more, roles, login }),
+        6 => (pick(), option::weighted(0.3, at())).prop_map(|(pick, to)| Command::Send(pick, to)),
+        8 => (0..4_usize).prop_map(Command::Confirm),
+        5 => (pick(), option::of(at()), option::weighted(0.3, vec(at(), 0..3)))
+            .prop_map(|(pick, main, more)| Command::ChangeAddresses(pick, main, more)),
+        2 => (pick(), at()).prop_map(|(pick, at)| Command::RemoveAddress(pick, at)),
+        5 => (pick(), vec(role(), 1..3)).prop_map(|(pick, roles)| Command::Promote(pick, roles)),
+        3 => (pick(), role()).prop_map(|(pick, role)| Command::Give(pick, role)),
+        3 => (pick(), role()).prop_map(|(pick, role)| Command::Take(pick, role)),
+        2 => role().prop_map(Command::Vacate),
+        4 => pick().prop_map(Command::Transfer),
+        4 => (0..2_usize, answer).prop_map(|(number, answer)| Command::Answer(number, answer)),
+        2 => (pick(), 0..3_u32).prop_map(|(pick, name)| Command::Rename(pick, name)),
+        2 => (pick(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::Subscribe(pick, to)),
+        2 => pick().prop_map(Command::Remove),
+        2 => pick().prop_map(Command::Erase),
+        1 => (0..3_u32).prop_map(Command::ChangeAccount),
+        1 => prop_oneof![4 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
+    ]
+}
+
+/// Address 0 is the owner's first one.
+fn address_number(number: u32) -> EmailAddress {
+    address(&format!("A{number}@Lima.example"))
+}
+
+/// The account as the store last showed it.
+struct World<'a> {
+    store: &'a Store,
+    account: AccountId,
+    roster: Roster,
+    transfers: Vec<TransferId>,
+    now: DateTime<Utc>,
+}
+
+type Outcome = Result<Decision, DecideError>;
+
+impl World<'_> {
+    fn act(&self, who: Who) -> Act {
+        let user_of = |contact: ContactId| self.roster.member_of_contact(contact).map(|member| member.user);
+        let user = match who {
+            Who::System => return act(Actor::System, self.now),
+            Who::Owner => user_of(self.roster.owner()),
+            Who::Contact(number) => user_of(self.contact(Some(number))),
+        };
+        act(Actor::User(user.unwrap_or_default()), self.now)
+    }
+
+    fn contact(&self, pick: Pick) -> ContactId {
+        let ids: Vec<_> = self.roster.contacts().map(|contact| contact.id).collect();
+        pick.map_or_else(ContactId::new, |pick| ids[pick % ids.len()])
+    }
+
+    /// A role of the catalog, or one that it does not know.
+    fn role(&self, number: usize) -> RoleKey {
+        let role = self.roster.catalog().roles().get(number);
+        role.map_or_else(|| "captain".parse().unwrap(), |role| role.key.clone())
+    }
+
+    fn roles(&self, numbers: &[usize]) -> BTreeSet<RoleKey> {
+        let count = self.roster.catalog().roles().len();
+        numbers.iter().map(|number| self.role(number % count)).collect()
+    }
+
+    fn categories(&self, numbers: &[usize]) -> BTreeSet<CategoryKey> {
+        let all = self.roster.catalog().categories();
+        numbers.iter().map(|number| all[number % all.len()].key.clone()).collect()
+    }
+
+    async fn decide<D>(&self, act: &Act, decide: D) -> Outcome
+    where
+        D: Fn(&Roster) -> Result<Vec<accounts_domain::change::Change>, accounts_domain::violation::Violation> + Send + 'static,
+    {
+        self.store.decide(self.account, act, decide, no_answer).await
+    }
+
+    async fn run(&mut self, act: Act, command: Command) -> Outcome {
+        let by = act.by();
+        match command {
+            Command::Create { at, more, roles, login } => {
+                let permissions = |all: bool| if all { Permissions::All } else { self.some_permissions() };
+                let command = CreateContact {
+                    id: ContactId::new(),
+                    profile: profile("Bea"),
+                    address: address_number(at),
+                    more_addresses: more.into_iter().map(address_number).collect(),
+                    roles: self.roles(&roles),
+                    login: login.map(permissions),
+                    subscriptions: self.categories(&roles),
+                };
+                self.decide(&act, move |roster| roster.create_contact(by, &command)).await
+            }
+            Command::Rename(pick, number) => {
+                let patch = ContactPatch {
+                    display_name: DisplayName::parse(&format!("Émile {number}")).ok(),
+                    title: Some(JobTitle::parse("Head").ok().filter(|_| number > 0)),
+                    phones: Some(profile("").phones.into_iter().take(number.try_into().unwrap()).collect()),
+                    ..ContactPatch::default()
+                };
+                self.patch(&act, pick, patch).await
+            }
+            Command::ChangeAddresses(pick, main, more) => {
+                let more_addresses = more.map(|more| more.into_iter().map(address_number).collect());
+                let address = main.map(address_number);
+                self.patch(&act, pick, ContactPatch { address, more_addresses, ..ContactPatch::default() }).await
+            }
+            Command::RemoveAddress(pick, at) => {
+                let (contact, address) = (self.contact(pick), address_number(at));
+                self.decide(&act, move |roster| roster.remove_address(by, contact, address.key())).await
+            }
+            Command::Subscribe(pick, to) => {
+                let (contact, categories) = (self.contact(pick), self.categories(&to));
+                self.decide(&act, move |roster| roster.subscribe(by, contact, &categories)).await
+            }
+            Command::Remove(pick) => {
+                let contact = self.contact(pick);
+                self.decide(&act, move |roster| roster.remove_contact(by, contact)).await
+            }
+            Command::Erase(pick) => {
+                let contact = self.contact(pick);
+                self.decide(&act, move |roster| roster.erase_contact(by, contact)).await
+            }
+            Command::Send(pick, to) => {
+                let (id, contact) = (VerificationId::new(), self.contact(pick));
+                let command = SendVerification { id, contact, address: to.map(address_number) };
+                self.decide(&act, move |roster| roster.send_verification(by, &command)).await
+            }
+            Command::Confirm(number) => {
+                let links: Vec<_> = self.roster.parts().verifications.keys().copied().collect();
+                let link = links.get(number % links.len().max(1)).copied().unwrap_or_default();
+                let act = act.as_actor(Actor::Link);
+                self.store.confirm_verification(link, UserId::new(), Some(hash("first")), &act, no_answer).await
+            }
+            Command::Give(pick, role) => {
+                let (contact, role) = (self.contact(pick), self.role(role));
+                self.decide(&act, move |roster| roster.give_role(by, contact, &role)).await
+            }
+            Command::Take(pick, role) => {
+                let (contact, role) = (self.contact(pick), self.role(role));
+                self.decide(&act, move |roster| roster.take_role(by, contact, &role)).await
+            }
+            Command::Promote(pick, roles) => {
+                let command = Promote { contact: self.contact(pick), roles: self.roles(&roles) };
+                self.decide(&act, move |roster| roster.promote(by, &command)).await
+            }
+            Command::Vacate(role) => {
+                let role = self.role(role);
+                self.decide(&act, move |roster| roster.vacate(by, &role)).await
+            }
+            Command::Transfer(pick) => {
+                let command = TransferOwnership { id: TransferId::new(), to: self.contact(pick) };
+                self.transfers.push(command.id);
+                self.decide(&act, move |roster| roster.transfer_ownership(by, &command)).await
+            }
+            Command::Answer(number, answer) => self.answer(&act, number, answer).await,
+            Command::ChangeAccount(number) => {
+                let patch = account_patch(number);
+                self.decide(&act, move |roster| roster.change_account(by, &patch)).await
+            }
+            Command::SetStatus(number) => {
+                self.store.change_account_status(self.account, AccountStatus::ALL[number], &act).await
+            }
+        }
+    }
+
+    fn some_permissions(&self) -> Permissions {
+        let own = ["contacts:view".parse().unwrap(), "audit:view".parse().unwrap()];
+        own.into_iter().chain(self.roster.catalog().permissions().iter().map(|entry| entry.key.clone())).collect()
+    }
+
+    async fn patch(&self, act: &Act, pick: Pick, patch: ContactPatch) -> Outcome {
+        let (by, contact) = (act.by(), self.contact(pick));
+        self.decide(act, move |roster| roster.change_contact(by, contact, &patch)).await
+    }
+
+    async fn answer(&self, act: &Act, number: usize, answer: Answer) -> Outcome {
+        let id = self.transfers.iter().rev().nth(number).copied().unwrap_or_default();
+        // Whom it concerns, rather than anybody.
+        let asked = self.roster.parts().transfer.as_ref().map(|transfer| transfer.to);
+        let asked = asked.and_then(|contact| self.roster.member_of_contact(contact)).map(|member| member.user);
+        let act = asked.map_or_else(|| act.clone(), |user| act.as_actor(Actor::User(user)));
+        let by = act.by();
+        let decide = move |roster: &Roster, transfer: &_| match answer {
+            Answer::Accept => roster.accept_transfer(by, transfer),
+            Answer::Decline => roster.decline_transfer(by, transfer),
+            Answer::Cancel => roster.cancel_transfer(accounts_domain::actor::By { actor: Actor::System, ..by }, transfer),
+        };
+        self.store.decide_transfer(self.account, id, &act, decide, |_, _| super::given::kept("")).await
+    }
+
+    async fn step(&mut self, step: Step) {
+        self.now += step.wait;
+        let act = self.act(step.by);
+        let outcome = self.run(act, step.command.clone()).await;
+        let loaded = roster(self.store, self.account).await;
+        match outcome {
+            Ok(decision) => {
+                assert_eq!(decision.before, self.roster, "{step:?}");
+                assert_eq!(decision.after, loaded, "{step:?}");
+                let revision = self.roster.account().revision + i64::from(!decision.changes.is_empty());
+                assert_eq!(loaded.account().revision, revision, "{step:?}");
+            }
+            Err(DecideError::Refused(_) | DecideError::NotFound) => assert_eq!(loaded, self.roster, "{step:?}"),
+            Err(error) => panic!("{step:?}: {error:?}"),
+        }
+        assert_eq!(loaded.broken(), [] as [String; 0], "{step:?}");
+        self.roster = loaded;
+    }
+
+    async fn kinds(&self) -> BTreeSet<String> {
+        let events = self.store.audit_events(self.account, AuditFilter::default(), None, 10_000).await.unwrap();
+        events.into_iter().map(|event| event.kind).collect()
+    }
+}
+
+fn account_patch(number: u32) -> AccountPatch {
+    let line = |text: &str| AddressLine::parse(text).unwrap();
+    let address = PostalAddress {
+        lines: vec![line("1 rue de la Paix")],
+        postal_code: Some(line("75002")),
+        city: Some(line("Paris")),
+        region: None,
+        country: "FR".to_owned(),
+    };
+    AccountPatch {
+        name: AccountName::parse(&format!("Ünal {number}")).ok(),
+        phone: Some(PhoneNumber::parse("+33142685300").ok()),
+        postal_address: Some(Some(address).filter(|_| number > 0)),
+        tax_id: Some(TaxId::parse("FR 123").ok().filter(|_| number > 1)),
+        ..AccountPatch::default()
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Runs stories, each in an account of its own, and answers the kinds of events that they left.
+fn tell(name: &str, stories: u32) -> BTreeSet<String> {
+    let (runtime, place) = (runtime(), place_with(&catalog(name)));
+    let store = &place.store;
+    let kinds = std::cell::RefCell::new(BTreeSet::new());
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(stories) });
+    let told = runner.run(&vec(steps(), 20..50), |story| {
+        runtime.block_on(async {
+            // Addresses of users are unique in the service, so each story has an owner of its own.
+            let owner = format!("{}@owner.example", AccountId::new());
+            let ids = account(store, &owner).await;
+            let opened = roster(store, ids.account).await;
+            let mut world =
+                World { store, account: ids.account, roster: opened, transfers: Vec::new(), now: moment(1) };
+            for step in story {
+                world.step(step).await;
+            }
+            sound(store, world.now).await;
+            kinds.borrow_mut().extend(world.kinds().await);
+        });
+        Ok(())
+    });
+    if let Err(error) = told {
+        panic!("{error}");
+    }
+    kinds.into_inner()
+}
+
+/// The stories are worth something only if they meet what can change.
+#[test]
+fn what_is_decided_is_what_is_loaded() {
+    let mut met = BTreeSet::new();
+    for name in ["standard", "saas-suite", "datacenter", "telephony", "mixed"] {
+        met.extend(tell(name, super::STORIES));
+    }
+    for kind in ["contact.verified", "contact.address_replaced", "contact.removed", "member.added", "role.primary_moved"] {
+        assert!(met.contains(kind), "no story met {kind}: {met:?}");
+    }
+}
+
+#[test]
+fn an_account_is_loaded_as_it_was_opened() {
+    let place = place_with(&catalog("datacenter"));
+    runtime().block_on(async {
+        let ids = account(&place.store, "ana@lima.example").await;
+        let command = super::given::opening(ids, "ana@lima.example");
+        let (second, by) = (command.account, act(Actor::User(ids.user), moment(2)));
+        let opened = place.store.open_account(command, &by, no_answer).await.unwrap();
+        assert_eq!(roster(&place.store, second).await, opened);
+        assert_eq!(opened.account().revision, 1);
+        let own = place.store.accounts_of(ids.user, None, 10, moment(2)).await.unwrap();
+        assert_eq!(own.iter().map(|roster| roster.account().id).collect::<Vec<_>>(), [ids.account, second]);
+        sound(&place.store, moment(3)).await;
+    });
+}
+
+/// An account that an integration opened, planted by hand: its owner gets login and proof by following the link.
+#[tokio::test]
+async fn the_owner_of_an_account_that_was_never_activated_is_confirmed_by_the_link() {
+    let place = place_with(&catalog("saas-suite"));
+    let ids = account(&place.store, "ana@lima.example").await;
+    let (account, contact) = (ids.account, ids.contact);
+    let waiting = format!(
+        "BEGIN;
+         UPDATE accounts SET external_id = '4711' WHERE id = '{account}';
+         UPDATE owners SET user_id = NULL, verified = NULL WHERE account_id = '{account}';
+         DELETE FROM memberships WHERE account_id = '{account}';
+         UPDATE contacts SET verified = FALSE, address_key = 'new@lima.example' WHERE id = '{contact}';
+         UPDATE contact_addresses SET verified = FALSE, verified_at = NULL, address = 'new@lima.example',
+             address_key = 'new@lima.example' WHERE contact_id = '{contact}';
+         COMMIT"
+    );
+    super::given::by_hand(&place, &waiting);
+    sound(&place.store, moment(1)).await;
+    let (link, act) = (VerificationId::new(), act(Actor::System, moment(1)));
+    let by = act.by();
+    let send = SendVerification { id: link, contact, address: None };
+    place.store.decide(account, &act, move |roster| roster.send_verification(by, &send), no_answer).await.unwrap();
+    place.store.confirm_verification(link, UserId::new(), Some(hash("first")), &act, no_answer).await.unwrap();
+    let owner = roster(&place.store, account).await;
+    assert!(owner.contact(contact).unwrap().is_verified() && owner.member_of_contact(contact).is_some());
+    sound(&place.store, moment(2)).await;
+}

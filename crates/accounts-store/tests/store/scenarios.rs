@@ -1,0 +1,15 @@
+//! What the store does, on whichever database the module above gives by `fresh`.
+
+mod decisions;
+mod erasure;
+mod faults;
+mod fit;
+mod given;
+mod idempotency;
+mod purge;
+mod races;
+mod sessions;
+mod sign_ups;
+mod throttles;
+
+use super::{STORIES, fresh};

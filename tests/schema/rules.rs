@@ -1,0 +1,192 @@
+//! The rules of the domain, stated again in the schema: no hand-written row can break them, on
+//! either database.
+
+use accounts_store::{Database, schema_walk};
+use accounts_tests::postgres;
+use tempfile::TempDir;
+
+/// An account `a` whose owner is the contact `o` with the user `u`, and a contact `c` that is not
+/// verified. In one transaction: they refer to each other.
+const ACCOUNT: &str = "
+    BEGIN;
+    INSERT INTO users (id, address, address_key, display_name, language, status, revision, version, created_at, updated_at)
+        VALUES ('u', 'o@x.example', 'o@x.example', 'O', 'en', 'active', 1, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+    INSERT INTO accounts (id, name, sort_key, language, status, revision, version, created_at, updated_at)
+        VALUES ('a', 'A', 'a', 'en', 'active', 1, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+    INSERT INTO contacts (account_id, id, display_name, language, sort_key, address_key, verified, login_requested, version, created_at, updated_at)
+        VALUES ('a', 'o', 'O', 'en', 'o', 'o@x.example', TRUE, FALSE, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00'),
+               ('a', 'c', 'C', 'en', 'c', 'c@x.example', FALSE, FALSE, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+    INSERT INTO contact_addresses (account_id, contact_id, address_key, address, verified, verified_at, created_at)
+        VALUES ('a', 'o', 'o@x.example', 'o@x.example', TRUE, '2026-01-01 00:00:00', '2026-01-01 00:00:00'),
+               ('a', 'c', 'c@x.example', 'c@x.example', FALSE, NULL, '2026-01-01 00:00:00');
+    INSERT INTO memberships (account_id, user_id, contact_id, permissions, status, version, created_at, updated_at)
+        VALUES ('a', 'u', 'o', '\"all\"', 'active', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+    INSERT INTO owners (account_id, contact_id, user_id, verified) VALUES ('a', 'o', 'u', TRUE);
+    INSERT INTO role_holders (account_id, role, contact_id, sole, verified)
+        VALUES ('a', 'general', 'o', FALSE, NULL), ('a', 'billing', 'o', TRUE, NULL), ('a', 'general', 'c', FALSE, NULL);
+    INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'billing', 'o', TRUE);
+    INSERT INTO audit_events (id, account_id, revision, position, at, actor_kind, kind, subject_kind, subject_id, data)
+        VALUES ('e', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
+    INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
+        VALUES ('e', 0, 'contact', 'o', 'display_name', NULL, 'O');
+    COMMIT;";
+
+/// What nobody may do, and in a few words why.
+const REFUSED: &[(&str, &str)] = &[
+    ("an account has an owner", "DELETE FROM owners"),
+    (
+        "an account is opened with its owner",
+        "INSERT INTO accounts (id, name, sort_key, language, status, revision, version, created_at, updated_at)
+         VALUES ('b', 'B', 'b', 'en', 'active', 1, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+    ),
+    (
+        "an account has one owner",
+        "INSERT INTO owners (account_id, contact_id) VALUES ('a', 'c')",
+    ),
+    (
+        "the owner is a contact of the account",
+        "UPDATE owners SET contact_id = 'x'",
+    ),
+    ("the owner has a login", "UPDATE owners SET contact_id = 'c'"),
+    ("the owner is verified", "UPDATE owners SET verified = FALSE"),
+    ("an owner with a login is verified", "UPDATE owners SET verified = NULL"),
+    ("the owner's membership stays", "DELETE FROM memberships"),
+    ("the owner is not deleted", "DELETE FROM contacts WHERE id = 'o'"),
+    (
+        "the owner's address stays verified",
+        "UPDATE contacts SET verified = FALSE WHERE id = 'o'",
+    ),
+    (
+        "a role has one primary holder",
+        "INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'billing', 'c', TRUE)",
+    ),
+    (
+        "a primary holder holds the role",
+        "INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'technical', 'o', TRUE)",
+    ),
+    (
+        "the role of a primary holder is not taken",
+        "DELETE FROM role_holders WHERE role = 'billing'",
+    ),
+    (
+        "a primary holder is verified",
+        "INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'general', 'c', TRUE)",
+    ),
+    (
+        "a primary holder cannot be marked as unverified",
+        "INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'general', 'c', FALSE)",
+    ),
+    (
+        "a role of one holder has one",
+        "INSERT INTO role_holders (account_id, role, contact_id, sole, verified) VALUES ('a', 'billing', 'c', TRUE, NULL)",
+    ),
+    (
+        "a role for verified contacts takes no other",
+        "INSERT INTO role_holders (account_id, role, contact_id, sole, verified) VALUES ('a', 'security', 'c', FALSE, TRUE)",
+    ),
+    ("a contact that holds a role is not deleted", "DELETE FROM contacts WHERE id = 'c'"),
+    (
+        "an address is unique in its account",
+        "INSERT INTO contact_addresses (account_id, contact_id, address_key, address, verified, verified_at, created_at)
+         VALUES ('a', 'c', 'o@x.example', 'O@x.example', FALSE, NULL, '2026-01-01 00:00:00')",
+    ),
+    (
+        "a contact is verified with its main address",
+        "UPDATE contacts SET verified = TRUE WHERE id = 'c'",
+    ),
+    (
+        "the main address is one of the contact's",
+        "UPDATE contacts SET address_key = 'o@x.example' WHERE id = 'c'",
+    ),
+    (
+        "the address to come is one of the contact's",
+        "UPDATE contacts SET pending_address_key = 'o@x.example' WHERE id = 'c'",
+    ),
+    (
+        "an address in use is not removed",
+        "DELETE FROM contact_addresses WHERE address_key = 'c@x.example'",
+    ),
+    (
+        "verified means verified at a time",
+        "UPDATE contact_addresses SET verified_at = NULL WHERE contact_id = 'o'",
+    ),
+    ("a status is one of the list", "UPDATE accounts SET status = 'gone'"),
+    ("a limit is between 1 and 1,000", "UPDATE accounts SET contact_limit = 1001"),
+    (
+        "a user's address is unique",
+        "INSERT INTO users (id, address, address_key, display_name, language, status, revision, version, created_at, updated_at)
+         VALUES ('v', 'O@x.example', 'o@x.example', 'V', 'en', 'active', 1, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+    ),
+    (
+        "one transfer of ownership is pending",
+        "INSERT INTO ownership_transfers (id, account_id, from_contact_id, to_contact_id, status, created_at, expires_at, version)
+         VALUES ('t', 'a', 'o', 'c', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1),
+                ('s', 'a', 'o', 'c', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1)",
+    ),
+    ("an audit event is never changed", "UPDATE audit_events SET kind = 'other'"),
+    ("an audit event is never removed", "DELETE FROM audit_events WHERE id = 'e'"),
+    ("a revision has one event per position",
+        "INSERT INTO audit_events (id, account_id, revision, position, at, actor_kind, kind, subject_kind, subject_id, data)
+         VALUES ('f', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}')"),
+    ("an audit value is never rewritten", "UPDATE audit_values SET after = 'P'"),
+    ("an audit value is never removed", "DELETE FROM audit_values"),
+];
+
+/// What must remain possible.
+const ALLOWED: &[(&str, &str)] = &[
+    (
+        "a role moves in steps",
+        "BEGIN;
+         DELETE FROM role_primaries WHERE role = 'billing';
+         INSERT INTO role_holders (account_id, role, contact_id, sole, verified) VALUES ('a', 'technical', 'c', TRUE, NULL);
+         INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'billing', 'o', TRUE);
+         COMMIT",
+    ),
+    (
+        "an address is verified in both places",
+        "BEGIN;
+         UPDATE contacts SET verified = TRUE WHERE id = 'c';
+         UPDATE contact_addresses SET verified = TRUE, verified_at = '2026-01-02 00:00:00' WHERE contact_id = 'c';
+         COMMIT",
+    ),
+    (
+        "erasing empties the values",
+        "UPDATE audit_values SET before = NULL, after = NULL WHERE person_id = 'o'",
+    ),
+];
+
+fn holds_on(database: &Database) {
+    accounts_store::migrate(database).unwrap();
+    schema_walk::by_hand(database, ACCOUNT).unwrap();
+    for (rule, sql) in REFUSED {
+        match schema_walk::by_hand(database, sql) {
+            Ok(()) => panic!("nothing stopped it: {rule}"),
+            // Not a fault of the statement: a constraint, or a trigger of the audit log.
+            Err(error) => assert!(
+                ["constraint", "never", "only ever emptied"]
+                    .iter()
+                    .any(|word| error.contains(word)),
+                "{rule}: {error}"
+            ),
+        }
+    }
+    for (possible, sql) in ALLOWED {
+        if let Err(error) = schema_walk::by_hand(database, sql) {
+            panic!("{possible}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_file_refuses_what_breaks_a_rule() {
+    let folder = TempDir::new().unwrap();
+    holds_on(&Database::Sqlite {
+        path: folder.path().join("accounts.db"),
+    });
+}
+
+#[test]
+fn the_server_refuses_what_breaks_a_rule() {
+    let cluster = postgres::Database::empty();
+    holds_on(&cluster.url().parse().unwrap());
+}

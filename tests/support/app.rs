@@ -1,0 +1,163 @@
+//! A service of its own for each test.
+
+use std::{collections::BTreeMap, path::Path};
+
+use accounts_api::clock::Clock;
+use tempfile::TempDir;
+
+use crate::{
+    Client, Mail,
+    client::RawAnswer,
+    mails,
+    postgres::Database,
+    server::{self, Running},
+};
+
+/// On which database a test runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Db {
+    /// A file in the data folder.
+    Sqlite,
+    /// A fresh database of the tests' own server.
+    Postgres,
+}
+
+/// How the service of a test is configured.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    catalog: Catalog,
+    settings: BTreeMap<String, String>,
+}
+
+/// Whose policy the service follows.
+#[derive(Debug, Clone)]
+pub(crate) enum Catalog {
+    Preset(String),
+    Toml(String),
+}
+
+impl Setup {
+    /// What the service is without a word of configuration.
+    pub fn standard() -> Self {
+        Self::preset("standard")
+    }
+
+    /// With one of the built-in catalogs.
+    pub fn preset(name: &str) -> Self {
+        Self {
+            catalog: Catalog::Preset(name.to_owned()),
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// With a provider's own catalog.
+    pub fn catalog(toml: &str) -> Self {
+        Self {
+            catalog: Catalog::Toml(toml.to_owned()),
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// With one setting more, named as in the environment: `ACCOUNTS_CORS_ORIGINS`.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Starts it on a database of its own.
+    pub fn start(&self, db: Db) -> App {
+        let folder =
+            TempDir::with_prefix("accounts-test-").unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        let database = match db {
+            Db::Sqlite => None,
+            Db::Postgres => Some(Database::migrated()),
+        };
+        let running = server::start(&server::Config {
+            data: folder.path(),
+            database_url: database.as_ref().map(Database::url),
+            catalog: &self.catalog,
+            settings: &self.settings,
+        });
+        App {
+            client: Client::to(running.address()),
+            running,
+            _database: database,
+            folder,
+            db,
+        }
+    }
+}
+
+/// The application that production starts, in this process, on a free port of the loopback
+/// address, with a clock that the test moves. Ends, with its data, when dropped.
+#[derive(Debug)]
+pub struct App {
+    // Dropped in this order: the service lets go of the database before it is dropped.
+    client: Client,
+    running: Running,
+    _database: Option<Database>,
+    folder: TempDir,
+    db: Db,
+}
+
+impl App {
+    /// The standard service on a database of its own.
+    pub fn start(db: Db) -> Self {
+        Setup::standard().start(db)
+    }
+
+    /// The database that this one runs on.
+    pub fn db(&self) -> Db {
+        self.db
+    }
+
+    /// A caller who has not logged in.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The service's clock. It stands still until a test moves it.
+    pub fn clock(&self) -> &Clock {
+        self.running.clock()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the running service was started with, for tests that look below the API.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Sends bytes as they are and reads until the service closes the connection, or says nothing
+    /// for two seconds.
+    pub fn raw(&self, bytes: &[u8]) -> RawAnswer {
+        RawAnswer::to(self.running.address(), bytes)
+    }
+
+    /// Every mail sent so far, the oldest first. What waits in the outbox goes out first.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.running.deliver_mails();
+        mails::read_folder(&self.folder.path().join("mail"))
+    }
+
+    /// Every mail sent to one address so far, the oldest first.
+    pub fn mails_to(&self, address: &str) -> Vec<Mail> {
+        self.mails()
+            .into_iter()
+            .filter(|mail| mail.to.iter().any(|to| to == address))
+            .collect()
+    }
+
+    /// The newest mail sent to an address.
+    #[track_caller]
+    pub fn mail_to(&self, address: &str) -> Mail {
+        match self.mails_to(address).pop() {
+            Some(mail) => mail,
+            None => panic!("no mail was sent to {address}"),
+        }
+    }
+}

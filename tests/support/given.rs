@@ -1,0 +1,224 @@
+//! Set-up in sentences: what has happened before the act that a test is about. All of it goes by
+//! the API and by mail, as it would for anybody.
+//!
+//! ```ignore
+//! let ana = given::owner(app, "ana@example.com");
+//! let bea = ana.adds_contact("Bea", "bea@example.com");
+//! ana.verifies(&bea);
+//! ana.promotes(&bea, &["billing"]).expect(200);
+//! ```
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    client::{Answer, Client, Request},
+};
+
+/// A password that every rule for passwords lets pass.
+pub const PASSWORD: &str = "quiet harbour, seven lamps";
+
+/// Somebody who is logged in. Requests that it sends carry its token: `ana.get("/v1/me")`.
+#[derive(Debug, Clone)]
+pub struct Person<'a> {
+    app: &'a App,
+    client: Client,
+    /// The address that it logs in with.
+    pub address: String,
+    /// Its access token.
+    pub token: String,
+    /// Its refresh token.
+    pub refresh_token: String,
+    /// The account that it acts in: the first of its accounts.
+    pub account: String,
+}
+
+/// A contact of an account.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    /// Its id.
+    pub id: String,
+    /// The account that it belongs to.
+    pub account: String,
+    /// Its main address when it was read.
+    pub address: String,
+}
+
+/// Somebody signs up, follows the link in the mail, chooses a password and logs in.
+pub fn owner<'a>(app: &'a App, address: &str) -> Person<'a> {
+    signed_up(app, sign_up(address))
+}
+
+/// The same, with more said at the sign-up: `given::signed_up(app, json!({…}))`.
+pub fn signed_up(app: &App, sign_up: Value) -> Person<'_> {
+    let address = sign_up
+        .get("address")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    app.client().post("/v1/sign-ups", sign_up).expect(202);
+    let token = app.mail_to(&address).link_token();
+    app.client()
+        .post("/v1/sign-ups/confirm", json!({ "token": token, "password": PASSWORD }))
+        .expect(201);
+    logged_in(app, &address)
+}
+
+/// A sign-up that every built-in catalog takes; the name is the address's first part.
+pub fn sign_up(address: &str) -> Value {
+    let name = name_of(address);
+    json!({
+        "address": address,
+        "display_name": name,
+        "account_name": format!("{name} Ltd"),
+        "first_name": name,
+        "last_name": "Martin",
+        "phones": [{ "number": "+33142685300", "kind": "landline" }],
+    })
+}
+
+/// Somebody who has a password already logs in.
+pub fn logged_in<'a>(app: &'a App, address: &str) -> Person<'a> {
+    let session = app
+        .client()
+        .post("/v1/sessions", json!({ "address": address, "password": PASSWORD }))
+        .expect(201);
+    let token = session.text("access_token");
+    let client = app.client().with_token(&token);
+    let account = client.get("/v1/me/accounts").expect(200).text("data/0/account/id");
+    Person {
+        app,
+        client,
+        address: address.to_owned(),
+        refresh_token: session.text("refresh_token"),
+        token,
+        account,
+    }
+}
+
+impl Deref for Person<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl<'a> Person<'a> {
+    /// A path below the account: `ana.at("/contacts")`.
+    pub fn at(&self, path: &str) -> String {
+        format!("/v1/accounts/{}{path}", self.account)
+    }
+
+    /// The person's own contact: the list begins with it.
+    pub fn contact(&self) -> Contact {
+        let list = self.get(self.at("/contacts")).expect(200);
+        self.contact_of(&list["data/0"])
+    }
+
+    /// Adds a contact with a name and an address.
+    pub fn adds_contact(&self, name: &str, address: &str) -> Contact {
+        let body = json!({ "display_name": name, "address": address });
+        self.adds(body)
+    }
+
+    /// Adds a contact with whatever is said about it.
+    pub fn adds(&self, contact: Value) -> Contact {
+        let created = self.post(self.at("/contacts"), contact).expect(201);
+        self.contact_of(created.json())
+    }
+
+    /// Adds a contact that follows the link sent to it.
+    pub fn adds_verified(&self, name: &str, address: &str) -> Contact {
+        let contact = self.adds_contact(name, address);
+        self.verifies(&contact);
+        contact
+    }
+
+    /// Sends the verification, whose link is followed, with a password for the login that may come
+    /// with it.
+    pub fn verifies(&self, contact: &Contact) -> Answer {
+        self.post(contact.at("/verification"), ()).expect(202);
+        let token = self.app.mail_to(&contact.address).link_token();
+        self.app
+            .client()
+            .post(
+                "/v1/contact-verifications/confirm",
+                json!({ "token": token, "password": PASSWORD }),
+            )
+            .expect(200)
+    }
+
+    /// Adds a contact, verifies it and lets it log in, where the catalog gives it a login.
+    #[must_use]
+    pub fn adds_login(&self, name: &str, address: &str) -> Person<'a> {
+        self.adds_verified(name, address);
+        logged_in(self.app, address)
+    }
+
+    /// Gives an ordinary role.
+    pub fn gives(&self, contact: &Contact, role: &str) -> Request {
+        self.put(contact.at(&format!("/roles/{role}")), ())
+    }
+
+    /// Takes an ordinary role.
+    pub fn takes(&self, contact: &Contact, role: &str) -> Request {
+        self.delete(contact.at(&format!("/roles/{role}")))
+    }
+
+    /// Moves primary places to a contact.
+    pub fn promotes(&self, contact: &Contact, roles: &[&str]) -> Request {
+        self.post(contact.at("/promote"), json!({ "roles": roles }))
+    }
+
+    /// Removes a contact.
+    pub fn removes(&self, contact: &Contact) -> Request {
+        self.delete(contact.path())
+    }
+
+    /// Hands the ownership on.
+    pub fn transfers_ownership(&self, contact: &Contact) -> Request {
+        self.post(self.at("/ownership-transfers"), json!({ "contact_id": contact.id }))
+    }
+
+    /// The keys of the applications that are open for this person.
+    pub fn applications(&self) -> Vec<String> {
+        self.get(self.at("/applications")).expect(200).each("data", "key")
+    }
+
+    fn contact_of(&self, json: &Value) -> Contact {
+        let member = |name: &str| match json[name].as_str() {
+            Some(text) => text.to_owned(),
+            None => panic!("a contact without `{name}`: {json:#}"),
+        };
+        Contact {
+            id: member("id"),
+            account: self.account.clone(),
+            address: member("address"),
+        }
+    }
+}
+
+impl Contact {
+    /// Its path.
+    pub fn path(&self) -> String {
+        format!("/v1/accounts/{}/contacts/{}", self.account, self.id)
+    }
+
+    /// A path below it.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.path())
+    }
+}
+
+/// `bea@example.com` is Bea.
+fn name_of(address: &str) -> String {
+    let local = address.split('@').next().unwrap_or_default();
+    let mut letters = local.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}

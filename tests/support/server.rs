@@ -1,0 +1,219 @@
+//! Where the tests meet the application: it is put together here as the command `accounts serve`
+//! does it, with a clock that stands still and mails that go into a folder.
+
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use accounts_api::{
+    clock::Clock,
+    links::Links,
+    metrics::Metrics,
+    passwords::Passwords,
+    service::{Readiness, Service},
+    settings::{ApiSettings, PublicUrl, Secret},
+    tokens::{StoredKey, Tokens},
+};
+use accounts_delivery::{
+    compose::Composer,
+    transport::{Folder, Transport},
+    worker::Worker,
+};
+use accounts_domain::catalog::Catalog as Policy;
+use accounts_store::{Database, Settings, Store};
+use actix_web::{dev::ServerHandle, rt::System};
+use chrono::Utc;
+use tokio::{
+    runtime::Runtime,
+    sync::{Notify, oneshot},
+};
+
+use crate::app::Catalog;
+
+/// How long mails may take to leave.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a test says about its service.
+#[derive(Debug)]
+pub(crate) struct Config<'a> {
+    /// The data folder.
+    pub data: &'a Path,
+    /// PostgreSQL, or nothing for a file in the data folder.
+    pub database_url: Option<&'a str>,
+    /// Whose policy it follows.
+    pub catalog: &'a Catalog,
+    /// By their names in the environment.
+    pub settings: &'a BTreeMap<String, String>,
+}
+
+/// A service on a thread of its own; it ends when this value is dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    service: Service,
+    runtime: Option<Runtime>,
+    stop_worker: Option<oneshot::Sender<()>>,
+    server: ServerHandle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Running {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.service.clock
+    }
+
+    /// What the handlers reach.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Runs something of the store to its end.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => panic!("the service has ended"),
+        }
+    }
+
+    /// Returns once everything in the outbox has been sent.
+    pub(crate) fn deliver_mails(&self) {
+        let begun = Instant::now();
+        loop {
+            let waiting = self.wait(self.service.store.mails_waiting());
+            match waiting {
+                Ok(0) => return,
+                Ok(_) if begun.elapsed() < PATIENCE => {
+                    self.service.mail_waits.notify_one();
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Ok(count) => panic!("{count} mails do not leave"),
+                Err(error) => panic!("the outbox does not answer: {}", error.cause()),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The stop is sent when it is called; awaiting it would need a runtime.
+        drop(self.server.stop(false));
+        if let Some(stop) = self.stop_worker.take() {
+            let _ = stop.send(());
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        }
+    }
+}
+
+/// Starts the service and answers when it listens.
+pub(crate) fn start(config: &Config<'_>) -> Running {
+    // Bound first: the public URL, which links in mails begin with, holds the port.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no free port: {error}"));
+    let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
+    let service = service(config, address);
+    let metrics = Metrics::new().unwrap_or_else(|error| panic!("no metrics: {error}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap_or_else(|error| panic!("no runtime: {error}"));
+    let stop_worker = start_worker(&runtime, config, &service);
+
+    let (tell, told) = mpsc::channel();
+    let served = service.clone();
+    let thread = thread::spawn(move || {
+        System::new().block_on(async move {
+            let server = accounts_api::serve(listener, 1, served, metrics)
+                .unwrap_or_else(|error| panic!("the service does not listen: {error}"));
+            let _ = tell.send(server.handle());
+            let _ = server.await;
+        });
+    });
+    let server = told.recv().unwrap_or_else(|_| panic!("the service ended before it listened"));
+    Running {
+        address,
+        service,
+        runtime: Some(runtime),
+        stop_worker: Some(stop_worker),
+        server,
+        thread: Mutex::new(Some(thread)),
+    }
+}
+
+fn service(config: &Config<'_>, address: SocketAddr) -> Service {
+    let catalog = match config.catalog {
+        Catalog::Preset(name) => Policy::from_preset(name),
+        Catalog::Toml(text) => Policy::parse(text),
+    };
+    let catalog = Arc::new(catalog.unwrap_or_else(|faults| panic!("the catalog of the test: {faults:?}")));
+    let database = match config.database_url {
+        Some(url) => url.parse().unwrap_or_else(|error| panic!("the URL of a test database: {error}")),
+        None => Database::Sqlite { path: config.data.join("accounts.db") },
+    };
+    let store =
+        Store::open(Settings::new(database), catalog).unwrap_or_else(|error| panic!("the store does not open: {error}"));
+    let secret = |byte: u8| Secret::new(&[byte; 32]).unwrap_or_else(|error| panic!("{error}"));
+    let public_url = PublicUrl::parse(&format!("http://{address}")).unwrap_or_else(|error| panic!("{error}"));
+    let key = StoredKey::generate(Utc::now()).unwrap_or_else(|error| panic!("no key: {error}"));
+    let tokens = Tokens::new(public_url.as_str().to_owned(), &[key], secret(1)).unwrap_or_else(|error| panic!("{error}"));
+    let mut settings = ApiSettings::new(public_url, secret(2));
+    for (name, value) in config.settings {
+        match name.as_str() {
+            "ACCOUNTS_CORS_ORIGINS" => settings.cors_origins = value.split(',').map(str::to_owned).collect(),
+            "ACCOUNTS_TRUSTED_PROXIES" => {
+                settings.trusted_hops = value.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+            _ => panic!("a test service knows no setting {name}"),
+        }
+    }
+    Service {
+        store,
+        clock: Clock::manual(Utc::now()),
+        passwords: Passwords::start().unwrap_or_else(|error| panic!("no hashing: {error}")),
+        tokens: Arc::new(tokens),
+        links: Links::new(secret(3)),
+        settings,
+        mail_waits: Arc::new(Notify::new()),
+        mailbox: Some(config.data.join("mail")),
+        readiness: Readiness::default(),
+    }
+}
+
+fn start_worker(runtime: &Runtime, config: &Config<'_>, service: &Service) -> oneshot::Sender<()> {
+    let sender = "Accounts <accounts@provider.example>".parse().unwrap_or_else(|error| panic!("{error}"));
+    let composer = Composer::new(sender, service.settings.public_url.clone(), service.links.clone())
+        .unwrap_or_else(|error| panic!("the mail texts: {error}"));
+    let folder = Folder::open(config.data.join("mail")).unwrap_or_else(|error| panic!("no mail folder: {error}"));
+    let worker = Worker::new(
+        service.store.clone(),
+        composer,
+        Transport::Folder(folder),
+        service.clock.clone(),
+        Arc::clone(&service.mail_waits),
+    );
+    let (stop, stopped) = oneshot::channel();
+    runtime.spawn(worker.run(async {
+        let _ = stopped.await;
+    }));
+    stop
+}
+
+/// Brings an empty PostgreSQL database to the newest schema.
+pub(crate) fn migrate(url: &str) {
+    let database = url.parse().unwrap_or_else(|error| panic!("the URL of a test database: {error}"));
+    accounts_store::migrate(&database).unwrap_or_else(|error| panic!("the migrations do not run: {error}"));
+}
