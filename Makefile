@@ -10,7 +10,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Serve on SQLite with a demo account, and say how to look at it
-	cargo run --package accounts-server -- demo
+	cargo run --package accounts-server -- serve --demo
 
 test: ## Every test, on SQLite and on PostgreSQL (started by the tests themselves)
 	cargo test --workspace

@@ -1,7 +1,7 @@
 //! `docs/rules.md`, `tests/rules/to_come.txt` and the names of the tests agree.
 //!
-//! A test in `tests/rules/` proves the rules that its name begins with: `m_21_…` proves M-21, and
-//! `m_04_m_06_…` proves two. With `REWRITE=1` (`make rules`) the page is brought in line with the
+//! A test in a file below `tests/rules/` proves the rules that its name begins with: `m_21_…` proves
+//! M-21, and `m_04_m_06_…` proves two. With `REWRITE=1` (`make rules`) the page is brought in line with the
 //! tests, and what is proven leaves the list; nothing ever enters it.
 
 use std::{
@@ -81,18 +81,15 @@ fn all_rules() -> impl Iterator<Item = String> {
         .flat_map(|(letter, count)| (1..=*count).map(move |n| format!("{letter}-{n:02}")))
 }
 
-/// For each proven rule, its tests as (name, file), in the order of files and lines.
+/// For each proven rule, its tests as (name, file below `tests/rules/`), in the order of files and lines.
 fn proofs() -> BTreeMap<String, Vec<(String, String)>> {
-    let mut files: Vec<PathBuf> = fs::read_dir(tests().join("rules"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .collect();
+    let root = tests().join("rules");
+    let mut files = sources(&root);
     files.sort();
 
     let mut proofs: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for file in files {
-        let file_name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let place = file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         for line in fs::read_to_string(&file).unwrap().lines() {
             let Some((name, _)) = line
                 .trim_start()
@@ -102,12 +99,25 @@ fn proofs() -> BTreeMap<String, Vec<(String, String)>> {
                 continue;
             };
             for rule in rules_of_name(name) {
-                let proof = (name.to_owned(), file_name.clone());
+                let proof = (name.to_owned(), place.clone());
                 proofs.entry(rule).or_default().push(proof);
             }
         }
     }
     proofs
+}
+
+/// The files of Rust in a folder and in the folders below it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .partition(|path| path.is_dir());
+    files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .chain(folders.iter().flat_map(|folder| sources(folder)))
+        .collect()
 }
 
 /// `m_04_m_06_at_most_five` proves M-04 and M-06.

@@ -112,10 +112,11 @@ impl<'a> Person<'a> {
         format!("/v1/accounts/{}{path}", self.account)
     }
 
-    /// The person's own contact: the list begins with it.
+    /// The person's own contact, which everybody may read who is one.
     pub fn contact(&self) -> Contact {
-        let list = self.get(self.at("/contacts")).expect(200);
-        self.contact_of(&list["data/0"])
+        let id = self.get(self.at("/access")).expect(200).text("contact_id");
+        let contact = self.get(self.at(&format!("/contacts/{id}"))).expect(200);
+        self.contact_of(contact.json())
     }
 
     /// Adds a contact with a name and an address.
@@ -185,7 +186,7 @@ impl<'a> Person<'a> {
 
     /// The keys of the applications that are open for this person.
     pub fn applications(&self) -> Vec<String> {
-        self.get(self.at("/applications")).expect(200).each("data", "key")
+        self.get(self.at("/access")).expect(200).each("applications", "key")
     }
 
     fn contact_of(&self, json: &Value) -> Contact {

@@ -227,6 +227,8 @@ async fn open_account(
 }
 
 /// Read an account
+///
+/// What the account says about its organisation, its state, its owner and its limit of contacts.
 #[utoipa::path(
     get,
     path = "/v1/accounts/{account}",

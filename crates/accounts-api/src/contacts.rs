@@ -208,6 +208,8 @@ async fn create_contact(
 }
 
 /// Read a contact
+///
+/// Everybody reads the own entry; others need the permission.
 #[utoipa::path(
     get,
     path = "/v1/accounts/{account}/contacts/{contact}",

@@ -71,6 +71,8 @@ fn shown(user: &User) -> Reply {
 }
 
 /// Read my profile
+///
+/// The log-in of the caller; what it may do in an account stands in the account.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, description = "The caller.", body = UserView), answer::NotModified))]
 async fn read_me(person: SignedIn) -> Reply {
     shown(&person.user)

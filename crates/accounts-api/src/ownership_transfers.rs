@@ -190,6 +190,8 @@ fn made(decision: &Decision, id: TransferId, at: DateTime<Utc>) -> Option<Transf
 }
 
 /// Read an ownership transfer
+///
+/// How it stands now: one that nobody answered in time has expired.
 #[utoipa::path(
     get,
     path = "/v1/accounts/{account}/ownership-transfers/{transfer}",

@@ -131,6 +131,8 @@ async fn list_roles(member: ViewsContacts, Wanted(language): Wanted) -> Reply {
 }
 
 /// Read a role
+///
+/// Its primary holder, its holders, and the contacts that its primary place could move to.
 #[utoipa::path(
     get,
     path = "/v1/accounts/{account}/roles/{role}",

@@ -143,7 +143,7 @@ mod tests {
     fn a_file_is_made_once_and_read_back() {
         let place = tempfile::tempdir().unwrap();
         let file = KeyFile::at(place.path().join("keys").join("signing-keys.json"));
-        assert_eq!(made(&file.read().unwrap()), []);
+        assert!(file.read().ok().unwrap().is_empty());
         assert_eq!(made(&file.make(at(0)).unwrap()), [at(0)]);
         assert_eq!(made(&file.make(at(9)).unwrap()), [at(0)]);
         file.write(&rotated(file.read().unwrap(), key(9))).unwrap();

@@ -16,7 +16,7 @@ fn flags(environment: Environment<'_>) -> Flags {
     let given = environment
         .iter()
         .filter_map(|(name, value)| Some(format!("--{}={value}", known(name)?.name())));
-    let command = Cli::command().mut_args(|argument| argument.env(None::<clap::builder::OsStr>));
+    let command = Cli::command().mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
     let matches = command
         .try_get_matches_from(std::iter::once("accounts".to_owned()).chain(given))
         .unwrap();
@@ -336,14 +336,14 @@ fn what_kubernetes_says_of_a_service_called_accounts_is_no_typing_error() {
 fn each_command_asks_for_what_it_needs_and_no_more() {
     let folder = Folder::new();
     let postgres = [("ACCOUNTS_DATABASE_URL", POSTGRES)];
-    assert!(with(&postgres, Said::place).is_ok());
+    assert!(with(&postgres, |said| said.place()).is_ok());
     assert!(with(&postgres, |said| said.working(false)).is_ok());
-    assert!(with(&postgres, Said::listen).is_ok());
-    assert_eq!(with(&postgres, Said::key_file).err().unwrap().len(), 1);
-    assert!(with(&[("ACCOUNTS_DATA", &folder.path("data"))], Said::key_file).is_ok());
+    assert!(with(&postgres, |said| said.listen()).is_ok());
+    assert_eq!(with(&postgres, |said| said.key_file()).err().unwrap().len(), 1);
+    assert!(with(&[("ACCOUNTS_DATA", &folder.path("data"))], |said| said.key_file()).is_ok());
     let typo = [("ACCOUNTS_LISTEN", "x"), ("ACCOUNTS_TYPO", "x")];
-    assert_eq!(with(&typo, Said::listen).err().unwrap().len(), 2);
-    assert_eq!(with(&typo, Said::place).err().unwrap().len(), 1);
+    assert_eq!(with(&typo, |said| said.listen()).err().unwrap().len(), 2);
+    assert_eq!(with(&typo, |said| said.place()).err().unwrap().len(), 1);
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl World<'_> {
             Who::Owner => user_of(self.roster.owner()),
             Who::Contact(number) => user_of(self.contact(Some(number))),
         };
-        act(Actor::User(user.unwrap_or_default()), self.now)
+        act(Actor::User(user.unwrap_or_else(UserId::new)), self.now)
     }
 
     fn contact(&self, pick: Pick) -> ContactId {
@@ -219,7 +219,7 @@ impl World<'_> {
             }
             Command::Confirm(number) => {
                 let links: Vec<_> = self.roster.parts().verifications.keys().copied().collect();
-                let link = links.get(number % links.len().max(1)).copied().unwrap_or_default();
+                let link = links.get(number % links.len().max(1)).copied().unwrap_or_else(VerificationId::new);
                 let act = act.as_actor(Actor::Link);
                 self.store.confirm_verification(link, UserId::new(), Some(hash("first")), &act, no_answer).await
             }
@@ -266,7 +266,7 @@ impl World<'_> {
     }
 
     async fn answer(&self, act: &Act, number: usize, answer: Answer) -> Outcome {
-        let id = self.transfers.iter().rev().nth(number).copied().unwrap_or_default();
+        let id = self.transfers.iter().rev().nth(number).copied().unwrap_or_else(TransferId::new);
         // Whom it concerns, rather than anybody.
         let asked = self.roster.parts().transfer.as_ref().map(|transfer| transfer.to);
         let asked = asked.and_then(|contact| self.roster.member_of_contact(contact)).map(|member| member.user);
@@ -277,7 +277,7 @@ impl World<'_> {
             Answer::Decline => roster.decline_transfer(by, transfer),
             Answer::Cancel => roster.cancel_transfer(accounts_domain::actor::By { actor: Actor::System, ..by }, transfer),
         };
-        self.store.decide_transfer(self.account, id, &act, decide, |_, _| super::given::kept("")).await
+        self.store.decide_transfer(self.account, id, &act, decide, |_, _| super::given::kept("")).await.map(|(decision, _)| decision)
     }
 
     async fn step(&mut self, step: Step) {
@@ -295,7 +295,7 @@ impl World<'_> {
             Err(DecideError::Refused(_) | DecideError::NotFound) => assert_eq!(loaded, self.roster, "{step:?}"),
             Err(error) => panic!("{step:?}: {error:?}"),
         }
-        assert_eq!(loaded.broken(), [] as [String; 0], "{step:?}");
+        assert_eq!(loaded.broken(), Vec::<String>::new(), "{step:?}");
         self.roster = loaded;
     }
 
@@ -345,7 +345,8 @@ fn tell(name: &str, stories: u32) -> BTreeSet<String> {
                 world.step(step).await;
             }
             sound(store, world.now).await;
-            kinds.borrow_mut().extend(world.kinds().await);
+            let met = world.kinds().await;
+            kinds.borrow_mut().extend(met);
         });
         Ok(())
     });

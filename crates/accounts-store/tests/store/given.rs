@@ -26,7 +26,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub(super) struct Place {
     pub(super) store: Store,
     pub(super) database: Database,
-    _kept: Box<dyn Any>,
+    keeper: Box<dyn Any>,
 }
 
 pub(super) fn place() -> Place {
@@ -34,27 +34,27 @@ pub(super) fn place() -> Place {
 }
 
 pub(super) fn place_with(catalog: &Arc<Catalog>) -> Place {
-    let (database, kept) = super::fresh();
+    let (database, keeper) = super::fresh();
     let store = Store::open(Settings::new(database.clone()), Arc::clone(catalog)).unwrap();
-    Place { store, database, _kept: kept }
+    Place { store, database, keeper }
 }
 
 impl Place {
     pub(super) fn of(store: Store, closed: Closed) -> Self {
-        Self { store, database: closed.database, _kept: closed._kept }
+        Self { store, database: closed.database, keeper: closed.keeper }
     }
 
     /// Closes the store, and leaves the database.
     pub(super) fn close(self) -> Closed {
         drop(self.store);
-        Closed { database: self.database, _kept: self._kept }
+        Closed { database: self.database, keeper: self.keeper }
     }
 }
 
 /// A database that nobody serves.
 pub(super) struct Closed {
     pub(super) database: Database,
-    _kept: Box<dyn Any>,
+    keeper: Box<dyn Any>,
 }
 
 impl Closed {

@@ -67,16 +67,3 @@ async fn what_was_refused_or_broke_off_is_kept_by_nobody() {
     add(&place.store, ids.account, command, &act).await.unwrap();
     sound(&place.store, moment(2)).await;
 }
-
-#[tokio::test]
-async fn a_refusal_can_be_kept_and_takes_no_answer_away() {
-    let place = place();
-    let ids = account(&place.store, "ana@lima.example").await;
-    let act = under("k", "body", system(moment(1)));
-    let keep = act.keep.clone().unwrap();
-    place.store.keep_refusal(keep.clone(), kept("no"), moment(1)).await.unwrap();
-    place.store.keep_refusal(keep.clone(), kept("never"), moment(1)).await.unwrap();
-    assert_eq!(place.store.recall(keep, moment(1)).await.unwrap(), Recall::Answered(kept("no")));
-    let again = add(&place.store, ids.account, creation("bea@lima.example"), &act).await;
-    assert!(matches!(again, Err(DecideError::Replayed(answer)) if answer == kept("no")));
-}

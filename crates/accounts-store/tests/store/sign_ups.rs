@@ -29,7 +29,7 @@ async fn a_sign_up_is_confirmed_once() {
     assert!(matches!(letter, Letter::ConfirmSignUp { sign_up, .. } if sign_up == wish.id));
     let key = place.store.sign_up_address(wish.id, moment(1)).await.unwrap();
     assert_eq!(key.as_deref(), Some("ana@lima.example"));
-    let confirm = |ids| place.store.confirm_sign_up(wish.id, ids, hash("first"), &system(moment(1)), no_answer);
+    let confirm = async |ids| place.store.confirm_sign_up(wish.id, ids, hash("first"), &system(moment(1)), no_answer).await;
     let opened = confirm(ids).await.unwrap();
     assert_eq!(roster(&place.store, ids.account).await, opened);
     assert_eq!((opened.owner(), opened.is_owner(ids.user)), (ids.contact, true));
@@ -89,14 +89,14 @@ async fn a_reset_link_works_once_and_for_half_an_hour() {
     let place = place();
     let ids = account(&place.store, "ana@lima.example").await;
     letters(&place.store, moment(0)).await;
-    let ask = |id| place.store.ask_reset(id, "ana@lima.example".to_owned(), &system(moment(1)), kept(""));
+    let ask = async |id| place.store.ask_reset(id, "ana@lima.example".to_owned(), &system(moment(1)), kept("")).await;
     let (first, second) = (ResetId::new(), ResetId::new());
     ask(first).await.unwrap();
     ask(second).await.unwrap();
     let sent: Vec<_> = letters(&place.store, moment(1)).await.into_iter().map(|(_, letter)| letter).collect();
     assert!(matches!(&sent[..], [Letter::ResetPassword { reset: one, .. }, Letter::ResetPassword { reset: two, .. }]
         if [*one, *two] == [first, second]));
-    let use_up = |id, at| place.store.use_reset(id, hash("second"), &system(at), no_answer);
+    let use_up = async |id, at| place.store.use_reset(id, hash("second"), &system(at), no_answer).await;
     assert!(is_expired(&use_up(first, moment(1) + RESET_LIFE).await.map(|_| ())));
     assert_eq!(place.store.reset_address(first, moment(2)).await.unwrap().as_deref(), Some("ana@lima.example"));
     let decision = use_up(first, moment(2)).await.unwrap();
