@@ -2,14 +2,35 @@
 
 #[cfg(test)]
 mod api {
+    mod bad_bodies;
+    mod bad_input;
+    mod bad_targets;
+    mod conventions;
+    mod cors;
+    mod enumeration;
+    mod framing;
+    mod house;
+    mod operational;
+    mod operations;
+    mod order_of_checks;
+    mod preconditions;
+    mod repeats;
+    mod secrets;
     mod smoke;
+    mod throttling;
+    mod tokens;
 }
 #[cfg(test)]
 mod contract {
     mod rules;
 }
 #[cfg(test)]
+mod rules {
+    mod saas_suite;
+}
+#[cfg(test)]
 mod schema {
     mod migrations;
     mod rules;
+    mod store;
 }

@@ -82,7 +82,7 @@ impl Setup {
         App {
             client: Client::to(running.address()),
             running,
-            _database: database,
+            database,
             folder,
             db,
         }
@@ -96,7 +96,7 @@ pub struct App {
     // Dropped in this order: the service lets go of the database before it is dropped.
     client: Client,
     running: Running,
-    _database: Option<Database>,
+    database: Option<Database>,
     folder: TempDir,
     db: Db,
 }
@@ -130,6 +130,22 @@ impl App {
     /// What the running service was started with, for tests that look below the API.
     pub fn running(&self) -> &Running {
         &self.running
+    }
+
+    /// The URL of its database, where it runs on PostgreSQL.
+    pub fn database_url(&self) -> Option<&str> {
+        self.database.as_ref().map(Database::url)
+    }
+
+    /// Every row of every table, by table.
+    pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        let database = match self.database_url() {
+            Some(url) => url.parse().unwrap_or_else(|error| panic!("the URL of a test database: {error}")),
+            None => accounts_store::Database::Sqlite {
+                path: self.folder.path().join("accounts.db"),
+            },
+        };
+        accounts_store::schema_walk::rows(&database).unwrap_or_else(|error| panic!("no rows: {error}"))
     }
 
     /// Sends bytes as they are and reads until the service closes the connection, or says nothing

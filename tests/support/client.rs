@@ -334,6 +334,16 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// All headers as sorted lines, but those of these names.
+    pub fn headers_but(&self, names: &[&str]) -> Vec<String> {
+        let others = self.headers.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        let mut lines: Vec<String> = others
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
+            .collect();
+        lines.sort();
+        lines
+    }
+
     /// The ETag, which must be strong.
     #[track_caller]
     pub fn etag(&self) -> String {

@@ -56,6 +56,7 @@ pub(crate) struct Config<'a> {
 pub struct Running {
     address: SocketAddr,
     service: Service,
+    signing_key: String,
     runtime: Option<Runtime>,
     stop_worker: Option<oneshot::Sender<()>>,
     server: ServerHandle,
@@ -74,6 +75,11 @@ impl Running {
     /// What the handlers reach.
     pub fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// The key that signs access tokens, for tests that forge them: PKCS#8, base64.
+    pub fn signing_key(&self) -> &str {
+        &self.signing_key
     }
 
     /// Runs something of the store to its end.
@@ -124,7 +130,8 @@ pub(crate) fn start(config: &Config<'_>) -> Running {
     // Bound first: the public URL, which links in mails begin with, holds the port.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no free port: {error}"));
     let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
-    let service = service(config, address);
+    let signing_key = StoredKey::generate(Utc::now()).unwrap_or_else(|error| panic!("no key: {error}"));
+    let service = service(config, address, &signing_key);
     let metrics = Metrics::new().unwrap_or_else(|error| panic!("no metrics: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -147,6 +154,7 @@ pub(crate) fn start(config: &Config<'_>) -> Running {
     Running {
         address,
         service,
+        signing_key: signing_key.pkcs8,
         runtime: Some(runtime),
         stop_worker: Some(stop_worker),
         server,
@@ -154,7 +162,7 @@ pub(crate) fn start(config: &Config<'_>) -> Running {
     }
 }
 
-fn service(config: &Config<'_>, address: SocketAddr) -> Service {
+fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) -> Service {
     let catalog = match config.catalog {
         Catalog::Preset(name) => Policy::from_preset(name),
         Catalog::Toml(text) => Policy::parse(text),
@@ -168,8 +176,7 @@ fn service(config: &Config<'_>, address: SocketAddr) -> Service {
         Store::open(Settings::new(database), catalog).unwrap_or_else(|error| panic!("the store does not open: {error}"));
     let secret = |byte: u8| Secret::new(&[byte; 32]).unwrap_or_else(|error| panic!("{error}"));
     let public_url = PublicUrl::parse(&format!("http://{address}")).unwrap_or_else(|error| panic!("{error}"));
-    let key = StoredKey::generate(Utc::now()).unwrap_or_else(|error| panic!("no key: {error}"));
-    let tokens = Tokens::new(public_url.as_str().to_owned(), &[key], secret(1)).unwrap_or_else(|error| panic!("{error}"));
+    let tokens = Tokens::new(public_url.as_str().to_owned(), &[signing_key.clone()], secret(1)).unwrap_or_else(|error| panic!("{error}"));
     let mut settings = ApiSettings::new(public_url, secret(2));
     for (name, value) in config.settings {
         match name.as_str() {

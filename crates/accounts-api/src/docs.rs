@@ -73,7 +73,9 @@ pub(crate) fn routes() -> Routes {
     )
 )]
 async fn read_openapi_document() -> Reply {
-    Reply::bytes("application/json; charset=utf-8", DOCUMENT.clone()).cache("public, max-age=300").tagged_by_body()
+    Reply::bytes("application/json; charset=utf-8", DOCUMENT.clone())
+        .cache("public, max-age=300")
+        .tagged_by_body()
 }
 
 /// Start here
@@ -126,10 +128,15 @@ async fn show_docs() -> Reply {
     )
 )]
 async fn read_docs_file(PathFile(file): PathFile) -> Result<Reply, Problem> {
-    let (name, media_type) = FILES.into_iter().find(|(name, _)| *name == file).ok_or_else(Problem::not_found)?;
+    let (name, media_type) = FILES
+        .into_iter()
+        .find(|(name, _)| *name == file)
+        .ok_or_else(Problem::not_found)?;
     let found = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(Problem::internal)?;
     let file = found.ok_or_else(Problem::not_found)?;
-    Ok(Reply::bytes(media_type, file.bytes.into_owned()).cache(KEPT).tagged_by_body())
+    Ok(Reply::bytes(media_type, file.bytes.into_owned())
+        .cache(KEPT)
+        .tagged_by_body())
 }
 
 fn index() -> Reply {
@@ -161,8 +168,11 @@ mod tests {
         let response = index().respond_to(&request);
         assert_eq!(response.headers().get(CONTENT_SECURITY_POLICY).unwrap(), POLICY);
         let html = text(response).await;
-        let mut named: Vec<&str> =
-            html.split("docs/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let mut named: Vec<&str> = html
+            .split("docs/")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap())
+            .collect();
         named.sort_unstable();
         assert_eq!(named, FILES.map(|(name, _)| name));
         for (name, media_type) in FILES {
@@ -173,7 +183,10 @@ mod tests {
         }
         // The policy allows no script in the page itself.
         for script in html.split("<script").skip(1) {
-            assert!(script.starts_with(" src=\"docs/") && script.contains("\"></script>"), "{script}");
+            assert!(
+                script.starts_with(" src=\"docs/") && script.contains("\"></script>"),
+                "{script}"
+            );
         }
         assert!(!html.contains("style="));
         assert!(!html.contains("//"));
@@ -181,7 +194,9 @@ mod tests {
 
     #[actix_web::test]
     async fn swagger_ui_reads_our_document_and_asks_nobody_else() {
-        let reply = read_docs_file(PathFile("swagger-initializer.js".to_owned())).await.unwrap();
+        let reply = read_docs_file(PathFile("swagger-initializer.js".to_owned()))
+            .await
+            .unwrap();
         let script = text(reply.respond_to(&TestRequest::get().to_http_request())).await;
         for setting in [
             r#""url": "openapi.json""#,
@@ -198,7 +213,13 @@ mod tests {
 
     #[actix_web::test]
     async fn no_other_file_is_served() {
-        for name in ["", "index.html", "oauth2-redirect.html", "../Cargo.toml", "swagger-ui.js"] {
+        for name in [
+            "",
+            "index.html",
+            "oauth2-redirect.html",
+            "../Cargo.toml",
+            "swagger-ui.js",
+        ] {
             let refused = read_docs_file(PathFile(name.to_owned())).await.unwrap_err();
             assert_eq!(refused.code(), Code::NotFound, "{name}");
         }

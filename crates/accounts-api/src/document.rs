@@ -6,6 +6,7 @@
 //! bounds that are easily forgotten. Nothing depends on chance: the same handlers give the same bytes.
 
 mod answers;
+mod links;
 mod schemas;
 
 use std::collections::BTreeSet;
@@ -87,6 +88,7 @@ pub fn assemble(routes: &Routes, about: &About<'_>) -> Value {
     });
     schemas::close_inputs(&mut document);
     schemas::bound_numbers(&mut document);
+    links::from_created(&mut document);
     drop_unused_headers(&mut document);
     sorted(document)
 }

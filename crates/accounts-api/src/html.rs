@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Environment, HtmlEscape, UndefinedBehavior, Value, context};
 use serde_json::json;
 
 use crate::describe::{Describe, Description};
@@ -96,7 +96,9 @@ impl Page {
             script => self.script.text().map(|text| Value::from_safe_string(text.to_owned())),
         };
         let template = pages.templates.get_template(self.template).map_err(Problem::internal)?;
-        let html = template.render(context! { ..values, ..frame }).map_err(Problem::internal)?;
+        let html = template
+            .render(context! { ..values, ..frame })
+            .map_err(Problem::internal)?;
         let policy = match self.script {
             Script::None => &pages.plain_policy,
             Script::Form => &pages.form_policy,
@@ -129,7 +131,10 @@ fn words(language: Language) -> &'static Words {
 }
 
 fn word(language: Language, section: &str, name: &str) -> &'static str {
-    words(language).get(section).and_then(|words| words.get(name)).map_or("", String::as_str)
+    words(language)
+        .get(section)
+        .and_then(|words| words.get(name))
+        .map_or("", String::as_str)
 }
 
 /// The language that a page links to.
@@ -156,7 +161,11 @@ impl Pages {
         for (name, text) in TEMPLATES {
             templates.add_template(name, text)?;
         }
-        Ok(Self { templates, plain_policy: policy(Script::None), form_policy: policy(Script::Form) })
+        Ok(Self {
+            templates,
+            plain_policy: policy(Script::None),
+            form_policy: policy(Script::Form),
+        })
     }
 }
 
@@ -176,21 +185,23 @@ fn policy(script: Script) -> HeaderValue {
 
 /// What allows an element with exactly this text.
 fn source(text: &str) -> String {
-    format!("'sha256-{}'", STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes())))
+    format!(
+        "'sha256-{}'",
+        STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
+    )
 }
 
 /// A text as HTML, where what stands between backquotes is code.
 fn marked(text: &str) -> String {
-    let mut html = String::with_capacity(text.len() + 32);
-    for (place, part) in text.split('`').enumerate() {
-        let escaped = minijinja::HtmlEscape(part);
+    let parts = text.split('`').enumerate().map(|(place, part)| {
+        let escaped = HtmlEscape(part);
         if place % 2 == 1 {
-            html.push_str(&format!("<code>{escaped}</code>"));
+            format!("<code>{escaped}</code>")
         } else {
-            html.push_str(&escaped.to_string());
+            escaped.to_string()
         }
-    }
-    html
+    });
+    parts.collect()
 }
 
 /// The language that a page is read in: `?lang=fr`, or else what `Accept-Language` asks for.
@@ -202,7 +213,9 @@ impl FromRequest for PageLanguage {
     type Future = Held<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let chosen = query::read(request, |query| query.word("lang", &Language::ALL.map(|it| (it.as_str(), it))));
+        let chosen = query::read(request, |query| {
+            query.word("lang", &Language::ALL.map(|it| (it.as_str(), it)))
+        });
         let language = chosen.map(|chosen| chosen.unwrap_or_else(|| texts::wanted(request.headers())));
         held(request, Rank::Value, language.map(Self))
     }

@@ -26,17 +26,29 @@ struct Landing {
     confirm: &'static str,
 }
 
-const SIGN_UP: Landing = Landing { words: "sign_up", preview: None, confirm: "v1/sign-ups/confirm" };
+const SIGN_UP: Landing = Landing {
+    words: "sign_up",
+    preview: None,
+    confirm: "v1/sign-ups/confirm",
+};
 const VERIFY: Landing = Landing {
     words: "verify",
     preview: Some("v1/contact-verifications/preview"),
     confirm: "v1/contact-verifications/confirm",
 };
-const RESET: Landing = Landing { words: "reset", preview: None, confirm: "v1/password-resets/confirm" };
+const RESET: Landing = Landing {
+    words: "reset",
+    preview: None,
+    confirm: "v1/password-resets/confirm",
+};
 
 impl Landing {
     fn show(self, language: Language, public_url: &PublicUrl) -> Result<Reply, Problem> {
-        let page = Page { template: "landing.html", words: self.words, script: Script::Form };
+        let page = Page {
+            template: "landing.html",
+            words: self.words,
+            script: Script::Form,
+        };
         let values = context! {
             form => section(language, "form"),
             preview => self.preview,
@@ -100,10 +112,7 @@ async fn show_verification_page(
     tag = "pages",
     responses((status = 200, description = "The page.", content_type = "text/html", body = String))
 )]
-async fn show_reset_page(
-    PageLanguage(language): PageLanguage,
-    settings: Data<ApiSettings>,
-) -> Result<Reply, Problem> {
+async fn show_reset_page(PageLanguage(language): PageLanguage, settings: Data<ApiSettings>) -> Result<Reply, Problem> {
     RESET.show(language, &settings.public_url)
 }
 
@@ -115,8 +124,11 @@ mod tests {
     use crate::html::tests::{opened, without_elements};
     use crate::links::LinkPurpose;
 
-    const PAGES: [(Landing, LinkPurpose); 3] =
-        [(SIGN_UP, LinkPurpose::SignUp), (VERIFY, LinkPurpose::Verification), (RESET, LinkPurpose::Reset)];
+    const PAGES: [(Landing, LinkPurpose); 3] = [
+        (SIGN_UP, LinkPurpose::SignUp),
+        (VERIFY, LinkPurpose::Verification),
+        (RESET, LinkPurpose::Reset),
+    ];
 
     fn public_url() -> PublicUrl {
         PublicUrl::parse("https://accounts.example").unwrap()
@@ -130,7 +142,10 @@ mod tests {
             let page = opened(landing.show(Language::En, &public_url()).unwrap()).await;
             let html = page.html.replace("&#x2f;", "/");
             assert!(html.contains(&format!("data-post=\"{}\"", landing.confirm)), "{html}");
-            assert!(html.contains(&format!("curl https://accounts.example/{}", landing.confirm)), "{html}");
+            assert!(
+                html.contains(&format!("curl https://accounts.example/{}", landing.confirm)),
+                "{html}"
+            );
         }
     }
 

@@ -23,8 +23,16 @@ const LISTED: usize = 50;
 /// The size of the longest mail that is shown, in bytes. The service writes none that comes near.
 const LONGEST: u64 = 1024 * 1024;
 
-const LIST: Page = Page { template: "mails.html", words: "mailbox", script: Script::None };
-const ONE: Page = Page { template: "one_mail.html", words: "mailbox", script: Script::None };
+const LIST: Page = Page {
+    template: "mails.html",
+    words: "mailbox",
+    script: Script::None,
+};
+const ONE: Page = Page {
+    template: "one_mail.html",
+    words: "mailbox",
+    script: Script::None,
+};
 
 path_values! {
     /// The name of the mail's file.
@@ -83,9 +91,12 @@ where
 {
     let folder: PathBuf = service.mailbox.clone().ok_or_else(Problem::not_found)?;
     let looked = web::block(move || look(&folder)).await.map_err(Problem::unavailable)?;
-    looked.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Problem::not_found(),
-        _ => Problem::internal(error),
+    looked.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            Problem::not_found()
+        } else {
+            Problem::internal(error)
+        }
     })
 }
 
@@ -150,7 +161,11 @@ fn read(folder: &Path, FileName(file): FileName) -> io::Result<ShownMail> {
     }
     let raw = fs::read(&path)?;
     let mail = MessageParser::default().parse(&raw).ok_or(io::ErrorKind::NotFound)?;
-    let to = mail.to().into_iter().flat_map(Address::iter).filter_map(|to| to.address.as_deref());
+    let to = mail
+        .to()
+        .into_iter()
+        .flat_map(Address::iter)
+        .filter_map(|to| to.address.as_deref());
     Ok(ShownMail {
         date: mail.date().map(DateTime::to_rfc3339).unwrap_or_default(),
         to: to.collect::<Vec<_>>().join(", "),
@@ -166,11 +181,18 @@ fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut push = |text: &str, link: bool| {
         if !text.is_empty() {
-            pieces.push(Piece { text: text.to_owned(), link });
+            pieces.push(Piece {
+                text: text.to_owned(),
+                link,
+            });
         }
     };
     let mut rest = text;
-    while let Some(start) = [rest.find("http://"), rest.find("https://")].into_iter().flatten().min() {
+    while let Some(start) = [rest.find("http://"), rest.find("https://")]
+        .into_iter()
+        .flatten()
+        .min()
+    {
         let (before, from) = rest.split_at(start);
         let ends = |sign: char| sign.is_whitespace() || matches!(sign, '<' | '>' | '"');
         let address = from.split(ends).next().unwrap_or_default();
@@ -210,7 +232,11 @@ mod tests {
 
     async fn listed(folder: &Path) -> Opened {
         let (mails, older) = newest(folder, LISTED).unwrap();
-        opened(LIST.show(Language::En, context! { mails => Serde(mails), older }).unwrap()).await
+        opened(
+            LIST.show(Language::En, context! { mails => Serde(mails), older })
+                .unwrap(),
+        )
+        .await
     }
 
     #[test]
@@ -218,8 +244,25 @@ mod tests {
         assert!(FileName::parse("20261121T224100000000Z_mai_01h455vb4pex5vsknk084sn02q.eml").is_some());
         let long = format!("{}.eml", "a".repeat(125));
         for name in [
-            "", ".eml", "a", "a.txt", "../a.eml", "a/b.eml", "a\\b.eml", "/a.eml", ".a.eml", "..eml", "a..eml",
-            "a.eml/", "a.eml ", "a\0.eml", "C:a.eml", "é.eml", "a.EML", ".a.unfinished", &long,
+            "",
+            ".eml",
+            "a",
+            "a.txt",
+            "../a.eml",
+            "a/b.eml",
+            "a\\b.eml",
+            "/a.eml",
+            ".a.eml",
+            "..eml",
+            "a..eml",
+            "a.eml/",
+            "a.eml ",
+            "a\0.eml",
+            "C:a.eml",
+            "é.eml",
+            "a.EML",
+            ".a.unfinished",
+            &long,
         ] {
             assert_eq!(FileName::parse(name), None, "{name:?}");
         }
@@ -237,9 +280,12 @@ mod tests {
         let (mails, older) = newest(folder.path(), 2).unwrap();
         let subjects: Vec<&str> = mails.iter().map(|mail| mail.subject.as_str()).collect();
         assert_eq!((subjects, older), (vec!["third", "second"], true));
-        assert_eq!(newest(folder.path(), 3).unwrap().1, false);
+        assert!(!newest(folder.path(), 3).unwrap().1);
         assert_eq!(newest(&folder.path().join("missing"), 3).unwrap(), (Vec::new(), false));
-        assert_eq!((mails[0].to.as_str(), mails[0].date.as_str()), ("bea@lima.example", "2026-11-21T22:41:00Z"));
+        assert_eq!(
+            (mails[0].to.as_str(), mails[0].date.as_str()),
+            ("bea@lima.example", "2026-11-21T22:41:00Z")
+        );
     }
 
     #[cfg(unix)]
@@ -278,10 +324,23 @@ mod tests {
 
     #[test]
     fn a_text_is_the_sum_of_its_pieces() {
-        for text in ["", "plain", LINK, "see http://a.example, or https://b.example/x?y=1&z=2). End", "http://", "https://é"] {
+        for text in [
+            "",
+            "plain",
+            LINK,
+            "see http://a.example, or https://b.example/x?y=1&z=2). End",
+            "http://",
+            "https://é",
+        ] {
             let whole: String = pieces(text).into_iter().map(|piece| piece.text).collect();
             assert_eq!(whole, text);
         }
-        assert_eq!(pieces(LINK), [Piece { text: LINK.to_owned(), link: true }]);
+        assert_eq!(
+            pieces(LINK),
+            [Piece {
+                text: LINK.to_owned(),
+                link: true
+            }]
+        );
     }
 }

@@ -104,7 +104,7 @@ impl Describe for IfMatch {
         description.header(
             "If-Match",
             "Change only the state with this `ETag`, one of these, or any (`*`); else 412.",
-            &json!({"type": "string", "maxLength": 1024}),
+            &json!({"type": "string", "pattern": "^\\s*(\\*|(W/)?\"[!#-~]*\"(\\s*,\\s*(W/)?\"[!#-~]*\")*)\\s*$"}),
         );
         description.refuses(Code::Stale);
     }

@@ -16,8 +16,16 @@ use crate::reply::Reply;
 use crate::router::{Routes, routes};
 use crate::texts::{self, ProblemText};
 
-const LIST: Page = Page { template: "problems.html", words: "problems", script: Script::None };
-const ONE: Page = Page { template: "problem.html", words: "problems", script: Script::None };
+const LIST: Page = Page {
+    template: "problems.html",
+    words: "problems",
+    script: Script::None,
+};
+const ONE: Page = Page {
+    template: "problem.html",
+    words: "problems",
+    script: Script::None,
+};
 
 path_values! {
     /// The code of a problem: `contact-limit-reached`, say.
@@ -108,14 +116,23 @@ async fn explain_problem_code(
 }
 
 fn list(language: Language) -> Result<Reply, Problem> {
-    let problems: Vec<_> = Code::ALL.iter().map(|code| ProblemExplanation::of(*code, language)).collect();
+    let problems: Vec<_> = Code::ALL
+        .iter()
+        .map(|code| ProblemExplanation::of(*code, language))
+        .collect();
     let sentences = &texts::of(language).field;
     let fields = FieldCode::ALL.iter().map(|code| FieldExplanation {
         code: code.as_str(),
         sentence: sentences.get(code.as_str()).map_or("", String::as_str),
     });
     let fields: Vec<_> = fields.collect();
-    Ok(LIST.show(language, context! { problems => Serde(problems), fields => Serde(fields) })?.cache(KEPT).tagged_by_body())
+    Ok(LIST
+        .show(
+            language,
+            context! { problems => Serde(problems), fields => Serde(fields) },
+        )?
+        .cache(KEPT)
+        .tagged_by_body())
 }
 
 fn explain(code: Code, language: Language, json: bool) -> Result<Reply, Problem> {
@@ -140,8 +157,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .collect();
-    weight(&accepted, ["application/json", "application/*", "*/*"])
-        > weight(&accepted, ["text/html", "text/*", "*/*"])
+    weight(&accepted, ["application/json", "application/*", "*/*"]) > weight(&accepted, ["text/html", "text/*", "*/*"])
 }
 
 /// The weight of the first of these ranges that is named, in thousandths.
@@ -185,7 +201,10 @@ mod tests {
         for language in Language::ALL {
             for code in Code::ALL {
                 let page = opened(explain(*code, language, false).unwrap()).await;
-                assert!(page.html.contains(&format!("<code>{}</code>", code.as_str())), "{code:?}");
+                assert!(
+                    page.html.contains(&format!("<code>{}</code>", code.as_str())),
+                    "{code:?}"
+                );
                 assert!(page.html.contains(&format!("<dd>{}</dd>", code.status())), "{code:?}");
                 assert_eq!(page.header(VARY), "accept, accept-language");
                 assert_eq!(page.header(CACHE_CONTROL), KEPT);
@@ -203,7 +222,10 @@ mod tests {
                 assert!(page.html.contains(&link), "{code:?}");
             }
             for code in FieldCode::ALL {
-                assert!(page.html.contains(&format!("<td><code>{}</code></td>", code.as_str())), "{code:?}");
+                assert!(
+                    page.html.contains(&format!("<td><code>{}</code></td>", code.as_str())),
+                    "{code:?}"
+                );
             }
             assert!(!page.html.contains("<td></td>"));
             assert!(page.header(ETAG).starts_with('"'));
@@ -214,7 +236,10 @@ mod tests {
     async fn a_program_gets_json() {
         let request = TestRequest::get().to_http_request();
         let response = explain(Code::Stale, Language::Fr, true).unwrap().respond_to(&request);
-        assert_eq!(response.headers().get(CONTENT_TYPE).unwrap(), "application/json; charset=utf-8");
+        assert_eq!(
+            response.headers().get(CONTENT_TYPE).unwrap(),
+            "application/json; charset=utf-8"
+        );
         assert_eq!(response.headers().get(CONTENT_LANGUAGE).unwrap(), "fr");
         let body: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap();
         assert_eq!(body["code"], json!("stale"));
@@ -242,7 +267,12 @@ mod tests {
         ] {
             assert!(!wants(accept), "{accept}");
         }
-        for accept in ["application/json", "application/json, */*;q=0.5", "text/html;q=0.4, application/*;q=0.5", "Application/JSON"] {
+        for accept in [
+            "application/json",
+            "application/json, */*;q=0.5",
+            "text/html;q=0.4, application/*;q=0.5",
+            "Application/JSON",
+        ] {
             assert!(wants(accept), "{accept}");
         }
     }

@@ -212,7 +212,6 @@ async fn give_role(
         (status = 204, description = "The contact does not hold the role."),
         refusal::AccountSuspended,
         refusal::ContactIsPrimaryHolder,
-        refusal::RoleRequired,
         refusal::RoleMustBeFilled,
     )
 )]

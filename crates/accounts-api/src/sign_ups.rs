@@ -150,7 +150,7 @@ pub struct TokenAndPasswordBody {
     #[schema(required = true, nullable = false, min_length = 1, max_length = 200)]
     token: Option<String>,
     /// The password, 8 to 256 bytes; nothing is asked of its composition.
-    #[schema(required = true, nullable = false, min_length = 1, max_length = 256, format = Password)]
+    #[schema(required = true, nullable = false, min_length = 2, max_length = 256, format = Password)]
     password: Option<String>,
 }
 

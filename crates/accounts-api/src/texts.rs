@@ -142,7 +142,7 @@ impl actix_web::FromRequest for Wanted {
 
 impl crate::describe::Describe for Wanted {
     fn describe(description: &mut crate::describe::Description) {
-        let schema = serde_json::json!({"type": "string", "maxLength": 200, "default": "en"});
+        let schema = serde_json::json!({"type": "string", "default": "en"});
         description.header("Accept-Language", "English or French: the language of names and sentences.", &schema);
     }
 }

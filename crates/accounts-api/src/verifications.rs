@@ -189,7 +189,7 @@ pub struct ConfirmVerificationBody {
     #[schema(required = true, nullable = false, min_length = 1, max_length = 200)]
     token: Option<String>,
     /// The password of the new log-in, 8 to 256 bytes; where none is needed it counts for nothing.
-    #[schema(min_length = 1, max_length = 256, format = Password)]
+    #[schema(min_length = 2, max_length = 256, format = Password)]
     password: Option<String>,
 }
 

@@ -3,9 +3,10 @@
 
 use crate::address::EmailAddress;
 use crate::change::Change;
-use crate::ids::{AccountId, ContactId, UserId};
+use crate::ids::{AccountId, ContactId, OperatorId, UserId};
 use crate::keys::PermissionKey;
 use crate::names::AddressLine;
+use crate::operators::Operator;
 use crate::permission::Permissions;
 use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, Roster};
@@ -21,6 +22,8 @@ pub enum Subject {
     Contact(ContactId),
     /// A user.
     User(UserId),
+    /// One of the provider's staff.
+    Operator(OperatorId),
 }
 
 impl Subject {
@@ -30,6 +33,7 @@ impl Subject {
             Self::Account(_) => "account",
             Self::Contact(_) => "contact",
             Self::User(_) => "user",
+            Self::Operator(_) => "operator",
         }
     }
 
@@ -39,6 +43,7 @@ impl Subject {
             Self::Account(id) => id.to_string(),
             Self::Contact(id) => id.to_string(),
             Self::User(id) => id.to_string(),
+            Self::Operator(id) => id.to_string(),
         }
     }
 }
@@ -222,6 +227,16 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         }
         Change::OwnerMoved { from, to } => Entry::new("owner.moved", contact(*to)).word("from", from).word("to", to),
     }
+}
+
+/// The event of an operator who came to be.
+pub fn operator_created(operator: &Operator) -> Entry {
+    let subject = Subject::Operator(operator.id);
+    let value = |field, after: String| PersonalValue { of: subject, field, before: None, after: Some(after) };
+    Entry::new("operator.created", subject).word("kind", operator.kind.as_str()).fields(vec![
+        value("address", operator.address.to_string()),
+        value("display_name", operator.display_name.to_string()),
+    ])
 }
 
 /// The event of each change of a user.

@@ -38,6 +38,8 @@ identifiers! {
     TransferId = TransferTag, "trf";
     /// One audit event.
     EventId = EventTag, "evt";
+    /// One of the provider's staff.
+    OperatorId = OperatorTag, "opr";
     /// One outgoing mail.
     MailId = MailTag, "mai";
 }

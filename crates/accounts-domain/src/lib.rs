@@ -19,6 +19,7 @@ pub mod keys;
 pub mod language;
 pub mod mail;
 pub mod names;
+pub mod operators;
 pub mod ownership;
 pub mod permission;
 pub mod phone;

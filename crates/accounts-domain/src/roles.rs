@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::actor::By;
-use crate::catalog::{ContactField, Holders, Role, Vacancy};
+use crate::catalog::{Holders, Role, Vacancy};
 use crate::change::Change;
 use crate::ids::ContactId;
 use crate::keys::RoleKey;
@@ -56,7 +56,8 @@ impl Roster {
     ///
     /// # Errors
     /// The primary holder keeps the role until the place is moved or left vacant, and a role that must be
-    /// filled keeps its last holder; where the catalog requires a role of every contact, the last one stays (L-07).
+    /// filled keeps its last holder. A contact may lose its last role even where a new one needs one (L-07): a
+    /// holder of roles is not removed, so without that nobody could be (L-12).
     pub fn take_role(&self, by: By, contact: ContactId, role: &RoleKey) -> Result<Vec<Change>, Violation> {
         self.require(by, ServicePermission::RolesManage)?;
         self.contact(contact)?;
@@ -70,9 +71,6 @@ impl Roster {
         }
         if policy.vacancy == Vacancy::Forbidden && self.holders(role).len() == 1 {
             return Err(Violation::RoleMustBeFilled { role: role.clone() });
-        }
-        if self.catalog.policy().required_contact_fields.contains(&ContactField::Role) && self.roles_of(contact).len() == 1 {
-            return Err(Violation::RoleRequired { role: role.clone() });
         }
         Ok(vec![Change::RoleTaken { role: role.clone(), contact }])
     }
@@ -225,12 +223,14 @@ mod tests {
         }
 
         #[test]
-        fn l_07_the_last_role_stays_where_one_is_required() {
+        fn l_12_the_last_role_is_taken_before_the_contact_is_removed() {
             let roster = datacenter().with(BEA).holding(BEA, "billing");
             let changes = roster.take_role(ANA.by(), BEA.contact(), &role("general"));
             let roster = roster.then(changes);
-            let refused = roster.take_role(ANA.by(), BEA.contact(), &role("billing"));
-            assert_eq!(refused, Err(Violation::RoleRequired { role: role("billing") }));
+            let refused = Violation::ContactHoldsRoles { roles: roles(&["billing"]) };
+            assert_eq!(roster.remove_contact(ANA.by(), BEA.contact()), Err(refused));
+            let changes = roster.take_role(ANA.by(), BEA.contact(), &role("billing"));
+            assert!(roster.then(changes).remove_contact(ANA.by(), BEA.contact()).is_ok());
         }
 
         #[test]

@@ -109,12 +109,6 @@ pub enum Violation {
         /// The role.
         role: RoleKey,
     },
-    /// Every contact has a role here, and this is the contact's last one (L-07).
-    #[error("{role} is the contact's last role")]
-    RoleRequired {
-        /// The role.
-        role: RoleKey,
-    },
     /// The role is never left empty once filled.
     #[error("{role} must have a primary holder")]
     RoleMustBeFilled {

@@ -21,16 +21,16 @@ use crate::failure::Failure;
 ///
 /// # Errors
 /// [`Failure`], for the console.
-pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
-    let said = Said::here(&cli.flags);
-    match &cli.command {
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let said = &Said::here(cli.flags);
+    match cli.command {
         None => serve::run(said, Serve::default()),
-        Some(Command::Serve(how)) => serve::run(said, *how),
+        Some(Command::Serve(how)) => serve::run(said, how),
         Some(Command::Migrate) => migrate::run(said),
-        Some(Command::Openapi(how)) => openapi::run(how),
+        Some(Command::Openapi(how)) => openapi::run(&how),
         Some(Command::CheckDb) => check_db::run(said),
-        Some(Command::Catalog(CatalogCommand::Check { file })) => catalog_check::run(said, file),
-        Some(Command::Keys(KeysCommand::Rotate { if_missing })) => keys_rotate::run(said, *if_missing),
+        Some(Command::Catalog(CatalogCommand::Check { file })) => catalog_check::run(said, &file),
+        Some(Command::Keys(KeysCommand::Rotate { if_missing })) => keys_rotate::run(said, if_missing),
         Some(Command::Demo) => demo::run(said),
         Some(Command::Healthcheck) => healthcheck::run(said),
     }

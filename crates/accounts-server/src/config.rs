@@ -96,9 +96,9 @@ pub enum MailWay {
 }
 
 /// Flags and variables as the process has them.
-pub struct Said<'a> {
+pub struct Said {
     /// The flags, into which the known variables were read already.
-    pub flags: &'a Flags,
+    pub flags: Flags,
     /// All variables of the process, to find those that nobody knows.
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -116,9 +116,9 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Ad
 /// Where the metrics usually are.
 const METRICS_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9090);
 
-impl<'a> Said<'a> {
+impl Said {
     /// What was said to this process.
-    pub fn here(flags: &'a Flags) -> Self {
+    pub fn here(flags: Flags) -> Self {
         Self {
             flags,
             environment: std::env::vars_os().collect(),
@@ -126,14 +126,14 @@ impl<'a> Said<'a> {
     }
 
     /// What `accounts serve` needs. With `demo` it must be the embedded database.
-    pub fn serving(self, demo: bool) -> Result<Serving, Failure> {
+    pub fn serving(&self, demo: bool) -> Result<Serving, Failure> {
         let mut reader = self.reader();
         let serving = reader.serving(demo);
         finish(reader, serving)
     }
 
     /// What `accounts migrate` needs: where the data are, and how to log.
-    pub fn place(self) -> Result<(Place, Log), Failure> {
+    pub fn place(&self) -> Result<(Place, Log), Failure> {
         let mut reader = self.reader();
         let (place, log) = (reader.place(), reader.log());
         let both = place.and_then(|place| Ok((place, log?)));
@@ -141,7 +141,7 @@ impl<'a> Said<'a> {
     }
 
     /// What a command needs that works on the database. With `demo` it must be the embedded one.
-    pub fn working(self, demo: bool) -> Result<Working, Failure> {
+    pub fn working(&self, demo: bool) -> Result<Working, Failure> {
         let mut reader = self.reader();
         let (place, catalog, log) = (reader.place(), reader.catalog(), reader.log());
         let allowed = if demo { reader.allow_demo() } else { Ok(()) };
@@ -156,7 +156,7 @@ impl<'a> Said<'a> {
     }
 
     /// The file of the signing keys, whether it is there or not.
-    pub fn key_file(self) -> Result<KeyFile, Failure> {
+    pub fn key_file(&self) -> Result<KeyFile, Failure> {
         let mut reader = self.reader();
         let place = reader.place();
         let file = reader.key_file(
@@ -169,14 +169,14 @@ impl<'a> Said<'a> {
     }
 
     /// Where the API is served.
-    pub fn listen(self) -> Result<SocketAddr, Failure> {
+    pub fn listen(&self) -> Result<SocketAddr, Failure> {
         let mut reader = self.reader();
         let listen = reader.address(Setting::Listen, LISTEN);
         finish(reader, listen)
     }
 
-    fn reader(self) -> Reader<'a> {
-        Reader::new(self.flags, self.environment)
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.flags, &self.environment)
     }
 }
 

@@ -233,12 +233,12 @@ impl<'a> Demo<'a> {
         }
         // A link that was sent and not followed is followed now; another mail would come too soon after it.
         let links = &roster.parts().verifications;
-        let sent = links
+        let live = links
             .values()
             .find(|link| link.contact == contact && act.at < link.expires_at)
             .map(|link| link.id);
-        let id = sent.unwrap_or_else(VerificationId::new);
-        if sent.is_none() {
+        let id = live.unwrap_or_else(VerificationId::new);
+        if live.is_none() {
             let address = None;
             let (by, command) = (act.by(), SendVerification { id, contact, address });
             let send = move |roster: &Roster| roster.send_verification(by, &command);

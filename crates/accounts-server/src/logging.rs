@@ -6,8 +6,8 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// What is logged when nothing is said.
-const USUAL_FILTER: &str = "info";
+/// What is logged when nothing is said. The start and stop of each thread is of no interest.
+const USUAL_FILTER: &str = "info,actix_server=warn";
 
 /// What is logged by commands that print their outcome themselves, when nothing is said.
 const QUIET_FILTER: &str = "warn";
@@ -49,7 +49,9 @@ impl Format {
 pub fn checked_filter(text: &str) -> Result<String, &'static str> {
     const RIGHT: &str =
         "it is a level (off, error, warn, info, debug, trace), or levels for parts: warn,accounts_api=debug";
-    let misspelt = |directive: &str| !directive.contains('=') && directive.parse::<LevelFilter>().is_err();
+    // Nothing at all would be a level too.
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let misspelt = |directive: &str| !directive.contains('=') && !is_level(directive);
     if text.split(',').map(str::trim).any(misspelt) || EnvFilter::try_new(text).is_err() {
         return Err(RIGHT);
     }

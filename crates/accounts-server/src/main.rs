@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match commands::run(&cli::Cli::parse()) {
+    match commands::run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }

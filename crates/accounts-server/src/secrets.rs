@@ -190,7 +190,7 @@ mod tests {
         let made = seal(make(&data).unwrap());
         assert_eq!(seal(make(&data).unwrap()), made);
         assert_eq!(seal(read(&data).unwrap().unwrap()), made);
-        fs::write(data.join(FILE), "oops").unwrap();
+        fs::write(data.join(FILE), "oops!").unwrap();
         assert!(read(&data).unwrap_err().contains("secret: it is"));
     }
 }

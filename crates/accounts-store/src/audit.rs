@@ -22,6 +22,8 @@ pub(crate) enum Origin {
     Account(AccountId),
     /// A user's own.
     User(UserId),
+    /// The provider's.
+    Provider,
 }
 
 /// One event of a log, as it is read.
@@ -100,6 +102,7 @@ pub(crate) fn record(conn: &mut Conn, origin: Origin, revision: i64, entries: &[
     let (account, user) = match origin {
         Origin::Account(id) => (Some(id.to_string()), None),
         Origin::User(id) => (None, Some(id.to_string())),
+        Origin::Provider => (None, None),
     };
     for (position, entry) in (0_i32..).zip(entries) {
         let id = EventId::new().to_string();

@@ -13,6 +13,7 @@ mod idempotency;
 mod lanes;
 mod live_use;
 mod mails;
+mod operators;
 mod purge;
 mod roster;
 mod rows;

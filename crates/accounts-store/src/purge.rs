@@ -19,15 +19,18 @@ pub const LINKS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
 /// How long a session is remembered after it has ended, with its refresh tokens.
 pub const SESSIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 
+/// How many rows of a kind go at once at most: each is named in the statement.
+const MOST: u32 = 10_000;
+
 impl Store {
     /// Deletes what nobody asks for any more: kept answers past [`KEPT_FOR`], counters whose window has ended,
     /// links past [`LINKS_REMEMBERED_FOR`] and sessions past [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of
-    /// each. Answers how many rows went: as long as it is not nothing, there may be more.
+    /// each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
-        let limit = i64::from(limit);
+        let limit = i64::from(limit.min(MOST));
         let steps: [Step; 6] = [answers, counters, of_sign_ups, of_resets, of_verifications, of_sessions];
         let mut purged = 0;
         for step in steps {

@@ -272,6 +272,20 @@ table! {
 }
 
 table! {
+    operators (id) {
+        id -> Text,
+        address -> Text,
+        address_key -> Text,
+        display_name -> Text,
+        kind -> Text,
+        password_hash -> Text,
+        status -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
     throttles (key) {
         key -> Text,
         window_started_at -> Timestamp,
@@ -322,6 +336,7 @@ macro_rules! with_all_tables {
             audit_values,
             mails,
             idempotency_keys,
+            operators,
             throttles,
         }
     };

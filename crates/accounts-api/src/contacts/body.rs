@@ -28,7 +28,7 @@ pub struct PhoneBody {
     #[schema(required = true, nullable = false, min_length = 1, max_length = 40, example = "+33 1 42 68 53 00")]
     number: Option<String>,
     /// `mobile`, `landline`, `fax` or `other`; `other` where nothing is said.
-    #[schema(nullable = false, pattern = "^(mobile|landline|fax|other)$", example = "landline")]
+    #[schema(pattern = "^(mobile|landline|fax|other)$", example = "landline")]
     kind: Option<String>,
 }
 
@@ -36,10 +36,9 @@ pub struct PhoneBody {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct LoginBody {
     /// What the contact may do: permissions that the caller has, too. None where nothing is said.
-    #[schema(nullable = false, max_items = 200, example = json!(["contacts:view"]))]
+    #[schema(max_items = 200, example = json!(["contacts:view"]))]
     permissions: Option<Vec<String>>,
     /// Everything, permissions that are added later included.
-    #[schema(nullable = false)]
     all_permissions: Option<bool>,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn all(
         parameters.push(json!({
             "name": "If-None-Match", "in": "header", "required": false,
             "description": "Answer 304 without a body if the state has one of these tags.",
-            "schema": {"type": "string", "maxLength": 1024},
+            "schema": {"type": "string"},
         }));
     }
     let conditional = answers.contains_key("304") || description.tagged;

@@ -37,7 +37,12 @@ pub(crate) async fn opened(reply: Reply) -> Opened {
     assert_eq!(page.header(CONTENT_TYPE), "text/html; charset=utf-8");
     assert!(page.header(VARY).contains("accept-language"));
     let language = page.header(CONTENT_LANGUAGE);
-    assert!(page.html.starts_with(&format!("<!doctype html>\n<html lang=\"{language}\">")), "{}", page.html);
+    assert!(
+        page.html
+            .starts_with(&format!("<!doctype html>\n<html lang=\"{language}\">")),
+        "{}",
+        page.html
+    );
     assert!(!page.html.contains("<title></title>"));
     allows_just_what_it_holds(&page);
     loads_nothing_and_runs_nothing_inline(&page.html);
@@ -47,7 +52,10 @@ pub(crate) async fn opened(reply: Reply) -> Opened {
 /// The texts of the elements with this name.
 fn elements<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
     let end = format!("</{name}>");
-    html.split(&format!("<{name}>")).skip(1).map(|rest| rest.split_once(&end).unwrap().0).collect()
+    html.split(&format!("<{name}>"))
+        .skip(1)
+        .map(|rest| rest.split_once(&end).unwrap().0)
+        .collect()
 }
 
 /// The page without some elements and what stands in them.
@@ -63,13 +71,21 @@ pub(crate) fn without_elements(html: &str, names: &[&str]) -> String {
 
 fn allows_just_what_it_holds(page: &Opened) {
     let policy = page.policy();
-    for directive in ["default-src 'none'", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
+    for directive in [
+        "default-src 'none'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ] {
         assert!(policy.contains(directive), "{policy}");
     }
     assert!(!policy.contains("unsafe"), "{policy}");
     for (element, directive) in [("style", "style-src"), ("script", "script-src")] {
         let sources: BTreeSet<String> = elements(&page.html, element).into_iter().map(source).collect();
-        let allowed = policy.split("; ").find_map(|it| it.strip_prefix(directive)).unwrap_or_default();
+        let allowed = policy
+            .split("; ")
+            .find_map(|it| it.strip_prefix(directive))
+            .unwrap_or_default();
         let allowed: BTreeSet<String> = allowed.split_whitespace().map(str::to_owned).collect();
         assert_eq!(sources, allowed, "{directive}");
     }
@@ -91,7 +107,10 @@ fn loads_nothing_and_runs_nothing_inline(html: &str) {
 #[test]
 fn every_template_and_every_word_is_read() {
     assert!(PAGES.is_ok());
-    for text in [include_str!("../../text/pages/en.toml"), include_str!("../../text/pages/fr.toml")] {
+    for text in [
+        include_str!("../../text/pages/en.toml"),
+        include_str!("../../text/pages/fr.toml"),
+    ] {
         toml::from_str::<Words>(text).unwrap();
     }
 }
@@ -99,7 +118,10 @@ fn every_template_and_every_word_is_read() {
 #[test]
 fn both_languages_say_the_same_things() {
     let names = |language| -> Vec<(&String, Vec<&String>)> {
-        words(language).iter().map(|(section, words)| (section, words.keys().collect())).collect()
+        words(language)
+            .iter()
+            .map(|(section, words)| (section, words.keys().collect()))
+            .collect()
     };
     assert_eq!(names(Language::En), names(Language::Fr));
     assert!(!names(Language::En).is_empty());
@@ -119,10 +141,17 @@ fn every_word_that_a_template_names_is_there_and_every_word_is_named() {
     let mut named: BTreeSet<String> = BTreeSet::from(["title".to_owned(), "language".to_owned()]);
     for mark in ["words.", "form."] {
         for rest in all.split(mark).skip(1) {
-            named.insert(rest.chars().take_while(|it| it.is_ascii_alphabetic() || *it == '_').collect());
+            named.insert(
+                rest.chars()
+                    .take_while(|it| it.is_ascii_alphabetic() || *it == '_')
+                    .collect(),
+            );
         }
     }
-    let known: BTreeSet<String> = words(Language::En).values().flat_map(|words| words.keys().cloned()).collect();
+    let known: BTreeSet<String> = words(Language::En)
+        .values()
+        .flat_map(|words| words.keys().cloned())
+        .collect();
     assert_eq!(named, known);
 }
 
@@ -155,7 +184,9 @@ fn backquotes_mark_code_and_everything_is_escaped() {
 async fn the_query_decides_before_the_header() {
     let language = async |query: &str, header: &'static str| {
         let request = TestRequest::with_uri(&format!("/verify{query}")).insert_header((ACCEPT_LANGUAGE, header));
-        PageLanguage::extract(&request.to_http_request()).await.map(|PageLanguage(language)| language)
+        PageLanguage::extract(&request.to_http_request())
+            .await
+            .map(|PageLanguage(language)| language)
     };
     assert_eq!(language("", "fr").await.unwrap(), Language::Fr);
     assert_eq!(language("", "de").await.unwrap(), Language::En);
@@ -166,8 +197,18 @@ async fn the_query_decides_before_the_header() {
 
 #[actix_web::test]
 async fn a_page_links_to_itself_in_the_other_language() {
-    let page = Page { template: "frame.html", words: "problems", script: Script::None };
+    let page = Page {
+        template: "frame.html",
+        words: "problems",
+        script: Script::None,
+    };
     let french = opened(page.show(Language::Fr, context! {}).unwrap()).await;
-    assert!(french.html.contains(r#"<a href="?lang=en" hreflang="en" lang="en">English</a>"#), "{}", french.html);
+    assert!(
+        french
+            .html
+            .contains(r#"<a href="?lang=en" hreflang="en" lang="en">English</a>"#),
+        "{}",
+        french.html
+    );
     assert!(!french.policy().contains("script-src"));
 }

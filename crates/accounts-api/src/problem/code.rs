@@ -113,8 +113,6 @@ codes! {
     AlreadyVerified = 409 "already-verified",
     /// The role has one holder and is moved by promoting.
     RoleHasSingleHolder = 409 "role-has-single-holder",
-    /// Every contact has a role here, and this is the contact's last one.
-    RoleRequired = 409 "role-required",
     /// The role is never left empty once filled.
     RoleMustBeFilled = 409 "role-must-be-filled",
     /// One ownership transfer waits at a time.
@@ -194,8 +192,6 @@ field_codes! {
     TooFew = "too-few",
     /// More than `max` entries.
     TooMany = "too-many",
-    /// The same entry twice.
-    NotUnique = "not-unique",
     /// A number outside `min` to `max`.
     OutOfRange = "out-of-range",
     /// Not of the form of its kind.
@@ -212,8 +208,6 @@ field_codes! {
     UnknownPermission = "unknown-permission",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
-    /// A password that is guessed first.
-    PasswordCommon = "password-common",
     /// The operation knows no such parameter.
     UnknownParameter = "unknown-parameter",
     /// A body where the operation takes none.

@@ -52,7 +52,6 @@ impl From<Violation> for Problem {
             Violation::ContactIsPrimaryHolder { role } => {
                 Self::new(Code::ContactIsPrimaryHolder).with("role", role.as_str())
             }
-            Violation::RoleRequired { role } => Self::new(Code::RoleRequired).with("role", role.as_str()),
             Violation::RoleMustBeFilled { role } => Self::new(Code::RoleMustBeFilled).with("role", role.as_str()),
             Violation::AlreadyVerified => Self::new(Code::AlreadyVerified),
             Violation::TooSoon { wait } => {

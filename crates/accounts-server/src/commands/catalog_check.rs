@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::logging;
 
 /// Prints the faults of a catalog, what stands in its way, and what it would change.
-pub fn run(said: Said<'_>, file: &Path) -> Result<ExitCode, Failure> {
+pub fn run(said: &Said, file: &Path) -> Result<ExitCode, Failure> {
     let working = said.working(false)?;
     logging::start_quietly(&working.log);
     let catalog = match catalogs::read(file) {

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::logging;
 
 /// Asks every invariant of the stored data and prints what is broken.
-pub fn run(said: Said<'_>) -> Result<ExitCode, Failure> {
+pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let working = said.working(false)?;
     logging::start_quietly(&working.log);
     let findings = accounts_store::check(&working.place.database, &working.catalog, Clock::System.now())

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::logging;
 
 /// Makes what is missing of the demo account and prints its log-in.
-pub fn run(said: Said<'_>) -> Result<ExitCode, Failure> {
+pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let working = said.working(true)?;
     logging::start_quietly(&working.log);
     let store = Store::open(Settings::new(working.place.database), working.catalog)

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const STATUS_LINE: usize = "HTTP/1.1 200".len();
 
 /// Asks the service on this machine whether it is alive.
-pub fn run(said: Said<'_>) -> Result<ExitCode, Failure> {
+pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let address = reachable(said.listen()?);
     match ask(address) {
         Ok(status) if status == "HTTP/1.1 200" => Ok(ExitCode::SUCCESS),

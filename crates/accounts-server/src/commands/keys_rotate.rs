@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::key_file::rotated;
 
 /// Adds a signing key and drops those that nobody needs any more.
-pub fn run(said: Said<'_>, if_missing: bool) -> Result<ExitCode, Failure> {
+pub fn run(said: &Said, if_missing: bool) -> Result<ExitCode, Failure> {
     let file = said.key_file()?;
     let before = file
         .read()

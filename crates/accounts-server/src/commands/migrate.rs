@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::logging;
 
 /// Runs the missing migrations and prints their names.
-pub fn run(said: Said<'_>) -> Result<ExitCode, Failure> {
+pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let (place, log) = said.place()?;
     logging::start_quietly(&log);
     let names = accounts_store::migrate(&place.database).map_err(|error| Failure::Failed(error.to_string()))?;

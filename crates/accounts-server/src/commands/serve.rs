@@ -44,7 +44,7 @@ const PURGE_EVERY: Duration = Duration::from_hours(1);
 const PURGE_STEP: u32 = 500;
 
 /// Serves until SIGTERM or SIGINT.
-pub fn run(said: Said<'_>, how: Serve) -> Result<ExitCode, Failure> {
+pub fn run(said: &Said, how: Serve) -> Result<ExitCode, Failure> {
     let serving = said.serving(how.demo)?;
     logging::start(&serving.log);
     let system = System::new();

@@ -25,9 +25,9 @@ pub type Read<T> = Result<T, Faulty>;
 impl<'a> Reader<'a> {
     /// Reads what was said. A variable with our prefix that is none of ours is a typing error: the setting that was
     /// meant would silently not count.
-    pub fn new(flags: &'a Flags, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let unknown = environment.into_iter().filter(|(name, value)| is_unknown(name, value));
-        let fault = |(name, _): (OsString, OsString)| Fault {
+    pub fn new(flags: &'a Flags, environment: &[(OsString, OsString)]) -> Self {
+        let unknown = environment.iter().filter(|(name, value)| is_unknown(name, value));
+        let fault = |(name, _): &(OsString, OsString)| Fault {
             subject: name.to_string_lossy().into_owned(),
             problem: "there is no such setting; `accounts --help` lists those there are".to_owned(),
         };

@@ -23,17 +23,13 @@ fn flags(environment: Environment<'_>) -> Flags {
     Cli::from_arg_matches(&matches).unwrap().flags
 }
 
-fn with<T>(environment: Environment<'_>, read: impl FnOnce(Said<'_>) -> Result<T, Failure>) -> Result<T, Vec<Fault>> {
+fn with<T>(environment: Environment<'_>, read: impl FnOnce(&Said) -> Result<T, Failure>) -> Result<T, Vec<Fault>> {
     let flags = flags(environment);
     let environment = environment
         .iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
-    read(Said {
-        flags: &flags,
-        environment,
-    })
-    .map_err(|failure| match failure {
+    read(&Said { flags, environment }).map_err(|failure| match failure {
         Failure::Misconfigured(faults) => faults,
         Failure::Failed(text) => panic!("{text}"),
     })
@@ -336,14 +332,14 @@ fn what_kubernetes_says_of_a_service_called_accounts_is_no_typing_error() {
 fn each_command_asks_for_what_it_needs_and_no_more() {
     let folder = Folder::new();
     let postgres = [("ACCOUNTS_DATABASE_URL", POSTGRES)];
-    assert!(with(&postgres, |said| said.place()).is_ok());
+    assert!(with(&postgres, Said::place).is_ok());
     assert!(with(&postgres, |said| said.working(false)).is_ok());
-    assert!(with(&postgres, |said| said.listen()).is_ok());
-    assert_eq!(with(&postgres, |said| said.key_file()).err().unwrap().len(), 1);
-    assert!(with(&[("ACCOUNTS_DATA", &folder.path("data"))], |said| said.key_file()).is_ok());
+    assert!(with(&postgres, Said::listen).is_ok());
+    assert_eq!(with(&postgres, Said::key_file).err().unwrap().len(), 1);
+    assert!(with(&[("ACCOUNTS_DATA", &folder.path("data"))], Said::key_file).is_ok());
     let typo = [("ACCOUNTS_LISTEN", "x"), ("ACCOUNTS_TYPO", "x")];
-    assert_eq!(with(&typo, |said| said.listen()).err().unwrap().len(), 2);
-    assert_eq!(with(&typo, |said| said.place()).err().unwrap().len(), 1);
+    assert_eq!(with(&typo, Said::listen).err().unwrap().len(), 2);
+    assert_eq!(with(&typo, Said::place).err().unwrap().len(), 1);
 }
 
 #[test]

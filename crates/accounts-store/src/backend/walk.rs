@@ -114,6 +114,31 @@ pub fn by_hand(database: &Database, sql: &str) -> Result<(), String> {
     }
 }
 
+/// Every row of every table as text, so that a test can say that nothing has changed, or that
+/// something stands nowhere. Rows are in an order of their own; bytes that are no text are escaped.
+///
+/// # Errors
+/// When the database is out of reach.
+pub fn rows(database: &Database) -> Result<BTreeMap<String, Vec<String>>, OpenError> {
+    let tables = tables(database)?;
+    let mut conn = Conn::open(database, Purpose::Maintain)?;
+    let mut rows = BTreeMap::new();
+    for (table, columns) in tables {
+        let columns = columns.iter().map(|(name, column)| match (&conn, column.family.as_str()) {
+            (Conn::Pg(_), "binary") => format!("coalesce(encode(\"{name}\", 'escape'), 'NULL')"),
+            (Conn::Pg(_) | Conn::Sqlite(_), _) => format!("coalesce(CAST(\"{name}\" AS TEXT), 'NULL')"),
+        });
+        let columns: Vec<String> = columns.collect();
+        let select = format!("SELECT {} AS line FROM {table} ORDER BY line", columns.join(" || ' | ' || "));
+        let lines = match &mut conn {
+            Conn::Sqlite(conn) => sql_query(select).load(conn),
+            Conn::Pg(conn) => sql_query(select).load(conn),
+        };
+        rows.insert(table, definitions(lines)?);
+    }
+    Ok(rows)
+}
+
 /// Foreign keys are off while a database file is migrated, so that tables can be rebuilt: this looks
 /// whether all references still lead somewhere.
 pub(super) fn check_references(conn: &mut SqliteConnection) -> Result<(), OpenError> {

@@ -6,9 +6,11 @@ use accounts_domain::catalog::{Catalog, Holders, Role, Vacancy};
 use accounts_domain::keys::RoleKey;
 use accounts_domain::permission::Permissions;
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Bool, Text};
 
 use super::queries::listed;
-use super::{Finding, Query, ask_about};
+use super::{Finding, Found, Query, ask_about};
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::schema::{contact_subscriptions, contacts, memberships, role_holders};
@@ -57,11 +59,14 @@ const VERIFIED_ONLY: &Query = &Query {
     ),
 };
 
-/// What the rows of a role say of it, so that the database keeps to it.
+/// A role whose rows say otherwise who may hold it, so that the database does not keep to the catalog.
 const GUARDS: &Query = &Query {
     key: "role-not-guarded",
     sentence: "The rows of a role say otherwise than the catalog who may hold it.",
-    sql: listed!("SELECT DISTINCT account_id AS id FROM role_holders WHERE role = $1"),
+    sql: listed!(
+        "SELECT DISTINCT account_id AS id FROM role_holders
+         WHERE role = $1 AND (sole <> $2 OR (verified IS NOT NULL) <> $3)"
+    ),
 };
 
 const UNKNOWN_ROLE: &Query = &Query {
@@ -93,11 +98,18 @@ pub(super) fn find(conn: &mut Conn, catalog: &Catalog) -> Result<Vec<Finding>, F
     for role in catalog.roles() {
         findings.extend(find_of_role(conn, role)?);
     }
-    for (role, _) in held_roles(conn)?.iter().filter(|(role, _)| !is_known(catalog, role)) {
+    let held: BTreeSet<String> = held_roles(conn)?.into_iter().map(|(role, _)| role).collect();
+    for role in held.iter().filter(|role| !is_known(catalog, role)) {
         findings.extend(ask_about(conn, UNKNOWN_ROLE, role)?);
     }
     for role in unguarded(conn, catalog)? {
-        findings.extend(ask_about(conn, GUARDS, role.key.as_str())?);
+        let wanted = Guard::of(role);
+        let found = sql_query(GUARDS.sql)
+            .bind::<Text, _>(role.key.as_str())
+            .bind::<Bool, _>(wanted.sole)
+            .bind::<Bool, _>(wanted.verified_only)
+            .load::<Found>(conn)?;
+        findings.extend(GUARDS.finding(format!("{} (`{}`)", GUARDS.sentence, role.key), &found));
     }
     let categories: Vec<String> =
         contact_subscriptions::table.select(contact_subscriptions::category).distinct().load(conn)?;
@@ -139,6 +151,12 @@ struct Guard {
     verified_only: bool,
 }
 
+impl Guard {
+    fn of(role: &Role) -> Self {
+        Self { sole: role.holders == Holders::One, verified_only: role.verified_only }
+    }
+}
+
 /// Every role that is held, with what its rows say; one that says several things stands there several times.
 fn held_roles(conn: &mut Conn) -> Result<BTreeSet<(String, Guard)>, Fault> {
     let rows = role_holders::table
@@ -152,10 +170,8 @@ fn held_roles(conn: &mut Conn) -> Result<BTreeSet<(String, Guard)>, Fault> {
 /// The roles whose rows say otherwise than the catalog who may hold them.
 pub(crate) fn unguarded<'a>(conn: &mut Conn, catalog: &'a Catalog) -> Result<Vec<&'a Role>, Fault> {
     let held = held_roles(conn)?;
-    let differs = |role: &&Role| {
-        let wanted = Guard { sole: role.holders == Holders::One, verified_only: role.verified_only };
-        held.iter().any(|(key, guard)| key == role.key.as_str() && *guard != wanted)
-    };
+    let differs =
+        |role: &&Role| held.iter().any(|(key, guard)| key == role.key.as_str() && *guard != Guard::of(role));
     Ok(catalog.roles().iter().filter(differs).collect())
 }
 

@@ -186,7 +186,7 @@ impl World<'_> {
                 let patch = ContactPatch {
                     display_name: DisplayName::parse(&format!("Émile {number}")).ok(),
                     title: Some(JobTitle::parse("Head").ok().filter(|_| number > 0)),
-                    phones: Some(profile("").phones.into_iter().take(number.try_into().unwrap()).collect()),
+                    phones: Some(profile("Bea").phones.into_iter().take(number.try_into().unwrap()).collect()),
                     ..ContactPatch::default()
                 };
                 self.patch(&act, pick, patch).await

@@ -7,9 +7,9 @@ use accounts_store::OpenError;
 
 use super::given::{Place, account, by_hand, catalog, moment, place, place_with, refused_by_hand, sound};
 
-/// A catalog with one role, which the owner fills.
+/// A catalog with one role, which must be filled.
 fn with_role(words: &str) -> Arc<Catalog> {
-    let role = format!(r#"{{ key = "desk", names = {{ en = "Desk", fr = "Desk" }}, vacancy = "owner", {words} }}"#);
+    let role = format!(r#"{{ key = "desk", names = {{ en = "Desk", fr = "Desk" }}, vacancy = "forbidden", {words} }}"#);
     Arc::new(Catalog::parse(&format!("name = \"own\"\nroles = [{role}]")).unwrap())
 }
 
@@ -88,6 +88,6 @@ async fn the_rows_of_a_role_follow_the_catalog_that_is_in_use() {
     }
     let found = accounts_store::check(&place.database, &many, moment(2)).unwrap();
     assert_eq!(found.iter().map(|finding| finding.key).collect::<Vec<_>>(), ["role-not-guarded"]);
-    let store = place.close().open(&many).unwrap();
-    sound(&store, moment(2)).await;
+    let closed = place.close();
+    sound(&closed.open(&many).unwrap(), moment(2)).await;
 }

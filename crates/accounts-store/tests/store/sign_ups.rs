@@ -13,9 +13,12 @@ fn is_expired<T>(answer: &Result<T, DecideError>) -> bool {
     matches!(answer, Err(DecideError::Refused(Violation::LinkExpired)))
 }
 
-/// Every mail that waits, as a worker would claim it.
+/// Every mail that waits, as a worker would send it.
 async fn letters(store: &Store, at: DateTime<Utc>) -> Vec<(String, Letter)> {
     let claimed = store.claim_mails(at, TimeDelta::minutes(1), 100).await.unwrap();
+    for mail in &claimed {
+        store.mail_sent(mail.claim.mail, at).await.unwrap();
+    }
     claimed.into_iter().map(|mail| (mail.to.to_string(), mail.letter)).collect()
 }
 
@@ -81,7 +84,7 @@ async fn an_address_that_has_a_user_is_told_so_and_none_is_flooded() {
     assert!(sent.iter().all(|(_, letter)| matches!(letter, Letter::SignUpKnown { .. })));
     let later = moment(0) + MAIL_WINDOW;
     place.store.sign_up(sign_up("ana@lima.example", later), &system(later), kept("")).await.unwrap();
-    assert_eq!(letters(&place.store, later).await.len(), 1 + sent.len());
+    assert_eq!(letters(&place.store, later).await.len(), 1);
 }
 
 #[tokio::test]
@@ -122,6 +125,6 @@ async fn a_reset_that_goes_nowhere_leaves_nothing_behind() {
         place.store.ask_reset(ResetId::new(), address.to_owned(), &asked, kept("")).await.unwrap();
     }
     assert_eq!(place.store.person(ids.user).await.unwrap(), before);
-    assert!(letters(&place.store, moment(1) - TimeDelta::seconds(30)).await.is_empty());
+    assert!(letters(&place.store, moment(1)).await.is_empty());
     sound(&place.store, moment(1)).await;
 }

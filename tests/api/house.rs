@@ -1,0 +1,169 @@
+//! An account with people in it, and beside it one of somebody else: every operation of the
+//! document has something there to act upon.
+
+use std::{collections::BTreeMap, fmt::Display};
+
+use accounts_tests::{
+    App, Client, Setup,
+    client::Request,
+    given::{self, Contact, Person},
+    json,
+};
+
+use super::operations::Operation;
+
+const STANDARD: &str = include_str!("../../crates/accounts-domain/src/catalog/presets/standard.toml");
+
+/// The standard service, where an ownership transfer waits for its acceptance.
+pub(super) fn setup() -> Setup {
+    let immediate = "owner_transfer = \"immediate\"";
+    assert!(STANDARD.contains(immediate));
+    Setup::catalog(&STANDARD.replace(immediate, "owner_transfer = \"accepted\""))
+}
+
+/// Ana's account and Dan's.
+pub(super) struct House<'a> {
+    pub app: &'a App,
+    /// The owner.
+    pub ana: Person<'a>,
+    /// Her contact, with one more address, not verified.
+    pub bea: Contact,
+    /// A member without a permission.
+    pub cem: Person<'a>,
+    pub cem_contact: Contact,
+    /// Ana's offer to Cem.
+    pub transfer: String,
+    /// The owner of the other account.
+    pub dan: Person<'a>,
+    pub eve: Contact,
+    /// Dan's offer to Fay.
+    pub dans_transfer: String,
+}
+
+impl<'a> House<'a> {
+    pub fn of(app: &'a App) -> Self {
+        let ana = given::owner(app, "ana@example.com");
+        let bea = ana.adds(json!({
+            "display_name": "Bea",
+            "address": "bea@example.com",
+            "more_addresses": ["bea@home.example"],
+        }));
+        let (cem_contact, cem) = member(app, &ana, "cem@example.com");
+        let transfer = ana.transfers_ownership(&cem_contact).expect(201).text("id");
+        let dan = given::owner(app, "dan@example.com");
+        let eve = dan.adds_contact("Eve", "eve@example.com");
+        let (fay, _) = member(app, &dan, "fay@example.com");
+        let dans_transfer = dan.transfers_ownership(&fay).expect(201).text("id");
+        // What is in the outbox has left: the worker changes nothing from here on.
+        app.mails();
+        Self {
+            app,
+            ana,
+            bea,
+            cem,
+            cem_contact,
+            transfer,
+            dan,
+            eve,
+            dans_transfer,
+        }
+    }
+
+    /// Who calls an operation by right: Ana, or for what is public anybody.
+    pub fn caller(&self, operation: &Operation) -> &Client {
+        if operation.secured { &self.ana } else { self.app.client() }
+    }
+
+    /// What stands in the path of an operation upon Ana's account.
+    pub fn value(&self, path: &str, parameter: &str) -> String {
+        match (path, parameter) {
+            (_, "account") => self.ana.account.clone(),
+            (_, "contact") => self.bea.id.clone(),
+            (_, "role") => "technical".to_owned(),
+            (_, "address") => "bea@home.example".to_owned(),
+            (_, "transfer") => self.transfer.clone(),
+            (_, "session") => self.session(&self.ana),
+            (_, "code") => "stale".to_owned(),
+            ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
+            ("/mailbox/{file}", "file") => self.mail_file(),
+            _ => panic!("say here what stands for {{{parameter}}} in {path}"),
+        }
+    }
+
+    /// The path of an operation with its parameters filled in.
+    pub fn path(&self, path: &str) -> String {
+        self.path_with(path, |_| None)
+    }
+
+    /// The same, with some parameters given by the caller.
+    pub fn path_with(&self, path: &str, given: impl Fn(&str) -> Option<String>) -> String {
+        let mut filled = String::new();
+        let mut rest = path;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').unwrap();
+            filled.push_str(before);
+            filled.push_str(&given(name).unwrap_or_else(|| self.value(path, name)));
+            rest = after;
+        }
+        filled + rest
+    }
+
+    /// A request that is well-formed, though it may be refused for a reason of the domain.
+    pub fn request(&self, operation: &Operation) -> Request {
+        Self::request_to(operation, self.caller(operation), &self.path(&operation.path))
+    }
+
+    /// A request of an operation to a path, by anybody.
+    pub fn request_to(operation: &Operation, caller: &Client, path: &str) -> Request {
+        let request = caller.request(&operation.method, path);
+        match &operation.media_type {
+            Some(media_type) => request.body(media_type, operation.example().to_string()),
+            None => request,
+        }
+    }
+
+    /// A request with a body of its media type.
+    pub fn send(&self, operation: &Operation, body: impl Display) -> Request {
+        let media_type = operation.media_type.as_ref().unwrap();
+        self.request(operation).body(media_type, body.to_string())
+    }
+
+    /// Does something and asserts that no row has changed by it. Attempts may be counted.
+    #[track_caller]
+    pub fn changes_nothing<T>(&self, what: impl Display, act: impl FnOnce() -> T) -> T {
+        let before = self.rows();
+        let outcome = act();
+        let after = self.rows();
+        for (table, rows) in &after {
+            let had = &before[table];
+            let new: Vec<_> = rows.iter().filter(|row| !had.contains(row)).collect();
+            assert!(had == rows, "{what} changed {table}: {} rows, then {}; new: {new:#?}", had.len(), rows.len());
+        }
+        outcome
+    }
+
+    fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        let mut rows = self.app.rows();
+        rows.remove("throttles");
+        rows
+    }
+
+    /// The session that somebody acts in.
+    pub fn session(&self, person: &Person<'_>) -> String {
+        let sessions = person.get("/v1/me/sessions").expect(200);
+        let current = sessions.list("data").iter().find(|session| session["current"] == true);
+        current.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    fn mail_file(&self) -> String {
+        let mut entries = std::fs::read_dir(self.app.data().join("mail")).unwrap();
+        entries.next().unwrap().unwrap().file_name().into_string().unwrap()
+    }
+}
+
+/// A contact that logs in and may nothing.
+fn member<'a>(app: &'a App, owner: &Person<'a>, address: &str) -> (Contact, Person<'a>) {
+    let contact = owner.adds(json!({ "display_name": "Member", "address": address, "login": {} }));
+    owner.verifies(&contact);
+    (contact, given::logged_in(app, address))
+}
