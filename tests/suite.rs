@@ -17,6 +17,7 @@ mod api {
     mod repeats;
     mod secrets;
     mod smoke;
+    mod standard;
     mod throttling;
     mod tokens;
 }
@@ -26,6 +27,7 @@ mod contract {
 }
 #[cfg(test)]
 mod rules {
+    mod datacenter;
     mod saas_suite;
 }
 #[cfg(test)]

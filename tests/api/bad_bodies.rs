@@ -27,8 +27,20 @@ const NOT_THEIRS: [&str; 12] = [
 
 /// Characters that split lines and headers, or make a text read other than it is.
 const FORBIDDEN: [&str; 14] = [
-    "\r", "\n", "\r\n", "\t", "\u{1b}[31m", "\u{7f}", "\u{85}", "\u{200f}", "\u{202e}", "\u{2028}", "\u{2029}",
-    "\u{2066}", "\u{feff}", "\u{1}",
+    "\r",
+    "\n",
+    "\r\n",
+    "\t",
+    "\u{1b}[31m",
+    "\u{7f}",
+    "\u{85}",
+    "\u{200f}",
+    "\u{202e}",
+    "\u{2028}",
+    "\u{2029}",
+    "\u{2066}",
+    "\u{feff}",
+    "\u{1}",
 ];
 
 on_both! {
@@ -191,13 +203,22 @@ on_both! {
 #[track_caller]
 fn refuses_value(house: &House<'_>, operation: &Operation, place: &Place, value: Value) {
     let shown: String = value.to_string().escape_default().take(60).collect();
-    let answer = house.send(operation, operation.example_with(&place.pointer, value)).expect(422);
+    let answer = house
+        .send(operation, operation.example_with(&place.pointer, value))
+        .expect(422);
     let told = faults_at(&answer, &place.pointer);
     assert!(!told.is_empty(), "{shown} at {} is not told\n{answer}", place.pointer);
 }
 
 fn values_of_other_types(place: &Place) -> Vec<Value> {
-    let all = [json!("text"), json!(7), json!(1.5), json!(true), json!(["a"]), json!({ "$ne": 1 })];
+    let all = [
+        json!("text"),
+        json!(7),
+        json!(1.5),
+        json!(true),
+        json!(["a"]),
+        json!({ "$ne": 1 }),
+    ];
     let own = |value: &Value| match place.schema["type"].as_str().unwrap() {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),

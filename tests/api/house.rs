@@ -71,7 +71,11 @@ impl<'a> House<'a> {
 
     /// Who calls an operation by right: Ana, or for what is public anybody.
     pub fn caller(&self, operation: &Operation) -> &Client {
-        if operation.secured { &self.ana } else { self.app.client() }
+        if operation.secured {
+            &self.ana
+        } else {
+            self.app.client()
+        }
     }
 
     /// What stands in the path of an operation upon Ana's account.
@@ -137,7 +141,12 @@ impl<'a> House<'a> {
         for (table, rows) in &after {
             let had = &before[table];
             let new: Vec<_> = rows.iter().filter(|row| !had.contains(row)).collect();
-            assert!(had == rows, "{what} changed {table}: {} rows, then {}; new: {new:#?}", had.len(), rows.len());
+            assert!(
+                had == rows,
+                "{what} changed {table}: {} rows, then {}; new: {new:#?}",
+                had.len(),
+                rows.len()
+            );
         }
         outcome
     }

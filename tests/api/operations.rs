@@ -45,7 +45,9 @@ pub(super) fn all() -> Vec<Operation> {
             all.push(Operation {
                 method: method.to_uppercase(),
                 path: path.clone(),
-                secured: operation["security"].as_array().is_some_and(|security| !security.is_empty()),
+                secured: operation["security"]
+                    .as_array()
+                    .is_some_and(|security| !security.is_empty()),
                 media_type: media_type.cloned(),
                 body: body.map(|body| plain(&document, &body["schema"])),
                 parameters: operation["parameters"].as_array().cloned().unwrap_or_default(),
@@ -117,7 +119,9 @@ impl Operation {
 
     /// The places that hold a text.
     pub fn texts(&self) -> impl Iterator<Item = Place> {
-        self.places().into_iter().filter(|place| place.schema["type"] == "string")
+        self.places()
+            .into_iter()
+            .filter(|place| place.schema["type"] == "string")
     }
 
     /// A parameter of the query (`query`) or a header (`header`), by its name.
@@ -130,7 +134,9 @@ impl Operation {
     pub fn single_parameters(&self) -> Vec<String> {
         let query = self.parameters.iter().filter(|parameter| parameter["in"] == "query");
         let single = query.filter(|parameter| parameter["schema"]["type"] != "array");
-        single.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+        single
+            .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// Whether the document names this status among its answers.
@@ -161,7 +167,9 @@ impl Place {
 pub(super) fn faults_at(answer: &Answer, pointer: &str) -> Vec<String> {
     let faults = answer.json()["errors"].as_array().cloned().unwrap_or_default();
     let there = faults.iter().filter(|fault| fault["pointer"] == pointer);
-    there.map(|fault| fault["code"].as_str().unwrap_or_default().to_owned()).collect()
+    there
+        .map(|fault| fault["code"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 fn walk(schema: &Value, pointer: &str, places: &mut Vec<Place>) {

@@ -54,8 +54,10 @@ fn sent_to(app: &App, person: &Person<'_>, contact: &Contact, address: &str) -> 
 
 /// Follows a verification link.
 fn follow(app: &App, token: &str) -> accounts_tests::client::Request {
-    app.client()
-        .post("/v1/contact-verifications/confirm", json!({ "token": token, "password": given::PASSWORD }))
+    app.client().post(
+        "/v1/contact-verifications/confirm",
+        json!({ "token": token, "password": given::PASSWORD }),
+    )
 }
 
 /// How many decisions the account's audit log tells of.

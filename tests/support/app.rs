@@ -140,7 +140,9 @@ impl App {
     /// Every row of every table, by table.
     pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let database = match self.database_url() {
-            Some(url) => url.parse().unwrap_or_else(|error| panic!("the URL of a test database: {error}")),
+            Some(url) => url
+                .parse()
+                .unwrap_or_else(|error| panic!("the URL of a test database: {error}")),
             None => accounts_store::Database::Sqlite {
                 path: self.folder.path().join("accounts.db"),
             },

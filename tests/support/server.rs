@@ -129,7 +129,9 @@ impl Drop for Running {
 pub(crate) fn start(config: &Config<'_>) -> Running {
     // Bound first: the public URL, which links in mails begin with, holds the port.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no free port: {error}"));
-    let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
+    let address = listener
+        .local_addr()
+        .unwrap_or_else(|error| panic!("no address: {error}"));
     let signing_key = StoredKey::generate(Utc::now()).unwrap_or_else(|error| panic!("no key: {error}"));
     let service = service(config, address, &signing_key);
     let metrics = Metrics::new().unwrap_or_else(|error| panic!("no metrics: {error}"));
@@ -150,7 +152,9 @@ pub(crate) fn start(config: &Config<'_>) -> Running {
             let _ = server.await;
         });
     });
-    let server = told.recv().unwrap_or_else(|_| panic!("the service ended before it listened"));
+    let server = told
+        .recv()
+        .unwrap_or_else(|_| panic!("the service ended before it listened"));
     Running {
         address,
         service,
@@ -169,14 +173,19 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) ->
     };
     let catalog = Arc::new(catalog.unwrap_or_else(|faults| panic!("the catalog of the test: {faults:?}")));
     let database = match config.database_url {
-        Some(url) => url.parse().unwrap_or_else(|error| panic!("the URL of a test database: {error}")),
-        None => Database::Sqlite { path: config.data.join("accounts.db") },
+        Some(url) => url
+            .parse()
+            .unwrap_or_else(|error| panic!("the URL of a test database: {error}")),
+        None => Database::Sqlite {
+            path: config.data.join("accounts.db"),
+        },
     };
-    let store =
-        Store::open(Settings::new(database), catalog).unwrap_or_else(|error| panic!("the store does not open: {error}"));
+    let store = Store::open(Settings::new(database), catalog)
+        .unwrap_or_else(|error| panic!("the store does not open: {error}"));
     let secret = |byte: u8| Secret::new(&[byte; 32]).unwrap_or_else(|error| panic!("{error}"));
     let public_url = PublicUrl::parse(&format!("http://{address}")).unwrap_or_else(|error| panic!("{error}"));
-    let tokens = Tokens::new(public_url.as_str().to_owned(), &[signing_key.clone()], secret(1)).unwrap_or_else(|error| panic!("{error}"));
+    let tokens = Tokens::new(public_url.as_str().to_owned(), &[signing_key.clone()], secret(1))
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut settings = ApiSettings::new(public_url, secret(2));
     for (name, value) in config.settings {
         match name.as_str() {
@@ -201,7 +210,9 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) ->
 }
 
 fn start_worker(runtime: &Runtime, config: &Config<'_>, service: &Service) -> oneshot::Sender<()> {
-    let sender = "Accounts <accounts@provider.example>".parse().unwrap_or_else(|error| panic!("{error}"));
+    let sender = "Accounts <accounts@provider.example>"
+        .parse()
+        .unwrap_or_else(|error| panic!("{error}"));
     let composer = Composer::new(sender, service.settings.public_url.clone(), service.links.clone())
         .unwrap_or_else(|error| panic!("the mail texts: {error}"));
     let folder = Folder::open(config.data.join("mail")).unwrap_or_else(|error| panic!("no mail folder: {error}"));
@@ -221,6 +232,8 @@ fn start_worker(runtime: &Runtime, config: &Config<'_>, service: &Service) -> on
 
 /// Brings an empty PostgreSQL database to the newest schema.
 pub(crate) fn migrate(url: &str) {
-    let database = url.parse().unwrap_or_else(|error| panic!("the URL of a test database: {error}"));
+    let database = url
+        .parse()
+        .unwrap_or_else(|error| panic!("the URL of a test database: {error}"));
     accounts_store::migrate(&database).unwrap_or_else(|error| panic!("the migrations do not run: {error}"));
 }

@@ -25,6 +25,10 @@ use crate::router::{Routes, routes};
 use crate::service::Service;
 use crate::tokens::{Bearer, RefreshToken, random_text};
 
+/// The greatest number of characters that is taken for a refresh token: room for an access token, so that one in
+/// its place is a wrong token and not a malformed request (R21).
+const LONGEST_TOKEN: usize = 2048;
+
 pub(crate) fn routes() -> Routes {
     routes![log_in, refresh_session, log_out]
 }
@@ -171,7 +175,7 @@ async fn log_in(
 #[schema(example = json!({"refresh_token": "mF_9-B5f4q1JqM0t8u2v3w4x5y6z7A8B9C0D1E2F3G4"}))]
 pub struct RefreshBody {
     /// The refresh token that came last.
-    #[schema(required = true, nullable = false, min_length = 1, max_length = 200)]
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 2048)]
     refresh_token: Option<String>,
 }
 
@@ -179,7 +183,7 @@ impl Parse for RefreshBody {
     type Parsed = RefreshToken;
 
     fn parse(self, faults: &mut Faults) -> Option<RefreshToken> {
-        faults.text("refresh_token", self.refresh_token, |text| bounded(text, 200)).map(RefreshToken::offered)
+        faults.text("refresh_token", self.refresh_token, |text| bounded(text, LONGEST_TOKEN)).map(RefreshToken::offered)
     }
 }
 

@@ -4,7 +4,7 @@ use accounts_domain::ids::{SessionId, UserId};
 use accounts_domain::sessions::ACCESS_LIFE;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{Jwk, JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
@@ -21,12 +21,16 @@ const TYPE: &str = "at+jwt";
 /// By how many seconds two machines' clocks may differ.
 const LEEWAY: i64 = 5;
 
+/// How long a new key is published before it signs, so that every instance can be restarted with it in the meantime
+/// and none refuses a token of another. A first key signs at once.
+pub const KEY_REST: TimeDelta = TimeDelta::minutes(15);
+
 /// A signing key as it is stored: an Ed25519 key in PKCS#8 version 1, base64.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct StoredKey {
     /// The key pair.
     pub pkcs8: String,
-    /// When it was made. The latest one signs.
+    /// When it was made. The latest one signs, once it is [`KEY_REST`] old.
     pub created_at: DateTime<Utc>,
 }
 
@@ -58,24 +62,25 @@ impl StoredKey {
     }
 }
 
-struct VerifyingKey {
+struct Key {
     id: String,
-    key: DecodingKey,
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    created_at: DateTime<Utc>,
 }
 
 /// Signs and checks access tokens, and makes refresh tokens.
 pub struct Tokens {
     issuer: String,
-    signing_id: String,
-    signing: EncodingKey,
-    verifying: Vec<VerifyingKey>,
+    /// The latest first; at least one.
+    keys: Vec<Key>,
     published: JwkSet,
     refresh: Secret,
 }
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("issuer", &self.issuer).field("signing", &self.signing_id).finish_non_exhaustive()
+        f.debug_struct("Tokens").field("issuer", &self.issuer).field("keys", &self.keys.len()).finish_non_exhaustive()
     }
 }
 
@@ -129,18 +134,23 @@ impl Tokens {
     pub fn new(issuer: String, keys: &[StoredKey], refresh: Secret) -> Result<Self, KeyError> {
         let mut keys: Vec<(usize, &StoredKey)> = (1..).zip(keys).collect();
         keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.created_at));
-        let mut signing = None;
-        let mut verifying = Vec::new();
+        let mut read = Vec::new();
         let mut published = Vec::new();
         for (number, stored) in keys {
-            let (id, key, jwk) = read_key(stored).ok_or(KeyError::Unreadable { number })?;
-            let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Unreadable { number })?;
-            verifying.push(VerifyingKey { id: id.clone(), key: decoding });
+            let (id, signing, jwk) = read_key(stored).ok_or(KeyError::Unreadable { number })?;
+            let verifying = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Unreadable { number })?;
+            read.push(Key { id, signing, verifying, created_at: stored.created_at });
             published.push(jwk);
-            signing.get_or_insert((id, key));
         }
-        let (signing_id, signing) = signing.ok_or(KeyError::Missing)?;
-        Ok(Self { issuer, signing_id, signing, verifying, published: JwkSet { keys: published }, refresh })
+        if read.is_empty() {
+            return Err(KeyError::Missing);
+        }
+        Ok(Self { issuer, keys: read, published: JwkSet { keys: published }, refresh })
+    }
+
+    /// The key that signs at that moment: the latest that every instance has had [`KEY_REST`] to learn of.
+    fn signing_key(&self, at: DateTime<Utc>) -> Option<&Key> {
+        self.keys.iter().find(|key| key.created_at + KEY_REST <= at).or_else(|| self.keys.last())
     }
 
     /// The public keys (RFC 7517), for whoever checks our tokens.
@@ -152,7 +162,8 @@ impl Tokens {
     pub fn sign(&self, bearer: Bearer, at: DateTime<Utc>) -> Option<String> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
-        header.kid = Some(self.signing_id.clone());
+        let key = self.signing_key(at)?;
+        header.kid = Some(key.id.clone());
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: AUDIENCE.to_owned(),
@@ -162,7 +173,7 @@ impl Tokens {
             iat: at.timestamp(),
             exp: (at + ACCESS_LIFE).timestamp(),
         };
-        encode(&header, &claims, &self.signing).ok()
+        encode(&header, &claims, &key.signing).ok()
     }
 
     /// Reads an access token that is one of ours at that moment (R19 to R21). Every other is nothing.
@@ -178,8 +189,8 @@ impl Tokens {
             return None;
         }
         let kid = header.kid?;
-        let key = self.verifying.iter().find(|key| key.id == kid)?;
-        let claims = decode::<Claims>(token, &key.key, &self.validation()).ok()?.claims;
+        let key = self.keys.iter().find(|key| key.id == kid)?;
+        let claims = decode::<Claims>(token, &key.verifying, &self.validation()).ok()?.claims;
         let now = at.timestamp();
         if claims.exp.saturating_add(LEEWAY) <= now || claims.iat > now.saturating_add(LEEWAY) {
             return None;
@@ -272,6 +283,9 @@ mod tests {
         let rotated = tokens(&[old, new]);
         assert_eq!(rotated.read(&token, at(0)), Some(bearer()));
         assert_eq!(rotated.published().keys.len(), 2);
+        let kid = |at| decode_header(rotated.sign(bearer(), at).unwrap()).unwrap().kid;
+        assert_eq!(kid(at(10 + 899)), Some(rotated.keys[1].id.clone()), "others may not know the new one yet");
+        assert_eq!(kid(at(10 + 900)), Some(rotated.keys[0].id.clone()));
         assert_eq!(tokens(&[StoredKey::generate(at(0)).unwrap()]).read(&token, at(0)), None);
     }
 
@@ -282,13 +296,13 @@ mod tests {
         let ours = tokens(&[key]);
         assert_eq!(ours.read(&staging.sign(bearer(), at(0)).unwrap(), at(0)), None);
         let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(ours.signing_id.clone());
+        header.kid = Some(ours.keys[0].id.clone());
         let claims = serde_json::json!({"iss": "https://accounts.example", "aud": AUDIENCE, "sub": bearer().user.to_string(),
             "sid": bearer().session.to_string(), "jti": "1", "iat": at(0).timestamp(), "exp": at(600).timestamp()});
-        let token = encode(&header, &claims, &ours.signing).unwrap();
+        let token = encode(&header, &claims, &ours.keys[0].signing).unwrap();
         assert_eq!(ours.read(&token, at(0)), None, "typ is JWT");
         header.typ = Some(TYPE.into());
-        assert!(ours.read(&encode(&header, &claims, &ours.signing).unwrap(), at(0)).is_some());
+        assert!(ours.read(&encode(&header, &claims, &ours.keys[0].signing).unwrap(), at(0)).is_some());
     }
 
     #[test]

@@ -7,6 +7,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use accounts_domain::address::EmailAddress;
+use accounts_domain::names::DisplayName;
+use accounts_domain::operators::OperatorKind;
 use clap::{Args, Parser, Subcommand};
 
 /// Customer accounts, their contacts and their roles.
@@ -44,6 +47,9 @@ pub enum Command {
     /// Work with the keys that access tokens are signed with
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Work with operators, the provider's staff
+    #[command(subcommand)]
+    Operator(OperatorCommand),
     /// Fill the embedded database with the demo account of five contacts
     ///
     /// What is there already stays. The password of its owner is printed and known to everybody, so that this is
@@ -93,6 +99,34 @@ pub enum KeysCommand {
         #[arg(long)]
         if_missing: bool,
     },
+}
+
+/// What is done with operators.
+#[derive(Clone, Subcommand)]
+pub enum OperatorCommand {
+    /// Make an operator; no request can
+    ///
+    /// The password is the first line of the standard input. On a terminal, where it would be seen, one is made and
+    /// printed instead. Run it with the settings of the service; on SQLite the service must not be running.
+    Create(NewOperator),
+}
+
+/// Who becomes an operator.
+#[derive(Clone, Args)]
+pub struct NewOperator {
+    /// The address to log in with
+    #[arg(long, value_name = "ADDRESS", value_parser = EmailAddress::parse)]
+    pub address: EmailAddress,
+    /// How the person is called
+    #[arg(long, value_name = "NAME", value_parser = DisplayName::parse)]
+    pub name: DisplayName,
+    /// support (reads, and helps customers in their place) or admin (changes accounts, too)
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub kind: OperatorKind,
+}
+
+fn kind(text: &str) -> Result<OperatorKind, &'static str> {
+    OperatorKind::from_name(text).ok_or("it is support or admin")
 }
 
 /// The settings as they were given. They are read by [`crate::config`].

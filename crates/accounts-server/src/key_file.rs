@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use accounts_api::settings::Secret;
-use accounts_api::tokens::{StoredKey, Tokens};
+use accounts_api::tokens::{KEY_REST, StoredKey, Tokens};
 use accounts_domain::sessions::ACCESS_LIFE;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ impl KeyFile {
 
 /// The keys with a new one, the oldest first, less those whose tokens have all ended.
 ///
-/// A key signs until the next one is there, and its last token lives for [`ACCESS_LIFE`] from then.
+/// A key signs until the next one has rested for [`KEY_REST`], and its last token lives for [`ACCESS_LIFE`] from then.
 pub fn rotated(mut keys: Vec<StoredKey>, new: StoredKey) -> Vec<StoredKey> {
     let now = new.created_at;
     keys.push(new);
@@ -96,7 +96,7 @@ pub fn rotated(mut keys: Vec<StoredKey>, new: StoredKey) -> Vec<StoredKey> {
         .map(|key| Some(key.created_at))
         .chain([None])
         .collect();
-    let in_use = |successor: &Option<DateTime<Utc>>| successor.is_none_or(|since| now < since + ACCESS_LIFE + CLOCKS);
+    let in_use = |successor: &Option<DateTime<Utc>>| successor.is_none_or(|since| now < since + KEY_REST + ACCESS_LIFE + CLOCKS);
     keys.into_iter()
         .zip(successors)
         .filter(|(_, successor)| in_use(successor))
@@ -136,7 +136,8 @@ mod tests {
         let two = rotated(vec![key(0)], key(100));
         assert_eq!(made(&two), [at(0), at(100)]);
         assert_eq!(made(&rotated(two.clone(), key(105))), [at(0), at(100), at(105)]);
-        assert_eq!(made(&rotated(two, key(111))), [at(100), at(111)]);
+        assert_eq!(made(&rotated(two.clone(), key(125))), [at(0), at(100), at(125)]);
+        assert_eq!(made(&rotated(two, key(126))), [at(100), at(126)]);
     }
 
     #[test]

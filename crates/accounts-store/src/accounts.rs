@@ -116,10 +116,10 @@ impl Store {
     where
         A: Fn(&Decision) -> Kept + Send + 'static,
     {
-        let (store, act) = (self.clone(), act.clone());
+        let (catalog, act) = (self.catalog.clone(), act.clone());
         self.transact(move |conn| {
             let (account, address_key) = find_verification(conn, id)?.ok_or(Violation::LinkExpired)?;
-            let before = lock_and_load(conn, &store, account, &act)?;
+            let before = lock_and_load(conn, &catalog, account, &act)?;
             let known = users::load_by_address(conn, &address_key)?;
             let user = known.as_ref().map_or(new, |user| user.id);
             let changes = before.confirm_verification(act.by(), &ConfirmVerification { id, user })?;

@@ -1,7 +1,10 @@
 //! The one way to change an account: lock, load, decide, save, record, in one transaction.
 
+use std::sync::Arc;
+
 use accounts_domain::actor::Actor;
 use accounts_domain::audit;
+use accounts_domain::catalog::Catalog;
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, TransferId};
 use accounts_domain::mail;
@@ -39,9 +42,9 @@ impl Store {
         D: Fn(&Roster) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision) -> Kept + Send + 'static,
     {
-        let (store, act) = (self.clone(), act.clone());
+        let (catalog, act) = (self.catalog.clone(), act.clone());
         self.transact(move |conn| {
-            let before = lock_and_load(conn, &store, account, &act)?;
+            let before = lock_and_load(conn, &catalog, account, &act)?;
             let changes = decide(&before)?;
             conclude(conn, &act, before, changes, &answer)
         })
@@ -65,9 +68,9 @@ impl Store {
         D: Fn(&Roster, &Transfer) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision, &Transfer) -> Kept + Send + 'static,
     {
-        let (store, act) = (self.clone(), act.clone());
+        let (catalog, act) = (self.catalog.clone(), act.clone());
         self.transact(move |conn| {
-            let before = lock_and_load(conn, &store, account, &act)?;
+            let before = lock_and_load(conn, &catalog, account, &act)?;
             let found = roster::load_transfer(conn, account, transfer)?.ok_or(Stop::Refused(Refusal::NotFound))?;
             let changes = decide(&before, &found)?;
             let told = ended(&found, &changes, &act);
@@ -105,12 +108,12 @@ impl Store {
 }
 
 /// Locks and reads an account; an answer that was kept under the same key ends the transaction.
-pub(crate) fn lock_and_load(conn: &mut Conn, store: &Store, account: AccountId, act: &Act) -> Result<Roster, Stop<Refusal>> {
+pub(crate) fn lock_and_load(conn: &mut Conn, catalog: &Arc<Catalog>, account: AccountId, act: &Act) -> Result<Roster, Stop<Refusal>> {
     if !roster::lock(conn, account)? {
         return Err(Stop::Refused(Refusal::NotFound));
     }
     idempotency::recall(conn, act)?;
-    let mut roster = roster::load(conn, account, &store.catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+    let mut roster = roster::load(conn, account, catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?;
     roster.rewind_revision();
     Ok(roster)
 }

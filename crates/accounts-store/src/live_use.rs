@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn live_use(&self) -> Result<LiveUse, StoreError> {
-        self.survey(load).await
+        self.survey(|conn| load(conn, &Look::Everywhere)).await
     }
 
     /// Everything that stands in the way of a change to this catalog; nothing where it fits.
@@ -40,13 +40,16 @@ impl Store {
 /// [`OpenError::Pending`] and [`OpenError::Newer`] for another schema than this version's; the database.
 pub fn obstacles(database: &Database, catalog: &Catalog) -> Result<Vec<Obstacle>, OpenError> {
     require_present_schema(database)?;
-    Ok(catalog.obstacles(&survey(database, load)?))
+    Ok(catalog.obstacles(&survey(database, |conn| load(conn, &Look::Everywhere))?))
 }
 
 /// Takes a catalog into use: refuses one that does not fit, and lets the rows of each role say what the catalog
 /// says about who may hold it, for the keys and indexes that guard it.
+///
+/// Where the rows of a role say so already, the database itself has kept them fit. So a start under the same
+/// catalog only asks which roles, categories and permissions there are.
 pub(crate) fn adopt(database: &Database, catalog: &Catalog) -> Result<(), OpenError> {
-    let obstacles = catalog.obstacles(&survey(database, load)?);
+    let obstacles = catalog.obstacles(&survey(database, |conn| load(conn, &Look::WhereUnguarded(catalog)))?);
     if !obstacles.is_empty() {
         return Err(OpenError::Unfit { obstacles });
     }
@@ -76,22 +79,27 @@ struct Held {
     most: i64,
 }
 
-fn load(conn: &mut Conn) -> Result<LiveUse, Fault> {
-    let held: Vec<Held> = sql_query(
-        "SELECT role, max(holders) AS most FROM (
-             SELECT role, count(*) AS holders FROM role_holders GROUP BY account_id, role
-         ) AS held GROUP BY role",
-    )
-    .load(conn)?;
+/// Into which roles' holders to look.
+enum Look<'a> {
+    Everywhere,
+    /// Where the rows say otherwise than this catalog who may hold the role.
+    WhereUnguarded(&'a Catalog),
+}
+
+const ROLE: &str = "role_holders.role";
+
+fn load(conn: &mut Conn, look: &Look<'_>) -> Result<LiveUse, Fault> {
     let mut live = LiveUse::default();
-    for Held { role, most } in held {
-        live.roles.insert(parse("role_holders.role", &role)?, u32::try_from(most).unwrap_or(u32::MAX));
+    let held: Vec<String> = role_holders::table.select(role_holders::role).distinct().load(conn)?;
+    for role in &held {
+        live.roles.insert(parse(ROLE, role)?, 1);
     }
-    for role in ordinary_holders(conn)? {
-        live.ordinary_holders.insert(parse("role_holders.role", &role)?);
-    }
-    for role in unverified_holders(conn)? {
-        live.unverified_holders.insert(parse("role_holders.role", &role)?);
+    let roles = match look {
+        Look::Everywhere => held,
+        Look::WhereUnguarded(catalog) => unguarded(conn, catalog)?.iter().map(|role| role.key.to_string()).collect(),
+    };
+    if !roles.is_empty() {
+        look_into(conn, &roles, &mut live)?;
     }
     let subscribed: Vec<String> =
         contact_subscriptions::table.select(contact_subscriptions::category).distinct().load(conn)?;
@@ -107,21 +115,44 @@ fn load(conn: &mut Conn) -> Result<LiveUse, Fault> {
     Ok(live)
 }
 
-fn ordinary_holders(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+/// Counts the holders of these roles and asks who they are.
+fn look_into(conn: &mut Conn, roles: &[String], live: &mut LiveUse) -> Result<(), Fault> {
+    let most: Vec<Held> = sql_query(
+        "SELECT role, max(holders) AS most FROM (
+             SELECT role, count(*) AS holders FROM role_holders GROUP BY account_id, role
+         ) AS held GROUP BY role",
+    )
+    .load(conn)?;
+    for Held { role, most } in most.into_iter().filter(|held| roles.contains(&held.role)) {
+        live.roles.insert(parse(ROLE, &role)?, u32::try_from(most).unwrap_or(u32::MAX));
+    }
+    for role in ordinary_holders(conn, roles)? {
+        live.ordinary_holders.insert(parse(ROLE, &role)?);
+    }
+    for role in unverified_holders(conn, roles)? {
+        live.unverified_holders.insert(parse(ROLE, &role)?);
+    }
+    Ok(())
+}
+
+fn ordinary_holders(conn: &mut Conn, roles: &[String]) -> Result<Vec<String>, Fault> {
     let primary = role_primaries::account_id
         .eq(role_holders::account_id)
         .and(role_primaries::role.eq(role_holders::role))
         .and(role_primaries::contact_id.eq(role_holders::contact_id));
     let ordinary = role_holders::table
         .left_join(role_primaries::table.on(primary))
-        .filter(role_primaries::contact_id.nullable().is_null());
+        .filter(role_primaries::contact_id.nullable().is_null())
+        .filter(role_holders::role.eq_any(roles));
     Ok(ordinary.select(role_holders::role).distinct().load(conn)?)
 }
 
-fn unverified_holders(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+fn unverified_holders(conn: &mut Conn, roles: &[String]) -> Result<Vec<String>, Fault> {
     let holder = contacts::account_id.eq(role_holders::account_id).and(contacts::id.eq(role_holders::contact_id));
-    let unverified =
-        role_holders::table.inner_join(contacts::table.on(holder)).filter(diesel::dsl::not(contacts::verified));
+    let unverified = role_holders::table
+        .inner_join(contacts::table.on(holder))
+        .filter(diesel::dsl::not(contacts::verified))
+        .filter(role_holders::role.eq_any(roles));
     Ok(unverified.select(role_holders::role).distinct().load(conn)?)
 }
 

@@ -1,8 +1,11 @@
 //! Sign-ups and password resets: what anybody may ask for, and what a mailed link brings about.
 
+use std::sync::Arc;
+
 use accounts_domain::accounts::{self, OpenAccount};
 use accounts_domain::actor::Actor;
 use accounts_domain::audit;
+use accounts_domain::catalog::Catalog;
 use accounts_domain::ids::{AccountId, ContactId, ResetId, SignUpId, UserId};
 use accounts_domain::language::Language;
 use accounts_domain::names::{AccountName, DisplayName, PersonName};
@@ -90,7 +93,7 @@ impl Store {
     where
         A: Fn(&Roster) -> Kept + Send + 'static,
     {
-        let (store, act) = (self.clone(), act.as_actor(Actor::Link));
+        let (catalog, act) = (self.catalog.clone(), act.as_actor(Actor::Link));
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
             let sign_up = take(conn, id, act.at)?.ok_or(Violation::LinkExpired)?;
@@ -104,7 +107,7 @@ impl Store {
                 AccountProfile { name: sign_up.account, language, phone: None, postal_address: None, tax_id: None };
             let NewIds { account, contact, user } = ids;
             let command = OpenAccount { account, contact, user, profile, owner, address: sign_up.address };
-            let opened = open(conn, &store, &command, &act)?;
+            let opened = open(conn, &catalog, &command, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
             Ok(Verdict::Keep(opened))
         })
@@ -119,10 +122,10 @@ impl Store {
     where
         A: Fn(&Roster) -> Kept + Send + 'static,
     {
-        let (store, act) = (self.clone(), act.clone());
+        let (catalog, act) = (self.catalog.clone(), act.clone());
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
-            let opened = open(conn, &store, &command, &act)?;
+            let opened = open(conn, &catalog, &command, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
             Ok(Verdict::Keep(opened))
         })
@@ -210,8 +213,8 @@ impl Store {
     }
 }
 
-fn open(conn: &mut Conn, store: &Store, command: &OpenAccount, act: &Act) -> Result<Roster, Stop<Refusal>> {
-    let (opened, changes) = accounts::open(store.catalog.clone(), act.by(), command)?;
+fn open(conn: &mut Conn, catalog: &Arc<Catalog>, command: &OpenAccount, act: &Act) -> Result<Roster, Stop<Refusal>> {
+    let (opened, changes) = accounts::open(Arc::clone(catalog), act.by(), command)?;
     roster::save_opened(conn, &opened, act.at)?;
     let entries = audit::entries(&opened, &changes);
     crate::audit::record(conn, Origin::Account(command.account), opened.account().revision, &entries, act)?;

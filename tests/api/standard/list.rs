@@ -8,13 +8,20 @@ use super::adds_login;
 /// The names in a list, in its order.
 #[track_caller]
 fn names(person: &Person<'_>, query: &str) -> Vec<String> {
-    person.get(person.at(&format!("/contacts{query}"))).expect(200).each("data", "display_name")
+    person
+        .get(person.at(&format!("/contacts{query}")))
+        .expect(200)
+        .each("data", "display_name")
 }
 
 /// An owner called Zoe, and contacts that are added in no order.
 fn account(app: &App) -> Person<'_> {
     let zoe = given::owner(app, "zoe@lima.example");
-    for (name, address) in [("Émile", "emile@lima.example"), ("bea", "bea@lima.example"), ("Ana", "ana@lima.example")] {
+    for (name, address) in [
+        ("Émile", "emile@lima.example"),
+        ("bea", "bea@lima.example"),
+        ("Ana", "ana@lima.example"),
+    ] {
         zoe.adds_contact(name, address);
     }
     zoe
@@ -61,8 +68,15 @@ on_both! {
         ] {
             assert_eq!(names(&zoe, query), found, "{query}");
         }
-        let refused = zoe.get(zoe.at("/contacts?verified=maybe&rank=1")).refused(400, "bad-request");
-        refused.parameter_fault("verified", "not-allowed").parameter_fault("rank", "unknown-parameter");
+        for (query, name, code) in [
+            ("?verified=maybe", "verified", "not-allowed"),
+            ("?login=true&login=false", "login", "repeated-parameter"),
+            ("?role=Captain%20Nemo", "role", "invalid-format"),
+            ("?rank=1", "rank", "unknown-parameter"),
+        ] {
+            let refused = zoe.get(zoe.at(&format!("/contacts{query}"))).refused(400, "bad-request");
+            refused.parameter_fault(name, code);
+        }
     }
 }
 

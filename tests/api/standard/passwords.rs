@@ -9,29 +9,42 @@ use super::nearly;
 const NEXT: &str = "four grey herons at noon";
 
 fn log_in(app: &App, password: &str) -> accounts_tests::client::Request {
-    app.client().post("/v1/sessions", json!({ "address": "ana@lima.example", "password": password }))
+    app.client().post(
+        "/v1/sessions",
+        json!({ "address": "ana@lima.example", "password": password }),
+    )
 }
 
 fn change(ana: &Person<'_>, present: &str) -> accounts_tests::client::Request {
-    ana.put("/v1/me/password", json!({ "current_password": present, "new_password": NEXT }))
+    ana.put(
+        "/v1/me/password",
+        json!({ "current_password": present, "new_password": NEXT }),
+    )
 }
 
 /// Asks for a reset, and answers the token of the mail.
 #[track_caller]
 fn reset_link(app: &App) -> String {
-    app.client().post("/v1/password-resets", json!({ "address": "ana@lima.example" })).expect(202);
+    app.client()
+        .post("/v1/password-resets", json!({ "address": "ana@lima.example" }))
+        .expect(202);
     app.mail_to("ana@lima.example").link_token()
 }
 
 fn use_link(app: &App, token: &str, password: &str) -> accounts_tests::client::Request {
-    app.client().post("/v1/password-resets/confirm", json!({ "token": token, "password": password }))
+    app.client().post(
+        "/v1/password-resets/confirm",
+        json!({ "token": token, "password": password }),
+    )
 }
 
 #[track_caller]
 fn assert_ended(app: &App, person: &Person<'_>) {
     person.get("/v1/me").refused(401, "unauthenticated");
     let body = json!({ "refresh_token": person.refresh_token });
-    app.client().post("/v1/sessions/refresh", body).refused(401, "unauthenticated");
+    app.client()
+        .post("/v1/sessions/refresh", body)
+        .refused(401, "unauthenticated");
 }
 
 on_both! {

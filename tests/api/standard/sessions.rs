@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 use super::nearly;
 
 fn refresh(app: &App, token: &str) -> accounts_tests::client::Request {
-    app.client().post("/v1/sessions/refresh", json!({ "refresh_token": token }))
+    app.client()
+        .post("/v1/sessions/refresh", json!({ "refresh_token": token }))
 }
 
 #[track_caller]
@@ -82,7 +83,7 @@ on_both! {
         elsewhere.get("/v1/me").expect(200);
 
         let told: Vec<_> = app.mails_to("ana@lima.example").into_iter().map(|mail| mail.subject).collect();
-        assert_eq!(told.iter().filter(|subject| *subject == "One of your sessions has ended").count(), 1, "{told:?}");
+        assert_eq!(told.iter().filter(|subject| *subject == "One of your sessions was ended").count(), 1, "{told:?}");
     }
 
     fn logging_out_ends_the_own_session_alone(app) {

@@ -4,7 +4,7 @@ use accounts_tests::given::{self, PASSWORD};
 use accounts_tests::{App, json, on_both};
 use chrono::TimeDelta;
 
-use super::nearly;
+use super::{follow, nearly, sent_to};
 
 /// Signs up, and answers the token of the mail.
 #[track_caller]
@@ -15,7 +15,8 @@ fn signed_up(app: &App, address: &str, account: &str) -> String {
 }
 
 fn confirm(app: &App, token: &str) -> accounts_tests::client::Request {
-    app.client().post("/v1/sign-ups/confirm", json!({ "token": token, "password": PASSWORD }))
+    app.client()
+        .post("/v1/sign-ups/confirm", json!({ "token": token, "password": PASSWORD }))
 }
 
 on_both! {
@@ -83,14 +84,14 @@ on_both! {
     fn a_link_of_another_kind_or_with_another_seal_opens_nothing(app) {
         let ana = given::owner(app, "ana@lima.example");
         let bea = ana.adds_contact("Bea", "bea@lima.example");
-        let verification = super::sent_to(app, &ana, &bea, "bea@lima.example");
+        let verification = sent_to(app, &ana, &bea, "bea@lima.example");
         let sign_up = signed_up(app, "zoe@lima.example", "Zoe Ltd");
         let (id, _) = sign_up.split_once('.').unwrap();
         let (_, other_seal) = verification.split_once('.').unwrap();
         for token in [verification.as_str(), id, "x", &format!("{id}."), &format!("{id}.{other_seal}"), &format!("{sign_up}A")] {
             confirm(app, token).refused(410, "link-expired");
         }
-        super::follow(app, &sign_up).refused(410, "link-expired");
+        follow(app, &sign_up).refused(410, "link-expired");
         confirm(app, &sign_up).expect(201);
     }
 

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use accounts_api::clock::Clock;
 use accounts_api::passwords::Passwords;
-use accounts_store::{Settings, Store};
+use accounts_store::Store;
 
-use super::print;
+use super::{open, print, wait};
 use crate::config::Said;
 use crate::demo::{self, Demo, DemoError};
 use crate::failure::Failure;
@@ -16,15 +16,8 @@ use crate::logging;
 pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let working = said.working(true)?;
     logging::start_quietly(&working.log);
-    let store = Store::open(Settings::new(working.place.database), working.catalog)
-        .map_err(|error| Failure::Failed(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::while_doing("starting a runtime", error))?;
-    runtime
-        .block_on(fill(&store))
-        .map_err(|error| Failure::Failed(error.to_string()))?;
+    let store = open(&working.place, working.catalog)?;
+    wait(async { fill(&store).await.map_err(|error| Failure::Failed(error.to_string())) })?;
     print(format_args!(
         "The demo account is there. Its owner logs in with {}, password: {}\n",
         demo::ADDRESS,

@@ -17,7 +17,7 @@ use accounts_api::tokens::Tokens;
 use accounts_delivery::compose::Composer;
 use accounts_delivery::transport::{Folder, Transport};
 use accounts_delivery::worker::Worker;
-use accounts_store::{Settings, Store};
+use accounts_store::Store;
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use tokio::net::TcpSocket;
@@ -25,7 +25,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::print;
+use super::{open, print};
 use crate::cli::Serve;
 use crate::config::{MailWay, Place, Said, Serving};
 use crate::demo::{Demo, DemoError};
@@ -153,7 +153,8 @@ impl Process {
             links,
             settings,
             mail_waits,
-            mailbox: mailbox.filter(|_| serving.place.is_embedded()),
+            // Whoever reads the mails can take over any log-in: they are shown on this machine alone.
+            mailbox: mailbox.filter(|_| serving.place.is_embedded() && listeners.address.ip().is_loopback()),
             readiness: Readiness::default(),
         };
         Ok(Self {
@@ -230,16 +231,6 @@ impl Process {
             signal = signals.next() => Err(Failure::Failed(format!("a second {signal} ended it before it was done"))),
         }
     }
-}
-
-/// Migrations are run on the embedded database alone: on a server others may still need the former tables, and this
-/// role need not have the right.
-fn open(place: &Place, catalog: Arc<accounts_domain::catalog::Catalog>) -> Result<Store, Failure> {
-    let settings = Settings {
-        migrate: place.is_embedded(),
-        ..Settings::new(place.database.clone())
-    };
-    Store::open(settings, catalog).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn transport(way: MailWay) -> Result<(Transport, Option<PathBuf>), Failure> {

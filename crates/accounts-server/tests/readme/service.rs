@@ -59,11 +59,22 @@ impl Service {
         // It has said everything with the command to try.
         while !welcome.contains("curl ") {
             let log = || fs::read_to_string(folder.path().join(LOG)).unwrap_or_default();
-            assert_ne!(printed.read_line(&mut welcome).unwrap(), 0, "it ended:\n{welcome}{}", log());
+            assert_ne!(
+                printed.read_line(&mut welcome).unwrap(),
+                0,
+                "it ended:\n{welcome}{}",
+                log()
+            );
         }
         let port = welcome.split("http://localhost:").nth(1).unwrap();
         let port = port.chars().take_while(char::is_ascii_digit).collect();
-        Self { folder, child, _printed: printed, welcome, port }
+        Self {
+            folder,
+            child,
+            _printed: printed,
+            welcome,
+            port,
+        }
     }
 
     /// Where it was started.
@@ -88,7 +99,10 @@ impl Service {
 
     /// Asks it to end, as Ctrl-C and a supervisor do, and waits for it.
     pub fn end(&mut self) -> ExitStatus {
-        let asked = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh"]).arg(self.child.id().to_string()).status();
+        let asked = Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh"])
+            .arg(self.child.id().to_string())
+            .status();
         assert!(asked.unwrap().success());
         waited(&mut self.child, PATIENCE).unwrap_or_else(|| panic!("it does not end:\n{}", self.log()))
     }

@@ -28,7 +28,10 @@ fn the_tour_does_what_it_shows() {
     assert_eq!(printed.len(), steps.len(), "{printed:#?}");
     for (Step { commands, shown }, printed) in steps.iter().zip(printed) {
         let shown = service.at_its_address(shown);
-        assert!(shows(&shown, &printed), "{commands}\nshould print\n{shown}\nand printed\n{printed}");
+        assert!(
+            shows(&shown, &printed),
+            "{commands}\nshould print\n{shown}\nand printed\n{printed}"
+        );
     }
     assert!(service.end().success(), "{}", service.log());
     let checked = accounts(service.folder()).arg("check-db").output().unwrap();
@@ -38,16 +41,26 @@ fn the_tour_does_what_it_shows() {
 #[test]
 fn the_service_says_at_its_start_what_the_readme_shows() {
     let readme = file("README.md");
-    let shown = blocks(section(&readme, "## Start")).into_iter().find(|block| block.kind == "text").unwrap();
+    let shown = blocks(section(&readme, "## Start"))
+        .into_iter()
+        .find(|block| block.kind == "text")
+        .unwrap();
     let service = Service::made_to_run();
-    assert!(shows(&service.at_its_address(&shown.text), service.welcome()), "{}", service.welcome());
+    assert!(
+        shows(&service.at_its_address(&shown.text), service.welcome()),
+        "{}",
+        service.welcome()
+    );
 }
 
 fn steps(tour: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for Block { kind, text } in blocks(tour) {
         match kind {
-            "sh" => steps.push(Step { commands: text, shown: String::new() }),
+            "sh" => steps.push(Step {
+                commands: text,
+                shown: String::new(),
+            }),
             "text" => steps.last_mut().unwrap().shown.push_str(&text),
             other => panic!("a block of the tour is `sh` or `text`, and not `{other}`"),
         }
@@ -58,7 +71,10 @@ fn steps(tour: &str) -> Vec<Step> {
 
 /// Runs the commands of all steps in one shell, and answers what each step printed.
 fn walk(service: &Service, steps: &[Step]) -> Vec<String> {
-    let commands: Vec<String> = steps.iter().map(|step| service.at_its_address(&step.commands)).collect();
+    let commands: Vec<String> = steps
+        .iter()
+        .map(|step| service.at_its_address(&step.commands))
+        .collect();
     let (script, printed) = (service.folder().join("tour.sh"), service.folder().join("printed"));
     fs::write(&script, commands.join(&format!("echo '{MARK}'\n"))).unwrap();
     let out = File::create(&printed).unwrap();
@@ -81,6 +97,10 @@ fn walk(service: &Service, steps: &[Step]) -> Vec<String> {
         shell.wait().unwrap();
     }
     let printed = fs::read_to_string(&printed).unwrap();
-    assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{printed}\n{}", service.log());
+    assert!(
+        ended.is_some_and(|status| status.success()),
+        "{ended:?}\n{printed}\n{}",
+        service.log()
+    );
     printed.split(&format!("{MARK}\n")).map(str::to_owned).collect()
 }

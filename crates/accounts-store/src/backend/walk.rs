@@ -124,12 +124,17 @@ pub fn rows(database: &Database) -> Result<BTreeMap<String, Vec<String>>, OpenEr
     let mut conn = Conn::open(database, Purpose::Maintain)?;
     let mut rows = BTreeMap::new();
     for (table, columns) in tables {
-        let columns = columns.iter().map(|(name, column)| match (&conn, column.family.as_str()) {
-            (Conn::Pg(_), "binary") => format!("coalesce(encode(\"{name}\", 'escape'), 'NULL')"),
-            (Conn::Pg(_) | Conn::Sqlite(_), _) => format!("coalesce(CAST(\"{name}\" AS TEXT), 'NULL')"),
-        });
+        let columns = columns
+            .iter()
+            .map(|(name, column)| match (&conn, column.family.as_str()) {
+                (Conn::Pg(_), "binary") => format!("coalesce(encode(\"{name}\", 'escape'), 'NULL')"),
+                (Conn::Pg(_) | Conn::Sqlite(_), _) => format!("coalesce(CAST(\"{name}\" AS TEXT), 'NULL')"),
+            });
         let columns: Vec<String> = columns.collect();
-        let select = format!("SELECT {} AS line FROM {table} ORDER BY line", columns.join(" || ' | ' || "));
+        let select = format!(
+            "SELECT {} AS line FROM {table} ORDER BY line",
+            columns.join(" || ' | ' || ")
+        );
         let lines = match &mut conn {
             Conn::Sqlite(conn) => sql_query(select).load(conn),
             Conn::Pg(conn) => sql_query(select).load(conn),

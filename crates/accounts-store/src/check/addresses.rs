@@ -9,13 +9,14 @@ use diesel::prelude::*;
 use super::Finding;
 use crate::backend::Conn;
 use crate::error::Fault;
-use crate::schema::{contact_addresses, users};
+use crate::schema::{contact_addresses, operators, users};
 
 const PAGE: i64 = 2_000;
 
 pub(super) fn find(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
     let mut findings = find_of_contacts(conn)?;
     findings.extend(find_of_users(conn)?);
+    findings.extend(find_of_operators(conn)?);
     Ok(findings)
 }
 
@@ -83,4 +84,14 @@ fn find_of_users(conn: &mut Conn) -> Result<Option<Finding>, Fault> {
         misfits.extend(page.into_iter().filter(misfit).map(|(id, ..)| id));
     }
     Ok(Finding::about("user-address-not-normalised", "A user has an address under another key than its own.", misfits))
+}
+
+/// There are never many of them.
+fn find_of_operators(conn: &mut Conn) -> Result<Option<Finding>, Fault> {
+    let rows = operators::table
+        .select((operators::id, operators::address, operators::address_key))
+        .load::<(String, String, String)>(conn)?;
+    let misfits = rows.into_iter().filter(|(_, address, stored)| key(address).as_ref() != Some(stored));
+    let misfits = misfits.map(|(id, ..)| id).collect();
+    Ok(Finding::about("operator-address-not-normalised", "An operator has an address under another key than its own.", misfits))
 }

@@ -162,7 +162,8 @@ pub(super) const ALL: &[Query] = queries! {
      WHERE coalesce(e.latest, 0) <> u.revision OR coalesce(e.decisions, 0) <> u.revision";
 
     "event-missing", "A decision lacks some of its events.",
-    "SELECT coalesce(account_id, user_id, 'nobody') || ' revision ' || revision AS id FROM audit_events
+    "SELECT coalesce(account_id, user_id) || ' revision ' || revision AS id FROM audit_events
+     WHERE account_id IS NOT NULL OR user_id IS NOT NULL
      GROUP BY account_id, user_id, revision HAVING max(position) + 1 <> count(*)";
 
     "event-without-account", "An event belongs to an account that is not there.",

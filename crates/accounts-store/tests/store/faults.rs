@@ -278,6 +278,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{member_user}",
     ),
     (
+        "operator-address-not-normalised",
+        "INSERT INTO operators (id, address, address_key, display_name, kind, password_hash, status, created_at, updated_at)
+         VALUES ('{account}', 'A@x.example', 'A@x.example', 'A', 'admin', 'x', 'active', '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+        "{account}",
+    ),
+    (
         "owner-chain-broken",
         "UPDATE owners SET contact_id = '{member}', user_id = '{member_user}' WHERE account_id = '{account}'",
         "{account}",
