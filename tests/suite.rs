@@ -23,6 +23,7 @@ mod api {
 }
 #[cfg(test)]
 mod contract {
+    mod authorisation;
     mod rules;
 }
 #[cfg(test)]

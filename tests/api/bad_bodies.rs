@@ -116,7 +116,7 @@ on_both! {
                         refuses_value(&house, &operation, &place, json!("x".repeat(shortest - 1)));
                     }
                     if let Some(pattern) = place.schema["pattern"].as_str() {
-                        for wrong in ["", " ", "de", "EN", "en ", "en|fr", "\u{130}n"] {
+                        for wrong in ["", " ", "de", "en ", "en|fr", "\u{130}n"] {
                             assert!(!pattern.is_empty());
                             refuses_value(&house, &operation, &place, json!(wrong));
                         }

@@ -169,6 +169,18 @@ on_both! {
         }
     }
 
+    fn no_chunks_are_no_body(app) {
+        let ana = accounts_tests::given::owner(app, "ana@example.com");
+        let bea = ana.adds_contact("Bea", "bea@example.com");
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nConnection: close\r\n",
+            bea.at("/verification"),
+            ana.token
+        );
+        let answer = app.raw(format!("{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n").as_bytes());
+        assert_eq!(answer.status(), Some(202), "{}", answer.text);
+    }
+
     fn a_body_where_none_is_taken_is_400(app) {
         let house = House::of(app);
         for operation in operations::all().into_iter().filter(|operation| operation.body.is_none()) {

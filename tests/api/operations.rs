@@ -58,6 +58,17 @@ pub(super) fn all() -> Vec<Operation> {
     all
 }
 
+/// Every operation, in an order in which none takes away what a later one needs.
+pub(super) fn in_a_gentle_order() -> Vec<Operation> {
+    let mut all = all();
+    all.sort_by_key(|operation| {
+        let ends_the_caller = operation.path == "/v1/sessions/current";
+        let removes = operation.method == "DELETE" || operation.path.ends_with("/erase");
+        (ends_the_caller, removes, operation.method != "GET", std::cmp::Reverse(operation.path.len()))
+    });
+    all
+}
+
 /// Those that take a body.
 pub(super) fn with_body() -> impl Iterator<Item = Operation> {
     all().into_iter().filter(|operation| operation.body.is_some())

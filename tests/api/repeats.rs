@@ -84,6 +84,7 @@ on_both! {
             is_replay(&add("gil@example.com").expect(201), &first);
         });
         app.client().post("/v1/sign-ups", given::sign_up("new@example.com")).idempotency_key("k").expect(202);
+        app.mails();
         house.changes_nothing("another sign-up", || {
             app.client().post("/v1/sign-ups", given::sign_up("other@example.com")).idempotency_key("k").refused(422, "idempotency-mismatch");
         });
@@ -101,6 +102,7 @@ on_both! {
         // Another path of the same caller.
         ana.post(house.bea.at("/verification"), ()).idempotency_key("k").expect(202);
         // The same path and key by somebody who may not do it.
+        app.mails();
         house.changes_nothing("a repeat by another caller", || {
             house.cem.post(ana.at("/contacts"), &body).idempotency_key("k").refused(403, "forbidden");
             dan.post(ana.at("/contacts"), &body).idempotency_key("k").refused(404, "not-found");
@@ -108,7 +110,7 @@ on_both! {
         });
     }
 
-    fn what_was_refused_is_tried_anew(app) {
+    fn what_was_refused_is_tried_anew_and_what_changed_nothing_is_not(app) {
         let house = House::of(app);
         let ana = &house.ana;
         let add = |body: serde_json::Value| ana.post(ana.at("/contacts"), body).idempotency_key("k");
@@ -119,7 +121,15 @@ on_both! {
             ana.with_token("none").post(ana.at("/contacts"), ()).idempotency_key("k").refused(401, "unauthenticated");
         });
         add(json!({ "display_name": "Gil", "address": "gil@example.com" })).expect(201);
-        // What is only looked at is not kept either.
+        // What changes nothing is kept like what does: a late repeat must not do what the first did not.
+        let (billing, other) = (ana.promotes(&house.cem_contact, &["billing"]).idempotency_key("same"), ana.contact());
+        ana.promotes(&house.cem_contact, &["billing"]).expect(200);
+        let first = billing.clone().expect(200);
+        assert!(first.list("roles").is_empty(), "{first}");
+        ana.promotes(&other, &["billing"]).expect(200);
+        is_replay(&billing.expect(200), &first);
+        assert_eq!(ana.get(ana.at("/roles/billing")).expect(200)["primary/id"], *other.id);
+        // What is only looked at is not kept.
         let promote = |query: &str| ana.post(house.cem_contact.at(&format!("/promote{query}")), json!({ "roles": ["billing"] })).idempotency_key("p");
         assert_eq!(promote("?dry_run=true").expect(200)["dry_run"], true);
         assert_eq!(promote("").expect(200)["dry_run"], false);

@@ -444,7 +444,7 @@ fn altered(token: &str, step: usize) -> Vec<String> {
         .step_by(step)
         .map(|length| token[..length].to_owned())
         .collect();
-    altered.extend(["=", "A", ".", "%3D", "\u{e9}"].map(|more| format!("{token}{more}")));
+    altered.extend(["=", "A", ".", "%3D", "*"].map(|more| format!("{token}{more}")));
     altered.extend([
         format!("A{token}"),
         token.to_uppercase(),

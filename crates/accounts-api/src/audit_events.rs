@@ -102,7 +102,7 @@ pub struct AuditEventView {
     #[schema(example = "evt_01h455vb4pex5vsknk084sn02q")]
     id: String,
     /// The decision that it belongs to: the decisions of an account count from 1 without a gap.
-    #[schema(minimum = 1, maximum = 9007199254740991i64)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     revision: i64,
     /// When it happened.
     #[schema(format = DateTime)]

@@ -133,7 +133,10 @@ fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
 }
 
 /// Reads a body in full and in time.
-async fn receive(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+///
+/// # Errors
+/// 413 above the limit, 408 where it does not arrive in time, 400 where its framing breaks.
+pub(crate) async fn receive(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
     let deadline = request
         .app_data::<Data<ApiSettings>>()
         .map_or(Duration::from_secs(10), |settings| settings.body_deadline);

@@ -115,8 +115,8 @@ impl Consequences {
         let mut consequences = Self {
             dry_run,
             roles: difference.moves.into_iter().map(moved).collect(),
-            applications: difference.applications.into_iter().map(ApplicationMove::of).collect(),
-            notifications: difference.categories.into_iter().map(CategoryMove::of).collect(),
+            applications: difference.applications.iter().map(ApplicationMove::of).collect(),
+            notifications: difference.categories.iter().map(CategoryMove::of).collect(),
             owner: None,
             removed_contacts: Vec::new(),
             removed_members: Vec::new(),
@@ -136,7 +136,7 @@ impl Consequences {
 }
 
 impl ApplicationMove {
-    fn of(shift: ApplicationShift) -> Self {
+    fn of(shift: &ApplicationShift) -> Self {
         Self {
             application: shift.application.to_string(),
             opens_for: shift.opens_for.iter().map(ToString::to_string).collect(),
@@ -146,7 +146,7 @@ impl ApplicationMove {
 }
 
 impl CategoryMove {
-    fn of(shift: CategoryShift) -> Self {
+    fn of(shift: &CategoryShift) -> Self {
         Self {
             category: shift.category.to_string(),
             gains: shift.gains.iter().map(ToString::to_string).collect(),

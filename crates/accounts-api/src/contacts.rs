@@ -9,7 +9,7 @@ use accounts_domain::address::EmailAddress;
 use accounts_domain::contacts::CreateContact;
 use accounts_domain::ids::ContactId;
 use accounts_domain::keys::{CategoryKey, RoleKey};
-use accounts_domain::names::sort_key;
+use accounts_domain::names::{PersonName, sort_key};
 use accounts_domain::roster::{Contact, Roster};
 use accounts_store::Decision;
 use utoipa::IntoParams;
@@ -134,7 +134,7 @@ impl Applied {
         let profile = &contact.profile;
         let names = [Some(profile.display_name.as_str())]
             .into_iter()
-            .chain([profile.first_name.as_ref().map(|name| name.as_str()), profile.last_name.as_ref().map(|name| name.as_str())]);
+            .chain([profile.first_name.as_ref().map(PersonName::as_str), profile.last_name.as_ref().map(PersonName::as_str)]);
         let addresses = contact.addresses().map(|address| Some(address.as_str()));
         let text: Vec<&str> = names.chain(addresses).flatten().collect();
         let text = sort_key(&text.join(" "));

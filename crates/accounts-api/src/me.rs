@@ -4,7 +4,7 @@ use accounts_domain::ids::SessionId;
 use accounts_domain::language::Language;
 use accounts_domain::names::DisplayName;
 use accounts_domain::sessions::{EndReason, Session};
-use accounts_domain::users::{Person, User};
+use accounts_domain::users::{PASSWORD_BYTES, Person, User};
 use actix_web::HttpRequest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,7 +23,7 @@ use crate::precondition::IfMatch;
 use crate::problem::{Code, Problem, refusal};
 use crate::reply::Reply;
 use crate::router::{Routes, routes};
-use crate::sessions::{Beginning, SessionTokens};
+use crate::sessions::{Beginning, SessionTokens, bounded};
 use crate::sign_ups::password_of;
 
 path_values! {
@@ -149,7 +149,7 @@ impl Parse for PasswordBody {
     type Parsed = (Password, Password);
 
     fn parse(self, faults: &mut Faults) -> Option<(Password, Password)> {
-        let current = faults.required("current_password", self.current_password);
+        let current = faults.text("current_password", self.current_password, |text| bounded(text, *PASSWORD_BYTES.end()));
         let new = faults.text("new_password", self.new_password, password_of);
         Some((Password::offered(current?), new?))
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use accounts_domain::catalog::{Holders, Role};
+use accounts_domain::ids::ContactId;
 use accounts_domain::keys::RoleKey;
 use accounts_domain::language::Language;
 use accounts_domain::roles::Promote;
-use accounts_domain::roster::Roster;
+use accounts_domain::names::sort_key;
+use accounts_domain::roster::{Contact, Roster};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::{Deserialize, Serialize};
@@ -82,7 +84,7 @@ pub struct RoleView {
     primary: Option<ContactRef>,
     /// Every holder, the primary one among them.
     holders: Vec<ContactRef>,
-    /// The contacts that the primary place could move to: the verified ones (M-59).
+    /// The contacts that the primary place could move to, by name: the verified ones (M-59).
     candidates: Vec<ContactRef>,
 }
 
@@ -103,9 +105,17 @@ impl RoleView {
             categories: role.categories.iter().map(ToString::to_string).collect(),
             primary: roster.primary(&role.key).map(contact),
             holders: roster.holders(&role.key).into_iter().map(contact).collect(),
-            candidates: roster.candidates().map(|candidate| contact(candidate.id)).collect(),
+            candidates: by_name(roster.candidates()).into_iter().map(contact).collect(),
         }
     }
+}
+
+/// The contacts in the order of a drop-down list.
+fn by_name<'a>(contacts: impl Iterator<Item = &'a Contact>) -> Vec<ContactId> {
+    let mut named: Vec<_> =
+        contacts.map(|contact| (sort_key(contact.profile.display_name.as_str()), contact.id)).collect();
+    named.sort();
+    named.into_iter().map(|(_, id)| id).collect()
 }
 
 #[derive(Serialize)]

@@ -20,6 +20,7 @@ use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
+use crate::body;
 use crate::deadline;
 use crate::describe::{Describe, Description};
 use crate::gate::{Gate, LocalFuture, Rank};
@@ -212,9 +213,8 @@ impl Endpoint {
     /// Lays down at the gate what no argument would see: parameters that none of them reads, and a
     /// body where none reads one.
     fn inspect(&self, request: &HttpRequest, gate: &Gate) {
-        if !self.takes_body && has_body(request) {
-            let fault = Fault::at(Place::Pointer(String::new()), FieldCode::UnexpectedBody.into());
-            gate.lay_down(Rank::Media, Problem::bad_request(vec![fault]));
+        if !self.takes_body && has_length(request) {
+            gate.lay_down(Rank::Media, unexpected_body());
         }
         let unknown = query::unknown(request.query_string(), &self.query);
         if !unknown.is_empty() {
@@ -223,10 +223,24 @@ impl Endpoint {
     }
 }
 
-fn has_body(request: &HttpRequest) -> bool {
-    let headers = request.headers();
-    headers.contains_key(TRANSFER_ENCODING)
-        || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
+fn unexpected_body() -> Problem {
+    Problem::bad_request(vec![Fault::at(Place::Pointer(String::new()), FieldCode::UnexpectedBody.into())])
+}
+
+fn has_length(request: &HttpRequest) -> bool {
+    request.headers().get(CONTENT_LENGTH).is_some_and(|length| length != "0")
+}
+
+/// Where no argument reads a body: some clients announce chunks and send none, which only shows by reading.
+async fn expect_no_chunks(request: &HttpRequest, payload: Payload) -> Result<(), Problem> {
+    if !request.headers().contains_key(TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    match body::receive(request, payload, 0).await {
+        Ok(_) => Ok(()),
+        Err(problem) if problem.code() == Code::PayloadTooLarge => Err(unexpected_body()),
+        Err(problem) => Err(problem),
+    }
 }
 
 async fn serve<F, Arguments>(
@@ -248,6 +262,11 @@ where
     };
     // A handler without an argument that waits at the gate never asked for the fault.
     if let Some(problem) = gate.fault() {
+        return HttpResponse::from_error(problem);
+    }
+    if !endpoint.takes_body
+        && let Err(problem) = expect_no_chunks(&request, payload).await
+    {
         return HttpResponse::from_error(problem);
     }
     let response = handler.call(arguments).await.respond_to(&request);

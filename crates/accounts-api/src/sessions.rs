@@ -121,7 +121,8 @@ impl Parse for LogInBody {
     }
 }
 
-fn bounded(text: &str, max: usize) -> Result<String, FieldFault> {
+/// A text of 1 to `max` characters, whatever stands in it.
+pub(crate) fn bounded(text: &str, max: usize) -> Result<String, FieldFault> {
     if text.is_empty() {
         return Err(FieldFault::new(FieldCode::TooShort).with("min", 1));
     }

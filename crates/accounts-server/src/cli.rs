@@ -90,10 +90,10 @@ pub enum CatalogCommand {
 /// What is done with the signing keys.
 #[derive(Clone, Subcommand)]
 pub enum KeysCommand {
-    /// Add a signing key to the key file; the service signs with it from its next start
+    /// Add a signing key to the key file
     ///
-    /// The key before it stays, so that access tokens made with it work until they end. Keys before that one are
-    /// dropped once the tokens made with them have ended. Restart every instance after a rotation.
+    /// It signs once it is 15 minutes old: restart every instance before that, so that all of them know it. A first key
+    /// signs at once. The keys before it stay until the access tokens made with them have ended.
     Rotate {
         /// Do nothing where there is a key already
         #[arg(long)]

@@ -36,16 +36,18 @@ impl fmt::Display for Welcome<'_> {
         writeln!(f)?;
         writeln!(f, "  Try:")?;
         if self.demo {
-            writeln!(f, "    curl {} --json '{}'", self.url.at("/v1/sessions"), log_in())
+            writeln!(f, "    {}", log_in(self.url))
         } else {
             writeln!(f, "    curl {}", self.url.at("/v1/catalog"))
         }
     }
 }
 
-fn log_in() -> String {
+/// A command that logs in. It does without `--json`, which not every curl that is still about knows.
+fn log_in(url: &PublicUrl) -> String {
     format!(
-        r#"{{"address": "{}", "password": "{}"}}"#,
+        r#"curl {} -H 'Content-Type: application/json' -d '{{"address": "{}", "password": "{}"}}'"#,
+        url.at("/v1/sessions"),
         demo::ADDRESS,
         demo::PASSWORD
     )
@@ -69,7 +71,7 @@ mod tests {
             "http://localhost:8080/docs\n",
             "http://localhost:8080/mailbox (",
             "ana@demo.example, password: seven lamps in the harbour\n",
-            r#"curl http://localhost:8080/v1/sessions --json '{"address": "ana@demo.example", "password": "seven lamps in the harbour"}'"#,
+            r#"curl http://localhost:8080/v1/sessions -H 'Content-Type: application/json' -d '{"address": "ana@demo.example", "password": "seven lamps in the harbour"}'"#,
         ] {
             assert!(told.contains(part), "{part} is missing in:\n{told}");
         }

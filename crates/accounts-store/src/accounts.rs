@@ -12,11 +12,11 @@ use diesel::prelude::*;
 use crate::backend::Conn;
 use crate::decide::{Decision, conclude, lock_and_load};
 use crate::error::{Fault, Stop, StoreError};
+use crate::roster;
 use crate::rows::{parse, stored};
 use crate::schema::{accounts, contact_verifications, memberships};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::users::{self, new_user};
-use crate::roster;
 
 /// A page of a person's accounts begins after this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +45,24 @@ impl Store {
                 .inner_join(accounts::table)
                 .filter(memberships::user_id.eq(user.to_string()))
                 .filter(memberships::status.eq("active"))
-                .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(stored(at))))
+                .filter(
+                    memberships::expires_at
+                        .is_null()
+                        .or(memberships::expires_at.gt(stored(at))),
+                )
                 .filter(accounts::status.ne("closed"))
                 .into_boxed();
             if let Some(mark) = &after {
-                let same_name = accounts::sort_key.eq(mark.sort_key.clone()).and(accounts::id.gt(mark.account.to_string()));
+                let same_name = accounts::sort_key
+                    .eq(mark.sort_key.clone())
+                    .and(accounts::id.gt(mark.account.to_string()));
                 query = query.filter(accounts::sort_key.gt(mark.sort_key.clone()).or(same_name));
             }
-            let ids =
-                query.order((accounts::sort_key, accounts::id)).limit(limit).select(accounts::id).load::<String>(conn)?;
+            let ids = query
+                .order((accounts::sort_key, accounts::id))
+                .limit(limit)
+                .select(accounts::id)
+                .load::<String>(conn)?;
             let mut rosters = Vec::new();
             for id in ids {
                 rosters.extend(roster::load(conn, parse("accounts.id", &id)?, &catalog)?);
@@ -68,7 +77,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn transfer(&self, account: AccountId, id: TransferId) -> Result<Option<Transfer>, StoreError> {
-        self.lanes.read(move |conn| roster::load_transfer(conn, account, id)).await
+        self.lanes
+            .read(move |conn| roster::load_transfer(conn, account, id))
+            .await
     }
 
     /// Reads the transfers of an account, the latest first, beginning after one.
@@ -81,7 +92,9 @@ impl Store {
         after: Option<TransferId>,
         limit: i64,
     ) -> Result<Vec<Transfer>, StoreError> {
-        self.lanes.read(move |conn| roster::load_transfers(conn, account, after, limit)).await
+        self.lanes
+            .read(move |conn| roster::load_transfers(conn, account, after, limit))
+            .await
     }
 
     /// Finds the account of a verification link, with the key of the address that it was sent to, and reads the
@@ -92,10 +105,18 @@ impl Store {
     pub async fn verification(&self, id: VerificationId) -> Result<Option<VerificationTarget>, StoreError> {
         let catalog = self.catalog.clone();
         let work = move |conn: &mut Conn| {
-            let Some((account, address_key)) = find_verification(conn, id)? else { return Ok(None) };
-            let Some(roster) = roster::load(conn, account, &catalog)? else { return Ok(None) };
+            let Some((account, address_key)) = find_verification(conn, id)? else {
+                return Ok(None);
+            };
+            let Some(roster) = roster::load(conn, account, &catalog)? else {
+                return Ok(None);
+            };
             let user = users::load_by_address(conn, &address_key)?;
-            Ok(Some(VerificationTarget { roster, address_key, user }))
+            Ok(Some(VerificationTarget {
+                roster,
+                address_key,
+                user,
+            }))
         };
         self.lanes.read_consistent(work).await
     }
@@ -148,8 +169,13 @@ impl Store {
         status: accounts_domain::roster::AccountStatus,
         act: &Act,
     ) -> Result<Decision, DecideError> {
-        let nothing = |_: &Decision| Kept { status: 204, headers: Vec::new(), body: Vec::new() };
-        self.decide(account, act, move |roster| Ok(roster.change_status(status)), nothing).await
+        let nothing = |_: &Decision| Kept {
+            status: 204,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        self.decide(account, act, move |roster| Ok(roster.change_status(status)), nothing)
+            .await
     }
 }
 
@@ -170,5 +196,6 @@ fn find_verification(conn: &mut Conn, id: VerificationId) -> Result<Option<(Acco
         .select((contact_verifications::account_id, contact_verifications::address_key))
         .first::<(String, String)>(conn)
         .optional()?;
-    row.map(|(account, key)| Ok((parse("contact_verifications.account_id", &account)?, key))).transpose()
+    row.map(|(account, key)| Ok((parse("contact_verifications.account_id", &account)?, key)))
+        .transpose()
 }

@@ -98,7 +98,13 @@ struct EventRow {
 }
 
 /// Writes the events of one decision.
-pub(crate) fn record(conn: &mut Conn, origin: Origin, revision: i64, entries: &[Entry], act: &Act) -> Result<(), Fault> {
+pub(crate) fn record(
+    conn: &mut Conn,
+    origin: Origin,
+    revision: i64,
+    entries: &[Entry],
+    act: &Act,
+) -> Result<(), Fault> {
     let (account, user) = match origin {
         Origin::Account(id) => (Some(id.to_string()), None),
         Origin::User(id) => (None, Some(id.to_string())),
@@ -146,7 +152,11 @@ fn data_json(entry: &Entry) -> Result<String, Fault> {
         Datum::Word(word) => Value::from(word.as_str()),
         Datum::Words(words) => Value::from(words.clone()),
     };
-    let data: Map<String, Value> = entry.data.iter().map(|(name, datum)| ((*name).to_owned(), value(datum))).collect();
+    let data: Map<String, Value> = entry
+        .data
+        .iter()
+        .map(|(name, datum)| ((*name).to_owned(), value(datum)))
+        .collect();
     to_json("audit_events.data", &data)
 }
 
@@ -162,7 +172,9 @@ impl Store {
         after: Option<(i64, i32)>,
         limit: i64,
     ) -> Result<Vec<AuditEvent>, StoreError> {
-        self.lanes.read_consistent(move |conn| read_events(conn, account, &filter, after, limit)).await
+        self.lanes
+            .read_consistent(move |conn| read_events(conn, account, &filter, after, limit))
+            .await
     }
 }
 
@@ -173,9 +185,13 @@ fn read_events(
     after: Option<(i64, i32)>,
     limit: i64,
 ) -> Result<Vec<AuditEvent>, Fault> {
-    let mut query = audit_events::table.filter(audit_events::account_id.eq(account.to_string())).into_boxed();
+    let mut query = audit_events::table
+        .filter(audit_events::account_id.eq(account.to_string()))
+        .into_boxed();
     if let Some((revision, position)) = after {
-        let later_in_decision = audit_events::revision.eq(revision).and(audit_events::position.gt(position));
+        let later_in_decision = audit_events::revision
+            .eq(revision)
+            .and(audit_events::position.gt(position));
         query = query.filter(audit_events::revision.lt(revision).or(later_in_decision));
     }
     if !filter.kinds.is_empty() {
@@ -223,11 +239,19 @@ fn load_values(conn: &mut Conn, events: &[&str]) -> Result<BTreeMap<String, Vec<
     let rows = audit_values::table
         .filter(audit_values::event_id.eq_any(events))
         .order((audit_values::event_id, audit_values::position))
-        .select((audit_values::event_id, audit_values::field, audit_values::before, audit_values::after))
+        .select((
+            audit_values::event_id,
+            audit_values::field,
+            audit_values::before,
+            audit_values::after,
+        ))
         .load::<(String, String, Option<String>, Option<String>)>(conn)?;
     let mut values: BTreeMap<String, Vec<AuditValue>> = BTreeMap::new();
     for (event, field, before, after) in rows {
-        values.entry(event).or_default().push(AuditValue { field, before, after });
+        values
+            .entry(event)
+            .or_default()
+            .push(AuditValue { field, before, after });
     }
     Ok(values)
 }

@@ -55,9 +55,20 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} {} found: {}", self.key, self.sentence, self.count, self.ids.join(", "))?;
+        write!(
+            f,
+            "{}: {} {} found: {}",
+            self.key,
+            self.sentence,
+            self.count,
+            self.ids.join(", ")
+        )?;
         let listed = u64::try_from(self.ids.len()).unwrap_or(u64::MAX);
-        if self.count > listed { write!(f, " and {} more", self.count - listed) } else { Ok(()) }
+        if self.count > listed {
+            write!(f, " and {} more", self.count - listed)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -99,7 +110,11 @@ pub(crate) fn require_present_schema(database: &Database) -> Result<(), OpenErro
     // A file is never made by looking at it.
     Conn::open(database, Purpose::Maintain)?;
     let names = crate::pending(database)?;
-    if names.is_empty() { Ok(()) } else { Err(OpenError::Pending { names }) }
+    if names.is_empty() {
+        Ok(())
+    } else {
+        Err(OpenError::Pending { names })
+    }
 }
 
 pub(crate) fn survey<T>(database: &Database, ask: impl FnOnce(&mut Conn) -> Result<T, Fault>) -> Result<T, StoreError> {
@@ -135,7 +150,12 @@ impl Query {
     fn finding(&self, sentence: String, found: &[Found]) -> Option<Finding> {
         let first = found.first()?;
         let ids = found.iter().map(|row| row.id.clone()).collect();
-        Some(Finding { key: self.key, sentence, count: u64::try_from(first.total).unwrap_or_default(), ids })
+        Some(Finding {
+            key: self.key,
+            sentence,
+            count: u64::try_from(first.total).unwrap_or_default(),
+            ids,
+        })
     }
 }
 

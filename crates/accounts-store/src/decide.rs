@@ -33,11 +33,17 @@ pub struct Decision {
 impl Store {
     /// Changes an account. `decide` sees the roster under the account's lock and answers with changes, which
     /// are saved with their audit events, their mails and the kept answer before this returns. No changes
-    /// leave no trace. The closures may run more than once and must have no effect.
+    /// leave no trace but that answer. The closures may run more than once and must have no effect.
     ///
     /// # Errors
     /// [`DecideError`]; nothing has changed then.
-    pub async fn decide<D, A>(&self, account: AccountId, act: &Act, decide: D, answer: A) -> Result<Decision, DecideError>
+    pub async fn decide<D, A>(
+        &self,
+        account: AccountId,
+        act: &Act,
+        decide: D,
+        answer: A,
+    ) -> Result<Decision, DecideError>
     where
         D: Fn(&Roster) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision) -> Kept + Send + 'static,
@@ -103,12 +109,19 @@ impl Store {
     /// [`StoreError`].
     pub async fn roster(&self, account: AccountId) -> Result<Option<Roster>, StoreError> {
         let catalog = self.catalog.clone();
-        self.lanes.read_consistent(move |conn| roster::load(conn, account, &catalog)).await
+        self.lanes
+            .read_consistent(move |conn| roster::load(conn, account, &catalog))
+            .await
     }
 }
 
 /// Locks and reads an account; an answer that was kept under the same key ends the transaction.
-pub(crate) fn lock_and_load(conn: &mut Conn, catalog: &Arc<Catalog>, account: AccountId, act: &Act) -> Result<Roster, Stop<Refusal>> {
+pub(crate) fn lock_and_load(
+    conn: &mut Conn,
+    catalog: &Arc<Catalog>,
+    account: AccountId,
+    act: &Act,
+) -> Result<Roster, Stop<Refusal>> {
     if !roster::lock(conn, account)? {
         return Err(Stop::Refused(Refusal::NotFound));
     }
@@ -129,13 +142,24 @@ pub(crate) fn conclude(
     let after = before.clone().after(&changes, act.at);
     let decision = Decision { before, after, changes };
     if decision.changes.is_empty() {
-        return Ok(Verdict::Discard(decision));
+        if act.keep.is_none() {
+            return Ok(Verdict::Discard(decision));
+        }
+        // A repeat gets this answer whatever becomes of the account meanwhile; nothing was decided, so the
+        // revision that the lock has raised goes back.
+        roster::lower_revision(conn, decision.after.account().id)?;
+        idempotency::remember(conn, act, || answer(&decision))?;
+        return Ok(Verdict::Keep(decision));
     }
     let account = decision.after.account();
     let entries = audit::entries(&decision.before, &decision.changes);
     crate::audit::record(conn, Origin::Account(account.id), account.revision, &entries, act)?;
     roster::save(conn, &decision.before, &decision.changes, act.at)?;
-    mails::insert_mails(conn, &mail::mails(&decision.before, &decision.after, &decision.changes), act.at)?;
+    mails::insert_mails(
+        conn,
+        &mail::mails(&decision.before, &decision.after, &decision.changes),
+        act.at,
+    )?;
     idempotency::remember(conn, act, || answer(&decision))?;
     Ok(Verdict::Keep(decision))
 }

@@ -74,7 +74,10 @@ impl Fault {
     /// the other's work.
     pub(crate) fn overtaken(what: &str) -> Self {
         let information = Box::new(format!("overtaken: {what}"));
-        Self::Database(diesel::result::Error::DatabaseError(DatabaseErrorKind::SerializationFailure, information))
+        Self::Database(diesel::result::Error::DatabaseError(
+            DatabaseErrorKind::SerializationFailure,
+            information,
+        ))
     }
 
     /// How the lanes have to take it.

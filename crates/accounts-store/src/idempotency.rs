@@ -48,7 +48,11 @@ pub(crate) fn recall(conn: &mut Conn, act: &Act) -> Result<(), Stop<Refusal>> {
 /// key, this one begins again, and its [`recall`] finds that answer.
 pub(crate) fn remember(conn: &mut Conn, act: &Act, answer: impl FnOnce() -> Kept) -> Result<(), Fault> {
     let Some(keep) = &act.keep else { return Ok(()) };
-    if insert(conn, keep, &answer(), act.at)? { Ok(()) } else { Err(Fault::overtaken("an answer was kept under the same key")) }
+    if insert(conn, keep, &answer(), act.at)? {
+        Ok(())
+    } else {
+        Err(Fault::overtaken("an answer was kept under the same key"))
+    }
 }
 
 fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fault> {
@@ -63,7 +67,9 @@ fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fa
         ))
         .first::<(String, i32, String, Vec<u8>, chrono::NaiveDateTime)>(conn)
         .optional()?;
-    let Some((fingerprint, status, headers, body, created_at)) = row else { return Ok(Recall::New) };
+    let Some((fingerprint, status, headers, body, created_at)) = row else {
+        return Ok(Recall::New);
+    };
     if at >= instant(created_at) + KEPT_FOR {
         return Ok(Recall::New);
     }
@@ -71,7 +77,11 @@ fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fa
         return Ok(Recall::OtherBody);
     }
     let status = u16::try_from(status).map_err(|error| Fault::stored("idempotency_keys.status", error))?;
-    Ok(Recall::Answered(Kept { status, headers: from_json("idempotency_keys.headers", &headers)?, body }))
+    Ok(Recall::Answered(Kept {
+        status,
+        headers: from_json("idempotency_keys.headers", &headers)?,
+        body,
+    }))
 }
 
 /// Answers `false` where an answer is kept under the key.

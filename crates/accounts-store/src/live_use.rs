@@ -63,7 +63,10 @@ pub(crate) fn adopt(database: &Database, catalog: &Catalog) -> Result<(), OpenEr
         for role in roles {
             let verified = role.verified_only.then_some(true);
             diesel::update(role_holders::table.filter(role_holders::role.eq(role.key.as_str())))
-                .set((role_holders::sole.eq(role.holders == Holders::One), role_holders::verified.eq(verified)))
+                .set((
+                    role_holders::sole.eq(role.holders == Holders::One),
+                    role_holders::verified.eq(verified),
+                ))
                 .execute(conn)?;
         }
         Ok(conn.commit()?)
@@ -96,15 +99,21 @@ fn load(conn: &mut Conn, look: &Look<'_>) -> Result<LiveUse, Fault> {
     }
     let roles = match look {
         Look::Everywhere => held,
-        Look::WhereUnguarded(catalog) => unguarded(conn, catalog)?.iter().map(|role| role.key.to_string()).collect(),
+        Look::WhereUnguarded(catalog) => unguarded(conn, catalog)?
+            .iter()
+            .map(|role| role.key.to_string())
+            .collect(),
     };
     if !roles.is_empty() {
         look_into(conn, &roles, &mut live)?;
     }
-    let subscribed: Vec<String> =
-        contact_subscriptions::table.select(contact_subscriptions::category).distinct().load(conn)?;
+    let subscribed: Vec<String> = contact_subscriptions::table
+        .select(contact_subscriptions::category)
+        .distinct()
+        .load(conn)?;
     for category in subscribed {
-        live.subscribed.insert(parse("contact_subscriptions.category", &category)?);
+        live.subscribed
+            .insert(parse("contact_subscriptions.category", &category)?);
     }
     for text in granted(conn)? {
         live.granted.extend(chosen("memberships.permissions", &text)?);
@@ -124,7 +133,8 @@ fn look_into(conn: &mut Conn, roles: &[String], live: &mut LiveUse) -> Result<()
     )
     .load(conn)?;
     for Held { role, most } in most.into_iter().filter(|held| roles.contains(&held.role)) {
-        live.roles.insert(parse(ROLE, &role)?, u32::try_from(most).unwrap_or(u32::MAX));
+        live.roles
+            .insert(parse(ROLE, &role)?, u32::try_from(most).unwrap_or(u32::MAX));
     }
     for role in ordinary_holders(conn, roles)? {
         live.ordinary_holders.insert(parse(ROLE, &role)?);
@@ -148,7 +158,9 @@ fn ordinary_holders(conn: &mut Conn, roles: &[String]) -> Result<Vec<String>, Fa
 }
 
 fn unverified_holders(conn: &mut Conn, roles: &[String]) -> Result<Vec<String>, Fault> {
-    let holder = contacts::account_id.eq(role_holders::account_id).and(contacts::id.eq(role_holders::contact_id));
+    let holder = contacts::account_id
+        .eq(role_holders::account_id)
+        .and(contacts::id.eq(role_holders::contact_id));
     let unverified = role_holders::table
         .inner_join(contacts::table.on(holder))
         .filter(diesel::dsl::not(contacts::verified))

@@ -49,19 +49,33 @@ fn answers(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Faul
         .filter(outlived)
         .order(idempotency_keys::created_at)
         .limit(limit)
-        .select((idempotency_keys::caller, idempotency_keys::method, idempotency_keys::path, idempotency_keys::key))
+        .select((
+            idempotency_keys::caller,
+            idempotency_keys::method,
+            idempotency_keys::path,
+            idempotency_keys::key,
+        ))
         .load::<(String, String, String, String)>(conn)?;
     let mut deleted = 0;
     for (caller, method, path, key) in keys {
-        deleted += diesel::delete(idempotency_keys::table.find((caller, method, path, key)).filter(outlived)).execute(conn)?;
+        deleted += diesel::delete(
+            idempotency_keys::table
+                .find((caller, method, path, key))
+                .filter(outlived),
+        )
+        .execute(conn)?;
     }
     Ok(deleted)
 }
 
 fn counters(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     let ended = throttles::window_started_at.le(stored(at - LONGEST_WINDOW));
-    let keys: Vec<String> =
-        throttles::table.filter(ended).order(throttles::window_started_at).limit(limit).select(throttles::key).load(conn)?;
+    let keys: Vec<String> = throttles::table
+        .filter(ended)
+        .order(throttles::window_started_at)
+        .limit(limit)
+        .select(throttles::key)
+        .load(conn)?;
     Ok(diesel::delete(throttles::table.filter(throttles::key.eq_any(keys)).filter(ended)).execute(conn)?)
 }
 
@@ -99,9 +113,15 @@ fn of_sessions(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, 
     let ended = stored(at - SESSIONS_REMEMBERED_FOR);
     // No session lives longer than it is remembered, so one that has ended that long ago is past its latest end:
     // the index on that finds it.
-    let past = sessions::expires_at.le(stored(at)).and(sessions::ended_at.le(ended).or(sessions::expires_at.le(ended)));
-    let ids: Vec<String> =
-        sessions::table.filter(past).order(sessions::expires_at).limit(limit).select(sessions::id).load(conn)?;
+    let past = sessions::expires_at
+        .le(stored(at))
+        .and(sessions::ended_at.le(ended).or(sessions::expires_at.le(ended)));
+    let ids: Vec<String> = sessions::table
+        .filter(past)
+        .order(sessions::expires_at)
+        .limit(limit)
+        .select(sessions::id)
+        .load(conn)?;
     let spent: Vec<String> = refresh_tokens::table
         .filter(refresh_tokens::session_id.eq_any(&ids))
         .filter(refresh_tokens::spent_at.is_not_null())
@@ -116,7 +136,8 @@ fn of_sessions(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, 
         .distinct()
         .load(conn)?;
     let cleared: Vec<&String> = ids.iter().filter(|id| !kept.contains(id)).collect();
-    deleted += diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(&cleared))).execute(conn)?;
+    deleted +=
+        diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(&cleared))).execute(conn)?;
     deleted += diesel::delete(sessions::table.filter(sessions::id.eq_any(&cleared))).execute(conn)?;
     Ok(deleted)
 }

@@ -4,4 +4,4 @@ mod load;
 mod save;
 
 pub(crate) use load::{load, load_transfer, load_transfers};
-pub(crate) use save::{lock, save, save_opened};
+pub(crate) use save::{lock, lower_revision, save, save_opened};

@@ -27,7 +27,11 @@ where
 }
 
 /// Reads a checked text by its own constructor.
-pub(crate) fn checked<T, E: Display>(place: &'static str, text: &str, read: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Fault> {
+pub(crate) fn checked<T, E: Display>(
+    place: &'static str,
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, Fault> {
     read(text).map_err(|error| Fault::stored(place, error))
 }
 

@@ -63,9 +63,13 @@ fn rotate(conn: &mut Conn, rotation: &Rotation, at: DateTime<Utc>) -> Result<Ver
         .select(refresh_tokens::session_id)
         .first::<String>(conn)
         .optional()?;
-    let Some(session_key) = found else { return Ok(Verdict::Discard(Rotated::Dead)) };
+    let Some(session_key) = found else {
+        return Ok(Verdict::Discard(Rotated::Dead));
+    };
     // The session's row is the lock: whoever ends it and whoever refreshes it wait for each other.
-    let Some((user, session)) = lock_session(conn, &session_key, at)? else { return Ok(Verdict::Discard(Rotated::Dead)) };
+    let Some((user, session)) = lock_session(conn, &session_key, at)? else {
+        return Ok(Verdict::Discard(Rotated::Dead));
+    };
     let (spent_at, salt) = refresh_tokens::table
         .find(&rotation.hash)
         .select((refresh_tokens::spent_at, refresh_tokens::successor_salt))
@@ -74,12 +78,18 @@ fn rotate(conn: &mut Conn, rotation: &Rotation, at: DateTime<Utc>) -> Result<Ver
     Ok(match rules::refresh(Some(&session), spent_at.map(instant), at) {
         Refresh::Dead => Verdict::Discard(Rotated::Dead),
         Refresh::Reuse => Verdict::Discard(Rotated::Reused { user, session: id }),
-        Refresh::Replay => {
-            Verdict::Discard(Rotated::Successor { user, session: id, salt: salt.unwrap_or_default() })
-        }
+        Refresh::Replay => Verdict::Discard(Rotated::Successor {
+            user,
+            session: id,
+            salt: salt.unwrap_or_default(),
+        }),
         Refresh::Rotate => {
             spend(conn, rotation, &session_key, at)?;
-            Verdict::Keep(Rotated::Successor { user, session: id, salt: rotation.salt.clone() })
+            Verdict::Keep(Rotated::Successor {
+                user,
+                session: id,
+                salt: rotation.salt.clone(),
+            })
         }
     })
 }
@@ -89,12 +99,25 @@ fn lock_session(conn: &mut Conn, key: &str, at: DateTime<Utc>) -> Result<Option<
         .inner_join(users::table)
         .filter(sessions::id.eq(key))
         .filter(users::status.eq(UserStatus::Active.as_str()))
-        .select((sessions::user_id, sessions::created_at, sessions::last_used_at, sessions::expires_at))
+        .select((
+            sessions::user_id,
+            sessions::created_at,
+            sessions::last_used_at,
+            sessions::expires_at,
+        ))
         .first::<(String, NaiveDateTime, NaiveDateTime, NaiveDateTime)>(conn)
         .optional()?;
-    let Some((user, created_at, last_used_at, expires_at)) = row else { return Ok(None) };
-    let open = sessions::table.filter(sessions::id.eq(key)).filter(sessions::ended_at.is_null());
-    if diesel::update(open).set(sessions::last_used_at.eq(stored(at))).execute(conn)? == 0 {
+    let Some((user, created_at, last_used_at, expires_at)) = row else {
+        return Ok(None);
+    };
+    let open = sessions::table
+        .filter(sessions::id.eq(key))
+        .filter(sessions::ended_at.is_null());
+    if diesel::update(open)
+        .set(sessions::last_used_at.eq(stored(at)))
+        .execute(conn)?
+        == 0
+    {
         return Ok(None);
     }
     let session = Session {
@@ -110,7 +133,10 @@ fn lock_session(conn: &mut Conn, key: &str, at: DateTime<Utc>) -> Result<Option<
 
 fn spend(conn: &mut Conn, rotation: &Rotation, session: &str, at: DateTime<Utc>) -> Result<(), Fault> {
     diesel::update(refresh_tokens::table.find(&rotation.hash))
-        .set((refresh_tokens::spent_at.eq(stored(at)), refresh_tokens::successor_salt.eq(&rotation.salt)))
+        .set((
+            refresh_tokens::spent_at.eq(stored(at)),
+            refresh_tokens::successor_salt.eq(&rotation.salt),
+        ))
         .execute(conn)?;
     diesel::insert_into(refresh_tokens::table)
         .values((

@@ -25,8 +25,8 @@ use crate::lanes::Verdict;
 use crate::rows::{checked, from_json, instant, named, parse, stored, to_json};
 use crate::schema::{password_resets, sign_ups};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
-use crate::users::{self, UserDecision, new_user};
 use crate::throttles::{self, Throttle};
+use crate::users::{self, UserDecision, new_user};
 use crate::{idempotency, mails, roster};
 
 /// How many mails of one kind go to an address that anybody may name, within [`MAIL_WINDOW`].
@@ -99,14 +99,33 @@ impl Store {
             let sign_up = take(conn, id, act.at)?.ok_or(Violation::LinkExpired)?;
             let owner = sign_up.owner;
             let (name, language) = (owner.display_name.clone(), owner.language);
-            let user = new_user(ids.user, sign_up.address.clone(), name, language, Some(hash.clone()), act.at);
+            let user = new_user(
+                ids.user,
+                sign_up.address.clone(),
+                name,
+                language,
+                Some(hash.clone()),
+                act.at,
+            );
             if !users::insert(conn, &user)? {
                 return Err(Violation::LinkExpired.into());
             }
-            let profile =
-                AccountProfile { name: sign_up.account, language, phone: None, postal_address: None, tax_id: None };
+            let profile = AccountProfile {
+                name: sign_up.account,
+                language,
+                phone: None,
+                postal_address: None,
+                tax_id: None,
+            };
             let NewIds { account, contact, user } = ids;
-            let command = OpenAccount { account, contact, user, profile, owner, address: sign_up.address };
+            let command = OpenAccount {
+                account,
+                contact,
+                user,
+                profile,
+                owner,
+                address: sign_up.address,
+            };
             let opened = open(conn, &catalog, &command, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
             Ok(Verdict::Keep(opened))
@@ -138,7 +157,13 @@ impl Store {
     ///
     /// # Errors
     /// [`DecideError`].
-    pub async fn ask_reset(&self, id: ResetId, address_key: String, act: &Act, answer: Kept) -> Result<(), DecideError> {
+    pub async fn ask_reset(
+        &self,
+        id: ResetId,
+        address_key: String,
+        act: &Act,
+        answer: Kept,
+    ) -> Result<(), DecideError> {
         let act = act.clone();
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
@@ -158,7 +183,13 @@ impl Store {
     ///
     /// # Errors
     /// [`Violation::LinkExpired`] for a link that is used or too old.
-    pub async fn use_reset<A>(&self, id: ResetId, hash: PasswordHash, act: &Act, answer: A) -> Result<UserDecision, DecideError>
+    pub async fn use_reset<A>(
+        &self,
+        id: ResetId,
+        hash: PasswordHash,
+        act: &Act,
+        answer: A,
+    ) -> Result<UserDecision, DecideError>
     where
         A: Fn(&UserDecision) -> Kept + Send + 'static,
     {
@@ -217,17 +248,36 @@ fn open(conn: &mut Conn, catalog: &Arc<Catalog>, command: &OpenAccount, act: &Ac
     let (opened, changes) = accounts::open(Arc::clone(catalog), act.by(), command)?;
     roster::save_opened(conn, &opened, act.at)?;
     let entries = audit::entries(&opened, &changes);
-    crate::audit::record(conn, Origin::Account(command.account), opened.account().revision, &entries, act)?;
+    crate::audit::record(
+        conn,
+        Origin::Account(command.account),
+        opened.account().revision,
+        &entries,
+        act,
+    )?;
     Ok(opened)
 }
 
 /// Makes a reset link and mails it. For a user who may not log in nothing is left behind: not even the rise of
 /// the revision that came with the lock.
 fn send_reset(conn: &mut Conn, user: UserId, id: ResetId, act: &Act) -> Result<(), Stop<Refusal>> {
-    let unkept = Act { keep: None, ..act.clone() };
-    let nothing = |_: &UserDecision| Kept { status: 202, headers: Vec::new(), body: Vec::new() };
+    let unkept = Act {
+        keep: None,
+        ..act.clone()
+    };
+    let nothing = |_: &UserDecision| Kept {
+        status: 202,
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
     let sent = conn.transaction(|conn| {
-        match users::decide_user(conn, user, &unkept, &|person| Ok(person.ask_reset(id, act.at)), &nothing)? {
+        match users::decide_user(
+            conn,
+            user,
+            &unkept,
+            &|person| Ok(person.ask_reset(id, act.at)),
+            &nothing,
+        )? {
             Verdict::Keep(_) => Ok(()),
             Verdict::Discard(_) => Err(Stop::Refused(Refusal::NotFound)),
         }
@@ -240,13 +290,20 @@ fn send_reset(conn: &mut Conn, user: UserId, id: ResetId, act: &Act) -> Result<(
 
 /// Counts a mail to an address that a stranger named, and says whether it may go.
 fn may_mail(conn: &mut Conn, what: &str, address_key: &str, at: DateTime<Utc>) -> Result<bool, Fault> {
-    let throttle = Throttle { key: format!("{what}:{address_key}"), limit: MAILS_PER_ADDRESS, window: MAIL_WINDOW };
+    let throttle = Throttle {
+        key: format!("{what}:{address_key}"),
+        limit: MAILS_PER_ADDRESS,
+        window: MAIL_WINDOW,
+    };
     throttles::count(conn, &throttle, at)
 }
 
 fn insert(conn: &mut Conn, sign_up: &SignUp) -> Result<(), Fault> {
     let owner = &sign_up.owner;
-    let phones = owner.phones.iter().map(|phone| (phone.number.to_string(), phone.kind.as_str().to_owned()));
+    let phones = owner
+        .phones
+        .iter()
+        .map(|phone| (phone.number.to_string(), phone.kind.as_str().to_owned()));
     let details = Details {
         display_name: owner.display_name.to_string(),
         first_name: owner.first_name.as_ref().map(ToString::to_string),
@@ -275,7 +332,9 @@ fn take(conn: &mut Conn, id: SignUpId, at: DateTime<Utc>) -> Result<Option<SignU
         .select((sign_ups::address, sign_ups::details, sign_ups::created_at))
         .first::<(String, String, NaiveDateTime)>(conn)
         .optional()?;
-    let Some((address, details, created_at)) = row else { return Ok(None) };
+    let Some((address, details, created_at)) = row else {
+        return Ok(None);
+    };
     let unused = sign_ups::table
         .filter(sign_ups::id.eq(id.to_string()))
         .filter(sign_ups::used_at.is_null())
@@ -302,7 +361,11 @@ fn take(conn: &mut Conn, id: SignUpId, at: DateTime<Utc>) -> Result<Option<SignU
     };
     Ok(Some(SignUp {
         id,
-        address: checked("sign_ups.address", &address, accounts_domain::address::EmailAddress::parse)?,
+        address: checked(
+            "sign_ups.address",
+            &address,
+            accounts_domain::address::EmailAddress::parse,
+        )?,
         owner,
         account: checked("sign_ups.details", &details.account, AccountName::parse)?,
         created_at: instant(created_at),

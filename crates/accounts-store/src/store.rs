@@ -37,7 +37,10 @@ pub struct Act {
 impl Act {
     /// Who acts and when, as the rules ask for it.
     pub fn by(&self) -> By {
-        By { actor: self.actor, at: self.at }
+        By {
+            actor: self.actor,
+            at: self.at,
+        }
     }
 
     /// The same act by somebody else: the person whose link was followed, say.
@@ -130,7 +133,11 @@ impl Store {
         let database = Arc::new(settings.database.clone());
         let lanes = Arc::new(Lanes::open(settings)?);
         live_use::adopt(&database, &catalog)?;
-        Ok(Self { lanes, catalog, database })
+        Ok(Self {
+            lanes,
+            catalog,
+            database,
+        })
     }
 
     /// The catalog that decides.
@@ -144,7 +151,9 @@ impl Store {
     /// [`StoreError`] where it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         use diesel::prelude::*;
-        let one = |conn: &mut Conn| Ok(diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1")).get_result::<i32>(conn)?);
+        let one = |conn: &mut Conn| {
+            Ok(diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1")).get_result::<i32>(conn)?)
+        };
         self.lanes.read(one).await.map(|_: i32| ())
     }
 
@@ -168,6 +177,9 @@ impl Store {
         T: Send + 'static,
     {
         let kept = move |conn: &mut Conn| Ok(Verdict::Keep(work(conn)?));
-        self.lanes.write::<_, std::convert::Infallible, _>(kept).await.map_err(StoreError::from)
+        self.lanes
+            .write::<_, std::convert::Infallible, _>(kept)
+            .await
+            .map_err(StoreError::from)
     }
 }

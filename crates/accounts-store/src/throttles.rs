@@ -28,7 +28,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn throttled_until(&self, throttles: Vec<Throttle>, at: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    pub async fn throttled_until(
+        &self,
+        throttles: Vec<Throttle>,
+        at: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let full = move |conn: &mut Conn| {
             let mut until = None;
             for throttle in &throttles {
@@ -88,7 +92,9 @@ pub(crate) fn count(conn: &mut Conn, throttle: &Throttle, at: DateTime<Utc>) -> 
     if begun == 1 {
         return Ok(throttle.limit >= 1);
     }
-    diesel::update(row).set(throttles::count.eq(throttles::count + 1)).execute(conn)?;
+    diesel::update(row)
+        .set(throttles::count.eq(throttles::count + 1))
+        .execute(conn)?;
     let counted = row.select(throttles::count).first::<i32>(conn).optional()?;
     let counted = counted.ok_or_else(|| Fault::overtaken("the counter was thrown away"))?;
     Ok(counted <= throttle.limit)

@@ -81,13 +81,20 @@ impl Store {
     ///
     /// # Errors
     /// [`DecideError`]; nothing has changed then.
-    pub async fn decide_user<D, A>(&self, user: UserId, act: &Act, decide: D, answer: A) -> Result<UserDecision, DecideError>
+    pub async fn decide_user<D, A>(
+        &self,
+        user: UserId,
+        act: &Act,
+        decide: D,
+        answer: A,
+    ) -> Result<UserDecision, DecideError>
     where
         D: Fn(&Person) -> Result<Vec<UserChange>, Violation> + Send + 'static,
         A: Fn(&UserDecision) -> Kept + Send + 'static,
     {
         let act = act.clone();
-        self.transact(move |conn| decide_user(conn, user, &act, &decide, &answer)).await
+        self.transact(move |conn| decide_user(conn, user, &act, &decide, &answer))
+            .await
     }
 
     /// Reads the user of an address.
@@ -119,14 +126,23 @@ impl Store {
     ) -> Result<Visit, StoreError> {
         let catalog = self.catalog.clone();
         let work = move |conn: &mut Conn| {
-            let Some(user) = load_live(conn, session, user, at)? else { return Ok(Visit::Ended) };
+            let Some(user) = load_live(conn, session, user, at)? else {
+                return Ok(Visit::Ended);
+            };
             let roster = match account {
                 Some(account) => roster::load(conn, account, &catalog)?.map(Box::new),
                 None => None,
             };
-            Ok(Visit::Live { user: Box::new(user), roster })
+            Ok(Visit::Live {
+                user: Box::new(user),
+                roster,
+            })
         };
-        if account.is_some() { self.lanes.read_consistent(work).await } else { self.lanes.read(work).await }
+        if account.is_some() {
+            self.lanes.read_consistent(work).await
+        } else {
+            self.lanes.read(work).await
+        }
     }
 }
 
@@ -137,7 +153,9 @@ pub(crate) fn decide_user(
     decide: &dyn Fn(&Person) -> Result<Vec<UserChange>, Violation>,
     answer: &dyn Fn(&UserDecision) -> Kept,
 ) -> Result<Verdict<UserDecision>, Stop<Refusal>> {
-    let locked = diesel::update(users::table.find(user.to_string())).set(users::revision.eq(users::revision + 1)).execute(conn)?;
+    let locked = diesel::update(users::table.find(user.to_string()))
+        .set(users::revision.eq(users::revision + 1))
+        .execute(conn)?;
     if locked == 0 {
         return Err(Stop::Refused(Refusal::NotFound));
     }
@@ -207,12 +225,20 @@ pub fn new_user(
 }
 
 pub(crate) fn load_by_address(conn: &mut Conn, key: &str) -> Result<Option<User>, Fault> {
-    let row = users::table.filter(users::address_key.eq(key)).select(UserRow::as_select()).first(conn).optional()?;
+    let row = users::table
+        .filter(users::address_key.eq(key))
+        .select(UserRow::as_select())
+        .first(conn)
+        .optional()?;
     row.map(read_user).transpose()
 }
 
 pub(crate) fn load_user(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
-    let row = users::table.find(id.to_string()).select(UserRow::as_select()).first(conn).optional()?;
+    let row = users::table
+        .find(id.to_string())
+        .select(UserRow::as_select())
+        .first(conn)
+        .optional()?;
     row.map(read_user).transpose()
 }
 
@@ -227,28 +253,47 @@ fn load_live(conn: &mut Conn, session: SessionId, user: UserId, at: DateTime<Utc
         .first::<(UserRow, SessionRow)>(conn)
         .optional()?;
     let Some((user, session)) = row else { return Ok(None) };
-    if read_session(session)?.is_live(at) { read_user(user).map(Some) } else { Ok(None) }
+    if read_session(session)?.is_live(at) {
+        read_user(user).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
-    let Some(user) = load_user(conn, id)? else { return Ok(None) };
+    let Some(user) = load_user(conn, id)? else {
+        return Ok(None);
+    };
     let key = id.to_string();
     let rows: Vec<SessionRow> = sessions::table
         .filter(sessions::user_id.eq(&key))
         .filter(sessions::ended_at.is_null())
         .select(SessionRow::as_select())
         .load(conn)?;
-    let live = rows.into_iter().map(|row| read_session(row).map(|session| (session.id, session)));
+    let live = rows
+        .into_iter()
+        .map(|row| read_session(row).map(|session| (session.id, session)));
     let sessions = live.collect::<Result<BTreeMap<_, _>, Fault>>()?;
     let rows = password_resets::table
         .filter(password_resets::user_id.eq(&key))
         .filter(password_resets::used_at.is_null())
-        .select((password_resets::id, password_resets::address_key, password_resets::expires_at))
+        .select((
+            password_resets::id,
+            password_resets::address_key,
+            password_resets::expires_at,
+        ))
         .load::<(String, String, NaiveDateTime)>(conn)?;
     let mut resets = BTreeMap::new();
     for (reset, address_key, expires_at) in rows {
         let reset: ResetId = parse("password_resets.id", &reset)?;
-        resets.insert(reset, Reset { id: reset, address_key, expires_at: instant(expires_at) });
+        resets.insert(
+            reset,
+            Reset {
+                id: reset,
+                address_key,
+                expires_at: instant(expires_at),
+            },
+        );
     }
     Ok(Some(Person { user, sessions, resets }))
 }
@@ -303,7 +348,10 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
         }
         UserChange::PasswordChanged { hash } => {
             diesel::update(row)
-                .set((users::password_hash.eq(&hash.0), users::password_changed_at.eq(stored(at))))
+                .set((
+                    users::password_hash.eq(&hash.0),
+                    users::password_changed_at.eq(stored(at)),
+                ))
                 .execute(conn)?;
         }
         UserChange::ResetSent { reset } => {
@@ -323,7 +371,9 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
                 .execute(conn)?;
         }
         UserChange::SessionStarted { session, refresh_hash } => {
-            diesel::update(row).set(users::last_login_at.eq(stored(at))).execute(conn)?;
+            diesel::update(row)
+                .set(users::last_login_at.eq(stored(at)))
+                .execute(conn)?;
             insert_session(conn, user.id, session, refresh_hash)?;
         }
         UserChange::SessionEnded { session, reason } => end_session(conn, *session, *reason, at)?,
@@ -355,7 +405,10 @@ fn insert_session(conn: &mut Conn, user: UserId, session: &Session, refresh_hash
 
 fn end_session(conn: &mut Conn, session: SessionId, reason: EndReason, at: DateTime<Utc>) -> Result<(), Fault> {
     diesel::update(sessions::table.find(session.to_string()))
-        .set((sessions::ended_at.eq(stored(at)), sessions::end_reason.eq(reason.as_str())))
+        .set((
+            sessions::ended_at.eq(stored(at)),
+            sessions::end_reason.eq(reason.as_str()),
+        ))
         .execute(conn)?;
     Ok(())
 }

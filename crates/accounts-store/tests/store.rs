@@ -19,3 +19,20 @@ fn fresh() -> (Database, Box<dyn Any>) {
     let path = folder.path().join("accounts.db");
     (Database::Sqlite { path }, Box::new(folder))
 }
+
+/// Looking at a database makes none.
+#[cfg(test)]
+#[test]
+fn a_file_that_is_not_there_is_not_made() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("accounts.db");
+    let database = Database::Sqlite { path: path.clone() };
+    let catalog = accounts_domain::catalog::Catalog::standard().unwrap();
+    let refused = accounts_store::check(&database, &catalog, chrono::DateTime::UNIX_EPOCH);
+    assert!(
+        matches!(refused, Err(accounts_store::OpenError::Store(_))),
+        "{refused:?}"
+    );
+    assert!(accounts_store::obstacles(&database, &catalog).is_err());
+    assert!(!path.exists());
+}

@@ -9,7 +9,7 @@ use accounts_tests::{
 use super::listed;
 
 on_both! {
-    Setup::preset("standard");
+    Setup::preset("saas-suite");
 
     /// What is signed up for is the client area's affair; the sign-up that goes with the first product
     /// opens the account, and a stranger cannot open one in another way.

@@ -3,7 +3,7 @@
 use accounts_tests::{Setup, given, json, on_both};
 
 on_both! {
-    Setup::preset("standard");
+    Setup::preset("saas-suite");
 
     fn m_18_m_19_m_20_the_owner_opens_payments_and_documentation_and_no_desk(app) {
         let ana = given::owner(app, "ana@example.com");

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use super::listed;
 
 on_both! {
-    Setup::preset("standard");
+    Setup::preset("saas-suite");
 
     fn m_43_the_list_begins_with_the_callers_own_entry(app) {
         let zoe = given::owner(app, "zoe@example.com");

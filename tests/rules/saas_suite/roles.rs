@@ -5,7 +5,7 @@ use accounts_tests::{Setup, given, json, on_both};
 use super::{candidates, holders, listed};
 
 on_both! {
-    Setup::preset("standard");
+    Setup::preset("saas-suite");
 
     fn m_15_the_owner_assigns_and_removes_the_three_roles(app) {
         let ana = given::owner(app, "ana@example.com");

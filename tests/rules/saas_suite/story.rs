@@ -9,7 +9,7 @@ use accounts_tests::{
 use super::{candidates, holders, listed};
 
 on_both! {
-    Setup::preset("standard");
+    Setup::preset("saas-suite");
 
     fn the_article_from_the_sign_up_to_the_roles_that_moved(app) {
         let ana = signs_up_for_the_first_product(app);

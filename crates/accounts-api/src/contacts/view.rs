@@ -54,6 +54,7 @@ pub struct AddressView {
 
 /// A person or a mailbox that the provider knows for an account.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "a representation; each is a fact of its own to its readers")]
 pub struct ContactView {
     /// Its id.
     #[schema(example = "con_01h455vb4pex5vsknk084sn02q")]

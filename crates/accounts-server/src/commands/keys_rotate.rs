@@ -26,9 +26,13 @@ pub fn run(said: &Said, if_missing: bool) -> Result<ExitCode, Failure> {
     file.write(&keys)
         .map_err(|problem| Failure::while_doing("writing the signing keys", problem))?;
     let dropped = (had + 1).saturating_sub(keys.len());
+    if had == 0 {
+        print("A signing key was made.\n");
+        return Ok(ExitCode::SUCCESS);
+    }
     print(format_args!(
-        "A signing key was added, {dropped} dropped: there are {} now. Restart every instance, so that it signs with the \
-         new one.\n",
+        "A signing key was added, {dropped} dropped: there are {} now. Restart every instance within 15 minutes; from then \
+         on the new one signs.\n",
         keys.len()
     ));
     Ok(ExitCode::SUCCESS)

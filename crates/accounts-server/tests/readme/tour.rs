@@ -8,7 +8,7 @@ use super::pages::{Block, blocks, file, section, shows};
 use super::service::{Service, accounts, waited};
 
 /// How long the tour may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Stands between what two blocks print.
 const MARK: &str = "-- the next block --";

@@ -22,7 +22,10 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
 
 /// The form in which an address is compared; that of what is no address is nothing that a row could have.
 fn key(address: &str) -> Option<String> {
-    EmailAddress::parse(address).ok().filter(|parsed| parsed.as_str() == address).map(|parsed| parsed.key().to_owned())
+    EmailAddress::parse(address)
+        .ok()
+        .filter(|parsed| parsed.as_str() == address)
+        .map(|parsed| parsed.key().to_owned())
 }
 
 fn find_of_contacts(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
@@ -33,7 +36,9 @@ fn find_of_contacts(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
     loop {
         let mut query = contact_addresses::table.into_boxed();
         if let Some((account, address)) = &last {
-            let later = contact_addresses::account_id.eq(account).and(contact_addresses::address_key.gt(address));
+            let later = contact_addresses::account_id
+                .eq(account)
+                .and(contact_addresses::address_key.gt(address));
             query = query.filter(contact_addresses::account_id.gt(account).or(later));
         }
         let page = query
@@ -63,8 +68,16 @@ fn find_of_contacts(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
         }
         last = Some(next);
     }
-    let misfits = Finding::about("address-not-normalised", "A contact has an address under another key than its own.", misfits);
-    let doubles = Finding::about("address-not-unique", "A contact has an address that another entry of the account has.", doubles);
+    let misfits = Finding::about(
+        "address-not-normalised",
+        "A contact has an address under another key than its own.",
+        misfits,
+    );
+    let doubles = Finding::about(
+        "address-not-unique",
+        "A contact has an address that another entry of the account has.",
+        doubles,
+    );
     Ok(misfits.into_iter().chain(doubles).collect())
 }
 
@@ -83,7 +96,11 @@ fn find_of_users(conn: &mut Conn) -> Result<Option<Finding>, Fault> {
         let misfit = |(_, address, stored): &(String, String, String)| key(address).as_ref() != Some(stored);
         misfits.extend(page.into_iter().filter(misfit).map(|(id, ..)| id));
     }
-    Ok(Finding::about("user-address-not-normalised", "A user has an address under another key than its own.", misfits))
+    Ok(Finding::about(
+        "user-address-not-normalised",
+        "A user has an address under another key than its own.",
+        misfits,
+    ))
 }
 
 /// There are never many of them.
@@ -91,7 +108,13 @@ fn find_of_operators(conn: &mut Conn) -> Result<Option<Finding>, Fault> {
     let rows = operators::table
         .select((operators::id, operators::address, operators::address_key))
         .load::<(String, String, String)>(conn)?;
-    let misfits = rows.into_iter().filter(|(_, address, stored)| key(address).as_ref() != Some(stored));
+    let misfits = rows
+        .into_iter()
+        .filter(|(_, address, stored)| key(address).as_ref() != Some(stored));
     let misfits = misfits.map(|(id, ..)| id).collect();
-    Ok(Finding::about("operator-address-not-normalised", "An operator has an address under another key than its own.", misfits))
+    Ok(Finding::about(
+        "operator-address-not-normalised",
+        "An operator has an address under another key than its own.",
+        misfits,
+    ))
 }

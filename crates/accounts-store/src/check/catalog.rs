@@ -111,8 +111,10 @@ pub(super) fn find(conn: &mut Conn, catalog: &Catalog) -> Result<Vec<Finding>, F
             .load::<Found>(conn)?;
         findings.extend(GUARDS.finding(format!("{} (`{}`)", GUARDS.sentence, role.key), &found));
     }
-    let categories: Vec<String> =
-        contact_subscriptions::table.select(contact_subscriptions::category).distinct().load(conn)?;
+    let categories: Vec<String> = contact_subscriptions::table
+        .select(contact_subscriptions::category)
+        .distinct()
+        .load(conn)?;
     let known = |category: &str| category.parse().is_ok_and(|key| catalog.category(&key).is_some());
     for category in categories.iter().filter(|category| !known(category)) {
         findings.extend(ask_about(conn, UNKNOWN_CATEGORY, category)?);
@@ -153,7 +155,10 @@ struct Guard {
 
 impl Guard {
     fn of(role: &Role) -> Self {
-        Self { sole: role.holders == Holders::One, verified_only: role.verified_only }
+        Self {
+            sole: role.holders == Holders::One,
+            verified_only: role.verified_only,
+        }
     }
 }
 
@@ -163,15 +168,25 @@ fn held_roles(conn: &mut Conn) -> Result<BTreeSet<(String, Guard)>, Fault> {
         .select((role_holders::role, role_holders::sole, role_holders::verified))
         .distinct()
         .load::<(String, bool, Option<bool>)>(conn)?;
-    let read = |(role, sole, verified): (String, bool, Option<bool>)| (role, Guard { sole, verified_only: verified.is_some() });
+    let read = |(role, sole, verified): (String, bool, Option<bool>)| {
+        (
+            role,
+            Guard {
+                sole,
+                verified_only: verified.is_some(),
+            },
+        )
+    };
     Ok(rows.into_iter().map(read).collect())
 }
 
 /// The roles whose rows say otherwise than the catalog who may hold them.
 pub(crate) fn unguarded<'a>(conn: &mut Conn, catalog: &'a Catalog) -> Result<Vec<&'a Role>, Fault> {
     let held = held_roles(conn)?;
-    let differs =
-        |role: &&Role| held.iter().any(|(key, guard)| key == role.key.as_str() && *guard != Guard::of(role));
+    let differs = |role: &&Role| {
+        held.iter()
+            .any(|(key, guard)| key == role.key.as_str() && *guard != Guard::of(role))
+    };
     Ok(catalog.roles().iter().filter(differs).collect())
 }
 
@@ -181,12 +196,17 @@ fn is_known(catalog: &Catalog, role: &str) -> bool {
 
 /// Every set of permissions that a member has, as it is stored.
 pub(crate) fn granted(conn: &mut Conn) -> Result<Vec<String>, Fault> {
-    Ok(memberships::table.select(memberships::permissions).distinct().load(conn)?)
+    Ok(memberships::table
+        .select(memberships::permissions)
+        .distinct()
+        .load(conn)?)
 }
 
 /// Every set of permissions that comes with a login which waits for its verification.
 pub(crate) fn to_be_granted(conn: &mut Conn) -> Result<Vec<String>, Fault> {
-    let texts = contacts::table.select(contacts::login_permissions.assume_not_null()).distinct();
+    let texts = contacts::table
+        .select(contacts::login_permissions.assume_not_null())
+        .distinct();
     Ok(texts.filter(contacts::login_permissions.is_not_null()).load(conn)?)
 }
 

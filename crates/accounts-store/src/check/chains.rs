@@ -33,7 +33,9 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
             .limit(PAGE)
             .select(accounts::id)
             .load(conn)?;
-        let (Some(first), Some(end)) = (ids.first(), ids.last()) else { break };
+        let (Some(first), Some(end)) = (ids.first(), ids.last()) else {
+            break;
+        };
         let (told, broken) = told(conn, first, end)?;
         let stands = standing(conn, first, end)?;
         let places: BTreeSet<&Place> = told.keys().chain(stands.keys()).collect();
@@ -46,9 +48,16 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
         }
         last.clone_from(end);
     }
-    let owner = Finding::about("owner-chain-broken", "The events of an account do not lead to its owner step by step.", owner);
-    let primary =
-        Finding::about("primary-chain-broken", "The events of a role do not lead to its primary holder step by step.", primary);
+    let owner = Finding::about(
+        "owner-chain-broken",
+        "The events of an account do not lead to its owner step by step.",
+        owner,
+    );
+    let primary = Finding::about(
+        "primary-chain-broken",
+        "The events of a role do not lead to its primary holder step by step.",
+        primary,
+    );
     Ok(owner.into_iter().chain(primary).collect())
 }
 
@@ -94,9 +103,17 @@ fn standing(conn: &mut Conn, first: &str, last: &str) -> Result<Holders, Fault> 
         .load::<(String, String)>(conn)?;
     let primaries = role_primaries::table
         .filter(role_primaries::account_id.between(first, last))
-        .select((role_primaries::account_id, role_primaries::role, role_primaries::contact_id))
+        .select((
+            role_primaries::account_id,
+            role_primaries::role,
+            role_primaries::contact_id,
+        ))
         .load::<(String, String, String)>(conn)?;
-    let owners = owners.into_iter().map(|(account, contact)| ((account, None), Some(contact)));
-    let primaries = primaries.into_iter().map(|(account, role, contact)| ((account, Some(role)), Some(contact)));
+    let owners = owners
+        .into_iter()
+        .map(|(account, contact)| ((account, None), Some(contact)));
+    let primaries = primaries
+        .into_iter()
+        .map(|(account, role, contact)| ((account, Some(role)), Some(contact)));
     Ok(owners.chain(primaries).collect())
 }

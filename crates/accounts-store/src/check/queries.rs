@@ -10,7 +10,11 @@ pub(super) const AHEAD: TimeDelta = TimeDelta::days(1);
 /// Makes of a query for `id`s one that lists the first of them and counts all.
 macro_rules! listed {
     ($sql:literal) => {
-        concat!("SELECT id, count(*) OVER () AS total FROM (", $sql, ") AS found ORDER BY id LIMIT 20")
+        concat!(
+            "SELECT id, count(*) OVER () AS total FROM (",
+            $sql,
+            ") AS found ORDER BY id LIMIT 20"
+        )
     };
 }
 pub(super) use listed;

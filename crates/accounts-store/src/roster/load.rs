@@ -142,12 +142,17 @@ pub(crate) fn load_transfers(
     after: Option<TransferId>,
     limit: i64,
 ) -> Result<Vec<Transfer>, Fault> {
-    let mut query = ownership_transfers::table.filter(ownership_transfers::account_id.eq(account.to_string())).into_boxed();
+    let mut query = ownership_transfers::table
+        .filter(ownership_transfers::account_id.eq(account.to_string()))
+        .into_boxed();
     if let Some(after) = after {
         query = query.filter(ownership_transfers::id.lt(after.to_string()));
     }
-    let rows: Vec<TransferRow> =
-        query.order(ownership_transfers::id.desc()).limit(limit).select(TransferRow::as_select()).load(conn)?;
+    let rows: Vec<TransferRow> = query
+        .order(ownership_transfers::id.desc())
+        .limit(limit)
+        .select(TransferRow::as_select())
+        .load(conn)?;
     rows.iter().map(read_transfer).collect()
 }
 
@@ -158,11 +163,20 @@ fn read_account(row: AccountRow) -> Result<Account, Fault> {
         profile: AccountProfile {
             name: checked("accounts.name", &row.name, AccountName::parse)?,
             language: parse("accounts.language", &row.language)?,
-            phone: row.phone.map(|phone| checked("accounts.phone", &phone, PhoneNumber::parse)).transpose()?,
+            phone: row
+                .phone
+                .map(|phone| checked("accounts.phone", &phone, PhoneNumber::parse))
+                .transpose()?,
             postal_address,
-            tax_id: row.tax_id.map(|id| checked("accounts.tax_id", &id, TaxId::parse)).transpose()?,
+            tax_id: row
+                .tax_id
+                .map(|id| checked("accounts.tax_id", &id, TaxId::parse))
+                .transpose()?,
         },
-        external_id: row.external_id.map(|id| checked("accounts.external_id", &id, ExternalId::parse)).transpose()?,
+        external_id: row
+            .external_id
+            .map(|id| checked("accounts.external_id", &id, ExternalId::parse))
+            .transpose()?,
         status: named("accounts.status", &row.status, AccountStatus::from_name)?,
         contact_limit: row
             .contact_limit
@@ -189,8 +203,10 @@ fn read_postal_address(text: &str) -> Result<PostalAddress, Fault> {
 }
 
 fn load_contacts(conn: &mut Conn, account: &str) -> Result<BTreeMap<ContactId, Contact>, Fault> {
-    let rows: Vec<ContactRow> =
-        contacts::table.filter(contacts::account_id.eq(account)).select(ContactRow::as_select()).load(conn)?;
+    let rows: Vec<ContactRow> = contacts::table
+        .filter(contacts::account_id.eq(account))
+        .select(ContactRow::as_select())
+        .load(conn)?;
     let mut addresses = load_addresses(conn, account)?;
     let mut phones = load_phones(conn, account)?;
     let mut subscriptions = load_subscriptions(conn, account)?;
@@ -215,8 +231,11 @@ fn read_contact(
     let address = addresses
         .remove(&row.address_key)
         .ok_or_else(|| Fault::stored("contacts.address_key", "the address is not there"))?;
-    let pending_address =
-        row.pending_address_key.as_ref().and_then(|key| addresses.remove(key)).map(|pending| pending.email);
+    let pending_address = row
+        .pending_address_key
+        .as_ref()
+        .and_then(|key| addresses.remove(key))
+        .map(|pending| pending.email);
     let login_request = if row.login_requested {
         let text = row.login_permissions.as_deref().unwrap_or("[]");
         Some(from_json("contacts.login_permissions", text)?)
@@ -229,7 +248,10 @@ fn read_contact(
             display_name: checked("contacts.display_name", &row.display_name, DisplayName::parse)?,
             first_name: row.first_name.as_deref().map(name).transpose()?,
             last_name: row.last_name.as_deref().map(name).transpose()?,
-            title: row.title.map(|title| checked("contacts.title", &title, JobTitle::parse)).transpose()?,
+            title: row
+                .title
+                .map(|title| checked("contacts.title", &title, JobTitle::parse))
+                .transpose()?,
             language: parse("contacts.language", &row.language)?,
             phones,
         },
@@ -244,10 +266,7 @@ fn read_contact(
     })
 }
 
-fn load_addresses(
-    conn: &mut Conn,
-    account: &str,
-) -> Result<BTreeMap<String, BTreeMap<String, ContactAddress>>, Fault> {
+fn load_addresses(conn: &mut Conn, account: &str) -> Result<BTreeMap<String, BTreeMap<String, ContactAddress>>, Fault> {
     let rows = contact_addresses::table
         .filter(contact_addresses::account_id.eq(account))
         .select((
@@ -260,7 +279,10 @@ fn load_addresses(
     let mut addresses: BTreeMap<String, BTreeMap<String, ContactAddress>> = BTreeMap::new();
     for (contact, key, address, verified_at) in rows {
         let email = checked("contact_addresses.address", &address, EmailAddress::parse)?;
-        let address = ContactAddress { email, verified_at: verified_at.map(instant) };
+        let address = ContactAddress {
+            email,
+            verified_at: verified_at.map(instant),
+        };
         addresses.entry(contact).or_default().insert(key, address);
     }
     Ok(addresses)
@@ -306,22 +328,30 @@ fn load_roles(conn: &mut Conn, account: &str) -> Result<Roles, Fault> {
     let mut holders: BTreeMap<RoleKey, BTreeSet<ContactId>> = BTreeMap::new();
     for (role, contact) in held {
         let contact = parse("role_holders.contact_id", &contact)?;
-        holders.entry(parse("role_holders.role", &role)?).or_default().insert(contact);
+        holders
+            .entry(parse("role_holders.role", &role)?)
+            .or_default()
+            .insert(contact);
     }
     let primary = role_primaries::table
         .filter(role_primaries::account_id.eq(account))
         .select((role_primaries::role, role_primaries::contact_id))
         .load::<(String, String)>(conn)?;
     let read = |(role, contact): (String, String)| {
-        Ok((parse("role_primaries.role", &role)?, parse("role_primaries.contact_id", &contact)?))
+        Ok((
+            parse("role_primaries.role", &role)?,
+            parse("role_primaries.contact_id", &contact)?,
+        ))
     };
     let primaries = primary.into_iter().map(read).collect::<Result<_, Fault>>()?;
     Ok((holders, primaries))
 }
 
 fn load_members(conn: &mut Conn, account: &str) -> Result<BTreeMap<UserId, Membership>, Fault> {
-    let rows: Vec<MemberRow> =
-        memberships::table.filter(memberships::account_id.eq(account)).select(MemberRow::as_select()).load(conn)?;
+    let rows: Vec<MemberRow> = memberships::table
+        .filter(memberships::account_id.eq(account))
+        .select(MemberRow::as_select())
+        .load(conn)?;
     let read = |row: MemberRow| {
         let member = Membership {
             user: parse("memberships.user_id", &row.user_id)?,
@@ -371,7 +401,8 @@ fn load_pending(conn: &mut Conn, account: &str) -> Result<Option<PendingTransfer
         .select(TransferRow::as_select())
         .first(conn)
         .optional()?;
-    row.map(|row| read_transfer(&row).map(|transfer| transfer.request)).transpose()
+    row.map(|row| read_transfer(&row).map(|transfer| transfer.request))
+        .transpose()
 }
 
 fn read_transfer(row: &TransferRow) -> Result<Transfer, Fault> {
@@ -384,10 +415,20 @@ fn read_transfer(row: &TransferRow) -> Result<Transfer, Fault> {
     };
     let ended = match (row.status.as_str(), row.ended_at) {
         ("pending", _) => None,
-        (status, Some(at)) => {
-            Some((named("ownership_transfers.status", status, TransferOutcome::from_name)?, instant(at)))
+        (status, Some(at)) => Some((
+            named("ownership_transfers.status", status, TransferOutcome::from_name)?,
+            instant(at),
+        )),
+        (_, None) => {
+            return Err(Fault::stored(
+                "ownership_transfers.ended_at",
+                "an ended transfer has no end",
+            ));
         }
-        (_, None) => return Err(Fault::stored("ownership_transfers.ended_at", "an ended transfer has no end")),
     };
-    Ok(Transfer { request, ended, version: row.version })
+    Ok(Transfer {
+        request,
+        ended,
+        version: row.version,
+    })
 }

@@ -22,7 +22,12 @@ use crate::schema::{accounts, contacts, memberships, owners, ownership_transfers
 
 /// Saves what a decision changed in `before` at that moment. The account's revision has risen with its lock.
 pub(crate) fn save(conn: &mut Conn, before: &Roster, changes: &[Change], at: DateTime<Utc>) -> Result<(), Fault> {
-    let mut saving = Saving { conn, before, at, account: before.account().id.to_string() };
+    let mut saving = Saving {
+        conn,
+        before,
+        at,
+        account: before.account().id.to_string(),
+    };
     for change in changes {
         saving.save(change)?;
     }
@@ -51,7 +56,12 @@ pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -
             accounts::updated_at.eq(stored(at)),
         ))
         .execute(conn)?;
-    let mut saving = Saving { conn, before: opened, at, account: account.id.to_string() };
+    let mut saving = Saving {
+        conn,
+        before: opened,
+        at,
+        account: account.id.to_string(),
+    };
     for contact in opened.contacts() {
         saving.add_contact(contact)?;
     }
@@ -104,7 +114,11 @@ impl Saving<'_> {
             Change::RoleGiven { role, contact } => self.give_role(role, *contact),
             Change::RoleTaken { role, contact } => self.take_role(role, *contact),
             Change::PrimaryMoved { role, from, to } => self.move_primary(role, *from, *to),
-            Change::MemberAdded { user, contact, permissions } => {
+            Change::MemberAdded {
+                user,
+                contact,
+                permissions,
+            } => {
                 self.add_member(*user, *contact, permissions)?;
                 contact.map_or(Ok(()), |contact| self.confirm_owner(contact))
             }
@@ -119,12 +133,18 @@ impl Saving<'_> {
     fn raise_versions(&mut self, changes: &[Change]) -> Result<(), Fault> {
         for contact in touched_contacts(changes) {
             diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
-                .set((contacts::version.eq(contacts::version + 1), contacts::updated_at.eq(stored(self.at))))
+                .set((
+                    contacts::version.eq(contacts::version + 1),
+                    contacts::updated_at.eq(stored(self.at)),
+                ))
                 .execute(self.conn)?;
         }
         if changes.iter().any(Change::touches_account) {
             diesel::update(accounts::table.filter(accounts::id.eq(&self.account)))
-                .set((accounts::version.eq(accounts::version + 1), accounts::updated_at.eq(stored(self.at))))
+                .set((
+                    accounts::version.eq(accounts::version + 1),
+                    accounts::updated_at.eq(stored(self.at)),
+                ))
                 .execute(self.conn)?;
         }
         Ok(())
@@ -173,7 +193,10 @@ impl Saving<'_> {
         if id != self.before.owner() {
             return Ok(());
         }
-        let verified: bool = contacts::table.find(id.to_string()).select(contacts::verified).first(self.conn)?;
+        let verified: bool = contacts::table
+            .find(id.to_string())
+            .select(contacts::verified)
+            .first(self.conn)?;
         let user = memberships::table
             .filter(memberships::account_id.eq(&self.account))
             .filter(memberships::contact_id.eq(id.to_string()))
@@ -223,7 +246,9 @@ impl Saving<'_> {
                 diesel::delete(row).execute(self.conn)?;
             }
             (Some(_), Some(to)) => {
-                diesel::update(row).set(role_primaries::contact_id.eq(to.to_string())).execute(self.conn)?;
+                diesel::update(row)
+                    .set(role_primaries::contact_id.eq(to.to_string()))
+                    .execute(self.conn)?;
             }
             (None, Some(to)) => {
                 diesel::insert_into(role_primaries::table)
@@ -254,7 +279,10 @@ impl Saving<'_> {
             .execute(self.conn)?;
         if let Some(contact) = contact {
             diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
-                .set((contacts::login_requested.eq(false), contacts::login_permissions.eq(None::<String>)))
+                .set((
+                    contacts::login_requested.eq(false),
+                    contacts::login_permissions.eq(None::<String>),
+                ))
                 .execute(self.conn)?;
         }
         Ok(())
@@ -312,7 +340,11 @@ impl Saving<'_> {
     fn move_owner(&mut self, to: ContactId) -> Result<(), Fault> {
         let user = self.before.member_of_contact(to).map(|member| member.user.to_string());
         diesel::update(owners::table.filter(owners::account_id.eq(&self.account)))
-            .set((owners::contact_id.eq(to.to_string()), owners::user_id.eq(user), owners::verified.eq(true)))
+            .set((
+                owners::contact_id.eq(to.to_string()),
+                owners::user_id.eq(user),
+                owners::verified.eq(true),
+            ))
             .execute(self.conn)?;
         Ok(())
     }
@@ -331,13 +363,26 @@ fn postal_json(address: Option<&PostalAddress>) -> Result<Option<String>, Fault>
         region: address.region.as_ref().map(text),
         country: address.country.clone(),
     };
-    address.map(|address| to_json("accounts.postal_address", &to_stored(address))).transpose()
+    address
+        .map(|address| to_json("accounts.postal_address", &to_stored(address)))
+        .transpose()
 }
 
 /// Locks an account for a decision: nobody else changes it until the transaction ends, and its revision has
 /// risen. Answers whether there is such an account.
 pub(crate) fn lock(conn: &mut Conn, account: AccountId) -> Result<bool, Fault> {
     let row = accounts::table.filter(accounts::id.eq(account.to_string()));
-    let locked = diesel::update(row).set(accounts::revision.eq(accounts::revision + 1)).execute(conn)?;
+    let locked = diesel::update(row)
+        .set(accounts::revision.eq(accounts::revision + 1))
+        .execute(conn)?;
     Ok(locked == 1)
+}
+
+/// Takes back the revision that [`lock`] has raised, for a decision that changes nothing. The lock stays.
+pub(crate) fn lower_revision(conn: &mut Conn, account: AccountId) -> Result<(), Fault> {
+    let row = accounts::table.filter(accounts::id.eq(account.to_string()));
+    diesel::update(row)
+        .set(accounts::revision.eq(accounts::revision - 1))
+        .execute(conn)?;
+    Ok(())
 }

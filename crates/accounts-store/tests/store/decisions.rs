@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use accounts_domain::accounts::AccountPatch;
 use accounts_domain::actor::Actor;
-use accounts_domain::address::EmailAddress;
 use accounts_domain::catalog::{ContactField, ContactLogin};
 use accounts_domain::contacts::{ContactPatch, CreateContact};
 use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId, VerificationId};
@@ -19,105 +18,11 @@ use accounts_domain::verification::SendVerification;
 use accounts_store::{Act, AuditFilter, DecideError, Decision, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::collection::vec;
-use proptest::option;
-use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
-use super::given::{account, act, address, catalog, hash, moment, no_answer, place_with, profile, roster, sound};
-
-/// One of the contacts that are there, or none.
-type Pick = Option<usize>;
-
-/// Who acts.
-#[derive(Debug, Clone, Copy)]
-enum Who {
-    System,
-    Owner,
-    /// The user of a contact, or a stranger where it has none.
-    Contact(usize),
-}
-
-#[derive(Debug, Clone)]
-enum Command {
-    Create { at: u32, more: Vec<u32>, roles: Vec<usize>, login: Option<bool> },
-    Rename(Pick, u32),
-    ChangeAddresses(Pick, Option<u32>, Option<Vec<u32>>),
-    RemoveAddress(Pick, u32),
-    Subscribe(Pick, Vec<usize>),
-    Remove(Pick),
-    Erase(Pick),
-    Send(Pick, Option<u32>),
-    Confirm(usize),
-    /// Sends a link and follows it.
-    Prove(Pick),
-    Give(Pick, usize),
-    Take(Pick, usize),
-    Promote(Pick, Vec<usize>),
-    Vacate(usize),
-    Transfer(Pick),
-    Answer(usize, Answer),
-    ChangeAccount(u32),
-    SetStatus(usize),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Answer {
-    Accept,
-    Decline,
-    Cancel,
-}
-
-#[derive(Debug, Clone)]
-struct Step {
-    by: Who,
-    wait: TimeDelta,
-    command: Command,
-}
-
-fn steps() -> impl Strategy<Value = Step> {
-    let who = prop_oneof![4 => Just(Who::System), 3 => Just(Who::Owner), 2 => (0..6_usize).prop_map(Who::Contact)];
-    let wait = prop_oneof![
-        6 => Just(TimeDelta::seconds(61)),
-        1 => Just(TimeDelta::microseconds(1)),
-        1 => prop_oneof![Just(TimeDelta::hours(80)), Just(TimeDelta::days(8))],
-    ];
-    (who, wait, commands()).prop_map(|(by, wait, command)| Step { by, wait, command })
-}
-
-fn commands() -> impl Strategy<Value = Command> {
-    let at = || 0..7_u32;
-    let pick = || option::weighted(0.95, 0..6_usize);
-    let role = || 0..6_usize;
-    let create = (at(), vec(at(), 0..3), vec(role(), 0..3), option::of(any::<bool>()));
-    let answer = prop_oneof![Just(Answer::Accept), Just(Answer::Decline), Just(Answer::Cancel)];
-    prop_oneof![
-        7 => create.prop_map(|(at, more, roles, login)| Command::Create { at, more, roles, login }),
-        6 => (pick(), option::weighted(0.3, at())).prop_map(|(pick, to)| Command::Send(pick, to)),
-        4 => (0..4_usize).prop_map(Command::Confirm),
-        6 => pick().prop_map(Command::Prove),
-        5 => (pick(), option::of(at()), option::weighted(0.3, vec(at(), 0..3)))
-            .prop_map(|(pick, main, more)| Command::ChangeAddresses(pick, main, more)),
-        2 => (pick(), at()).prop_map(|(pick, at)| Command::RemoveAddress(pick, at)),
-        5 => (pick(), vec(role(), 1..3)).prop_map(|(pick, roles)| Command::Promote(pick, roles)),
-        3 => (pick(), role()).prop_map(|(pick, role)| Command::Give(pick, role)),
-        3 => (pick(), role()).prop_map(|(pick, role)| Command::Take(pick, role)),
-        2 => role().prop_map(Command::Vacate),
-        4 => pick().prop_map(Command::Transfer),
-        6 => (0..2_usize, answer).prop_map(|(number, answer)| Command::Answer(number, answer)),
-        2 => (pick(), 0..3_u32).prop_map(|(pick, name)| Command::Rename(pick, name)),
-        2 => (pick(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::Subscribe(pick, to)),
-        2 => pick().prop_map(Command::Remove),
-        2 => pick().prop_map(Command::Erase),
-        1 => (0..3_u32).prop_map(Command::ChangeAccount),
-        1 => prop_oneof![4 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
-    ]
-}
-
-/// Address 0 is the owner's first one.
-fn address_number(number: u32) -> EmailAddress {
-    address(&format!("A{number}@Lima.example"))
-}
+use super::given::{account, act, catalog, hash, moment, no_answer, place_with, profile, roster, sound};
+use super::stories::{Answer, Command, Pick, Step, Who, address_number, steps};
 
 /// The account as the store last showed it.
 struct World<'a> {
@@ -159,16 +64,22 @@ impl World<'_> {
 
     fn categories(&self, numbers: &[usize]) -> BTreeSet<CategoryKey> {
         let all = self.roster.catalog().categories();
-        numbers.iter().map(|number| all[number % all.len()].key.clone()).collect()
+        numbers
+            .iter()
+            .map(|number| all[number % all.len()].key.clone())
+            .collect()
     }
 
     async fn decide<D>(&self, act: &Act, decide: D) -> Outcome
     where
-        D: Fn(&Roster) -> Result<Vec<accounts_domain::change::Change>, accounts_domain::violation::Violation> + Send + 'static,
+        D: Fn(&Roster) -> Result<Vec<accounts_domain::change::Change>, accounts_domain::violation::Violation>
+            + Send
+            + 'static,
     {
         self.store.decide(self.account, act, decide, no_answer).await
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each command")]
     async fn run(&mut self, act: Act, command: Command) -> Outcome {
         let by = act.by();
         match command {
@@ -183,13 +94,20 @@ impl World<'_> {
                     login: login.map(permissions),
                     subscriptions: self.categories(&roles),
                 };
-                self.decide(&act, move |roster| roster.create_contact(by, &command)).await
+                self.decide(&act, move |roster| roster.create_contact(by, &command))
+                    .await
             }
             Command::Rename(pick, number) => {
                 let patch = ContactPatch {
                     display_name: DisplayName::parse(&format!("Émile {number}")).ok(),
                     title: Some(JobTitle::parse("Head").ok().filter(|_| number > 0)),
-                    phones: Some(profile("Bea").phones.into_iter().take(number.try_into().unwrap()).collect()),
+                    phones: Some(
+                        profile("Bea")
+                            .phones
+                            .into_iter()
+                            .take(number.try_into().unwrap())
+                            .collect(),
+                    ),
                     ..ContactPatch::default()
                 };
                 self.patch(&act, pick, patch).await
@@ -197,19 +115,31 @@ impl World<'_> {
             Command::ChangeAddresses(pick, main, more) => {
                 let more_addresses = more.map(|more| more.into_iter().map(address_number).collect());
                 let address = main.map(address_number);
-                self.patch(&act, pick, ContactPatch { address, more_addresses, ..ContactPatch::default() }).await
+                self.patch(
+                    &act,
+                    pick,
+                    ContactPatch {
+                        address,
+                        more_addresses,
+                        ..ContactPatch::default()
+                    },
+                )
+                .await
             }
             Command::RemoveAddress(pick, at) => {
                 let (contact, address) = (self.contact(pick), address_number(at));
-                self.decide(&act, move |roster| roster.remove_address(by, contact, address.key())).await
+                self.decide(&act, move |roster| roster.remove_address(by, contact, address.key()))
+                    .await
             }
             Command::Subscribe(pick, to) => {
                 let (contact, categories) = (self.contact(pick), self.categories(&to));
-                self.decide(&act, move |roster| roster.subscribe(by, contact, &categories)).await
+                self.decide(&act, move |roster| roster.subscribe(by, contact, &categories))
+                    .await
             }
             Command::Remove(pick) => {
                 let contact = self.contact(pick);
-                self.decide(&act, move |roster| roster.remove_contact(by, contact)).await
+                self.decide(&act, move |roster| roster.remove_contact(by, contact))
+                    .await
             }
             Command::Erase(pick) => {
                 let contact = self.contact(pick);
@@ -217,29 +147,54 @@ impl World<'_> {
             }
             Command::Send(pick, to) => {
                 let (id, contact) = (VerificationId::new(), self.contact(pick));
-                self.send(&act, SendVerification { id, contact, address: to.map(address_number) }).await
+                self.send(
+                    &act,
+                    SendVerification {
+                        id,
+                        contact,
+                        address: to.map(address_number),
+                    },
+                )
+                .await
             }
             Command::Confirm(number) => {
                 let links: Vec<_> = self.roster.parts().verifications.keys().copied().collect();
-                let link = links.get(number % links.len().max(1)).copied().unwrap_or_else(VerificationId::new);
+                let link = links
+                    .get(number % links.len().max(1))
+                    .copied()
+                    .unwrap_or_else(VerificationId::new);
                 self.confirm(&act, link).await
             }
             Command::Prove(pick) => {
                 let (id, contact) = (VerificationId::new(), self.contact(pick));
-                let sent = self.send(&act, SendVerification { id, contact, address: None }).await?;
+                let sent = self
+                    .send(
+                        &act,
+                        SendVerification {
+                            id,
+                            contact,
+                            address: None,
+                        },
+                    )
+                    .await?;
                 self.roster = sent.after;
                 self.confirm(&act, id).await
             }
             Command::Give(pick, role) => {
                 let (contact, role) = (self.contact(pick), self.role(role));
-                self.decide(&act, move |roster| roster.give_role(by, contact, &role)).await
+                self.decide(&act, move |roster| roster.give_role(by, contact, &role))
+                    .await
             }
             Command::Take(pick, role) => {
                 let (contact, role) = (self.contact(pick), self.role(role));
-                self.decide(&act, move |roster| roster.take_role(by, contact, &role)).await
+                self.decide(&act, move |roster| roster.take_role(by, contact, &role))
+                    .await
             }
             Command::Promote(pick, roles) => {
-                let command = Promote { contact: self.contact(pick), roles: self.roles(&roles) };
+                let command = Promote {
+                    contact: self.contact(pick),
+                    roles: self.roles(&roles),
+                };
                 self.decide(&act, move |roster| roster.promote(by, &command)).await
             }
             Command::Vacate(role) => {
@@ -248,10 +203,16 @@ impl World<'_> {
             }
             Command::Transfer(pick) => {
                 let others: Vec<_> = self.roster.members().filter_map(|member| member.contact).collect();
-                let to = pick.and_then(|pick| others.get(pick).copied()).unwrap_or_else(|| self.contact(pick));
-                let command = TransferOwnership { id: TransferId::new(), to };
+                let to = pick
+                    .and_then(|pick| others.get(pick).copied())
+                    .unwrap_or_else(|| self.contact(pick));
+                let command = TransferOwnership {
+                    id: TransferId::new(),
+                    to,
+                };
                 self.transfers.push(command.id);
-                self.decide(&act, move |roster| roster.transfer_ownership(by, &command)).await
+                self.decide(&act, move |roster| roster.transfer_ownership(by, &command))
+                    .await
             }
             Command::Answer(number, answer) => self.answer(&act, number, answer).await,
             Command::ChangeAccount(number) => {
@@ -259,62 +220,106 @@ impl World<'_> {
                 self.decide(&act, move |roster| roster.change_account(by, &patch)).await
             }
             Command::SetStatus(number) => {
-                self.store.change_account_status(self.account, AccountStatus::ALL[number], &act).await
+                self.store
+                    .change_account_status(self.account, AccountStatus::ALL[number], &act)
+                    .await
             }
         }
     }
 
     fn some_permissions(&self) -> Permissions {
         let own = ["contacts:view".parse().unwrap(), "audit:view".parse().unwrap()];
-        own.into_iter().chain(self.roster.catalog().permissions().iter().map(|entry| entry.key.clone())).collect()
+        own.into_iter()
+            .chain(
+                self.roster
+                    .catalog()
+                    .permissions()
+                    .iter()
+                    .map(|entry| entry.key.clone()),
+            )
+            .collect()
     }
 
     async fn patch(&self, act: &Act, pick: Pick, patch: ContactPatch) -> Outcome {
         let (by, contact) = (act.by(), self.contact(pick));
-        self.decide(act, move |roster| roster.change_contact(by, contact, &patch)).await
+        self.decide(act, move |roster| roster.change_contact(by, contact, &patch))
+            .await
     }
 
     async fn send(&self, act: &Act, command: SendVerification) -> Outcome {
         let by = act.by();
-        self.decide(act, move |roster| roster.send_verification(by, &command)).await
+        self.decide(act, move |roster| roster.send_verification(by, &command))
+            .await
     }
 
     async fn confirm(&self, act: &Act, link: VerificationId) -> Outcome {
         let act = act.as_actor(Actor::Link);
-        self.store.confirm_verification(link, UserId::new(), Some(hash("first")), &act, no_answer).await
+        self.store
+            .confirm_verification(link, UserId::new(), Some(hash("first")), &act, no_answer)
+            .await
     }
 
     async fn answer(&self, act: &Act, number: usize, answer: Answer) -> Outcome {
         let waiting = self.roster.parts().transfer.as_ref().map(|transfer| transfer.id);
-        let id = waiting.or_else(|| self.transfers.iter().rev().nth(number).copied()).unwrap_or_else(TransferId::new);
+        let id = waiting
+            .or_else(|| self.transfers.iter().rev().nth(number).copied())
+            .unwrap_or_else(TransferId::new);
         // Whom it concerns, rather than anybody.
         let asked = self.roster.parts().transfer.as_ref().map(|transfer| transfer.to);
-        let asked = asked.and_then(|contact| self.roster.member_of_contact(contact)).map(|member| member.user);
+        let asked = asked
+            .and_then(|contact| self.roster.member_of_contact(contact))
+            .map(|member| member.user);
         let act = asked.map_or_else(|| act.clone(), |user| act.as_actor(Actor::User(user)));
         let by = act.by();
         let decide = move |roster: &Roster, transfer: &_| match answer {
             Answer::Accept => roster.accept_transfer(by, transfer),
             Answer::Decline => roster.decline_transfer(by, transfer),
-            Answer::Cancel => roster.cancel_transfer(accounts_domain::actor::By { actor: Actor::System, ..by }, transfer),
+            Answer::Cancel => roster.cancel_transfer(
+                accounts_domain::actor::By {
+                    actor: Actor::System,
+                    ..by
+                },
+                transfer,
+            ),
         };
-        self.store.decide_transfer(self.account, id, &act, decide, |_, _| super::given::kept("")).await.map(|(decision, _)| decision)
+        self.store
+            .decide_transfer(self.account, id, &act, decide, |_, _| super::given::kept(""))
+            .await
+            .map(|(decision, _)| decision)
     }
 
     /// Somebody joins who can log in, where the catalog lets contacts do that.
     async fn join(&mut self, at: u32) {
         let policy = self.roster.catalog().policy();
-        let roles = policy.required_contact_fields.contains(&ContactField::Role).then_some(0);
+        let roles = policy
+            .required_contact_fields
+            .contains(&ContactField::Role)
+            .then_some(0);
         let login = (policy.contact_login != ContactLogin::Never).then_some(true);
-        let create = Command::Create { at, more: Vec::new(), roles: roles.into_iter().collect(), login };
+        let create = Command::Create {
+            at,
+            more: Vec::new(),
+            roles: roles.into_iter().collect(),
+            login,
+        };
         for command in [create, Command::Prove(Some(self.roster.contacts().count()))] {
-            self.step(Step { by: Who::System, wait: TimeDelta::zero(), command }).await;
+            self.step(Step {
+                by: Who::System,
+                wait: TimeDelta::zero(),
+                command,
+            })
+            .await;
         }
     }
 
     /// Nothing more would happen in an account that stays closed.
     async fn reopen(&mut self) {
         let act = self.act(Who::System);
-        let reopened = self.store.change_account_status(self.account, AccountStatus::Active, &act).await.unwrap();
+        let reopened = self
+            .store
+            .change_account_status(self.account, AccountStatus::Active, &act)
+            .await
+            .unwrap();
         self.roster = reopened.after;
     }
 
@@ -338,7 +343,11 @@ impl World<'_> {
     }
 
     async fn kinds(&self) -> BTreeSet<String> {
-        let events = self.store.audit_events(self.account, AuditFilter::default(), None, 10_000).await.unwrap();
+        let events = self
+            .store
+            .audit_events(self.account, AuditFilter::default(), None, 10_000)
+            .await
+            .unwrap();
         events.into_iter().map(|event| event.kind).collect()
     }
 }
@@ -370,15 +379,23 @@ fn tell(name: &str, stories: u32) -> BTreeSet<String> {
     let (runtime, place) = (runtime(), place_with(&catalog(name)));
     let store = &place.store;
     let kinds = std::cell::RefCell::new(BTreeSet::new());
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(stories) });
+    let mut runner = TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(stories)
+    });
     let told = runner.run(&vec(steps(), 15..40), |story| {
         runtime.block_on(async {
             // Addresses of users are unique in the service, so each story has an owner of its own.
             let owner = format!("{}@owner.example", AccountId::new());
             let ids = account(store, &owner).await;
             let opened = roster(store, ids.account).await;
-            let mut world =
-                World { store, account: ids.account, roster: opened, transfers: Vec::new(), now: moment(1) };
+            let mut world = World {
+                store,
+                account: ids.account,
+                roster: opened,
+                transfers: Vec::new(),
+                now: moment(1),
+            };
             world.join(1).await;
             world.join(2).await;
             for (number, step) in story.into_iter().enumerate() {
@@ -406,7 +423,13 @@ fn what_is_decided_is_what_is_loaded() {
     for name in ["standard", "saas-suite", "datacenter", "telephony", "mixed"] {
         met.extend(tell(name, super::STORIES));
     }
-    let wanted = ["contact.verified", "contact.address_replaced", "member.added", "role.primary_moved", "owner.moved"];
+    let wanted = [
+        "contact.verified",
+        "contact.address_replaced",
+        "member.added",
+        "role.primary_moved",
+        "owner.moved",
+    ];
     // A handful of stories may well miss one of them.
     let missed = wanted.iter().filter(|kind| !met.contains(**kind)).count();
     assert!(missed == 0 || super::STORIES < 8, "the stories met {met:?} only");
@@ -423,7 +446,10 @@ fn an_account_is_loaded_as_it_was_opened() {
         assert_eq!(roster(&place.store, second).await, opened);
         assert_eq!(opened.account().revision, 1);
         let own = place.store.accounts_of(ids.user, None, 10, moment(2)).await.unwrap();
-        assert_eq!(own.iter().map(|roster| roster.account().id).collect::<Vec<_>>(), [ids.account, second]);
+        assert_eq!(
+            own.iter().map(|roster| roster.account().id).collect::<Vec<_>>(),
+            [ids.account, second]
+        );
         sound(&place.store, moment(3)).await;
     });
 }
@@ -448,9 +474,26 @@ async fn the_owner_of_an_account_that_was_never_activated_is_confirmed_by_the_li
     sound(&place.store, moment(1)).await;
     let (link, act) = (VerificationId::new(), act(Actor::System, moment(1)));
     let by = act.by();
-    let send = SendVerification { id: link, contact, address: None };
-    place.store.decide(account, &act, move |roster| roster.send_verification(by, &send), no_answer).await.unwrap();
-    place.store.confirm_verification(link, UserId::new(), Some(hash("first")), &act, no_answer).await.unwrap();
+    let send = SendVerification {
+        id: link,
+        contact,
+        address: None,
+    };
+    place
+        .store
+        .decide(
+            account,
+            &act,
+            move |roster| roster.send_verification(by, &send),
+            no_answer,
+        )
+        .await
+        .unwrap();
+    place
+        .store
+        .confirm_verification(link, UserId::new(), Some(hash("first")), &act, no_answer)
+        .await
+        .unwrap();
     let owner = roster(&place.store, account).await;
     assert!(owner.contact(contact).unwrap().is_verified() && owner.member_of_contact(contact).is_some());
     sound(&place.store, moment(2)).await;

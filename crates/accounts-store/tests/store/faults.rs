@@ -26,14 +26,26 @@ async fn plant(place: &Place, name: &str) -> Planted {
     add(&place.store, ids.account, command, &act).await.unwrap();
     let by = act.by();
     let role = place.store.catalog().roles()[0].key.clone();
-    let promote = move |to| Promote { contact: to, roles: [role.clone()].into() };
+    let promote = move |to| Promote {
+        contact: to,
+        roles: [role.clone()].into(),
+    };
     for to in [member, ids.contact] {
         let command = promote(to);
         let decide = move |roster: &accounts_domain::roster::Roster| roster.promote(by, &command);
-        place.store.decide(ids.account, &system(moment(3)), decide, no_answer).await.unwrap();
+        place
+            .store
+            .decide(ids.account, &system(moment(3)), decide, no_answer)
+            .await
+            .unwrap();
     }
     super::sessions::log_in(&place.store, ids.user, name, moment(3)).await;
-    Planted { ids, member: member.to_string(), member_user: user.to_string(), contact: contact.to_string() }
+    Planted {
+        ids,
+        member: member.to_string(),
+        member_user: user.to_string(),
+        contact: contact.to_string(),
+    }
 }
 
 impl Planted {
@@ -329,12 +341,25 @@ async fn the_check_finds_every_fault_and_no_other() {
     for ((key, fault, id), planted) in FAULTS.iter().zip(&planted) {
         let id = planted.fill(id);
         let tells = |finding: &&Finding| finding.key == *key && finding.ids.iter().any(|found| found.contains(&id));
-        assert!(found.iter().any(|finding| tells(&finding)), "{key} of {id} is not found: {fault}");
+        assert!(
+            found.iter().any(|finding| tells(&finding)),
+            "{key} of {id} is not found: {fault}"
+        );
     }
-    let named = [untouched.ids.account.to_string(), untouched.ids.contact.to_string(), untouched.member, untouched.contact];
+    let named = [
+        untouched.ids.account.to_string(),
+        untouched.ids.contact.to_string(),
+        untouched.member,
+        untouched.contact,
+    ];
     for finding in &found {
         assert!(FAULTS.iter().any(|(key, ..)| *key == finding.key), "{finding}");
-        assert!(named.iter().all(|id| finding.ids.iter().all(|found| !found.contains(id))), "{finding}");
+        assert!(
+            named
+                .iter()
+                .all(|id| finding.ids.iter().all(|found| !found.contains(id))),
+            "{finding}"
+        );
     }
 }
 
@@ -347,34 +372,66 @@ async fn a_finding_counts_all_and_lists_some() {
     by_hand(&place, "UPDATE accounts SET revision = 7");
     let found = place.store.check(moment(1)).await.unwrap();
     let [finding] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((finding.key, finding.count, finding.ids.len()), ("account-revision-gap", 25, Finding::LISTED));
+    assert_eq!(
+        (finding.key, finding.count, finding.ids.len()),
+        ("account-revision-gap", 25, Finding::LISTED)
+    );
     assert!(finding.ids.is_sorted());
     assert!(finding.to_string().ends_with("and 5 more"), "{finding}");
 }
 
 /// Rows of one account that refer to another's.
 const FOREIGN: &[(&str, &str)] = &[
-    ("the owner is of the account", "UPDATE owners SET contact_id = '{other}' WHERE account_id = '{account}'"),
-    ("the owner's login is of the account", "UPDATE owners SET user_id = '{other_user}' WHERE account_id = '{account}'"),
+    (
+        "the owner is of the account",
+        "UPDATE owners SET contact_id = '{other}' WHERE account_id = '{account}'",
+    ),
+    (
+        "the owner's login is of the account",
+        "UPDATE owners SET user_id = '{other_user}' WHERE account_id = '{account}'",
+    ),
     (
         "the holder of a role is of the account",
         "INSERT INTO role_holders (account_id, role, contact_id, sole) VALUES ('{account}', 'technical', '{other}', FALSE)",
     ),
-    ("the primary holder is of the account", "UPDATE role_primaries SET contact_id = '{other}' WHERE account_id = '{account}'"),
-    ("a member is a contact of the account", "UPDATE memberships SET contact_id = '{other}' WHERE user_id = '{member_user}'"),
-    ("two members are not one contact", "UPDATE memberships SET contact_id = '{owner}' WHERE user_id = '{member_user}'"),
-    ("an address is of a contact of the account", "UPDATE contact_addresses SET contact_id = '{other}' WHERE contact_id = '{contact}'"),
+    (
+        "the primary holder is of the account",
+        "UPDATE role_primaries SET contact_id = '{other}' WHERE account_id = '{account}'",
+    ),
+    (
+        "a member is a contact of the account",
+        "UPDATE memberships SET contact_id = '{other}' WHERE user_id = '{member_user}'",
+    ),
+    (
+        "two members are not one contact",
+        "UPDATE memberships SET contact_id = '{owner}' WHERE user_id = '{member_user}'",
+    ),
+    (
+        "an address is of a contact of the account",
+        "UPDATE contact_addresses SET contact_id = '{other}' WHERE contact_id = '{contact}'",
+    ),
     (
         "an address stands under one contact",
         "UPDATE contact_addresses SET address_key = (SELECT address_key FROM contacts WHERE id = '{owner}')
          WHERE contact_id = '{contact}'",
     ),
-    ("a primary holder is verified", "UPDATE role_primaries SET contact_id = '{contact}' WHERE account_id = '{account}'"),
-    ("an event is never changed", "UPDATE audit_events SET data = '{}' WHERE account_id = '{account}'"),
-    ("an event is never removed", "DELETE FROM audit_events WHERE account_id = '{account}'"),
-    ("a session has one token to go on with",
+    (
+        "a primary holder is verified",
+        "UPDATE role_primaries SET contact_id = '{contact}' WHERE account_id = '{account}'",
+    ),
+    (
+        "an event is never changed",
+        "UPDATE audit_events SET data = '{}' WHERE account_id = '{account}'",
+    ),
+    (
+        "an event is never removed",
+        "DELETE FROM audit_events WHERE account_id = '{account}'",
+    ),
+    (
+        "a session has one token to go on with",
         "INSERT INTO refresh_tokens (hash, session_id, created_at)
-         SELECT 'second', id, created_at FROM sessions WHERE user_id = '{user}'"),
+         SELECT 'second', id, created_at FROM sessions WHERE user_id = '{user}'",
+    ),
 ];
 
 #[tokio::test]
@@ -382,9 +439,14 @@ async fn the_schema_refuses_what_crosses_accounts() {
     let place = place();
     let (one, other) = (plant(&place, "one").await, plant(&place, "other").await);
     for (rule, sql) in FOREIGN {
-        let sql = sql.replace("{other}", &other.ids.contact.to_string()).replace("{other_user}", &other.ids.user.to_string());
+        let sql = sql
+            .replace("{other}", &other.ids.contact.to_string())
+            .replace("{other_user}", &other.ids.user.to_string());
         let refused = refused_by_hand(&place, &one.fill(&sql)).to_lowercase();
-        assert!(["constraint", "never"].iter().any(|word| refused.contains(word)), "{rule}: {refused}");
+        assert!(
+            ["constraint", "never"].iter().any(|word| refused.contains(word)),
+            "{rule}: {refused}"
+        );
     }
     sound(&place.store, moment(4)).await;
 }

@@ -19,7 +19,7 @@ use accounts_domain::sign_ups::SignUp;
 use accounts_domain::users::PasswordHash;
 use accounts_domain::verification::SendVerification;
 pub(super) use accounts_store::NewIds;
-use accounts_store::{Act, Database, Decision, DecideError, Keep, Kept, OpenError, Settings, Store};
+use accounts_store::{Act, Database, DecideError, Decision, Keep, Kept, OpenError, Settings, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A store on a database of its own.
@@ -36,18 +36,29 @@ pub(super) fn place() -> Place {
 pub(super) fn place_with(catalog: &Arc<Catalog>) -> Place {
     let (database, keeper) = super::fresh();
     let store = Store::open(Settings::new(database.clone()), Arc::clone(catalog)).unwrap();
-    Place { store, database, keeper }
+    Place {
+        store,
+        database,
+        keeper,
+    }
 }
 
 impl Place {
     pub(super) fn of(store: Store, closed: Closed) -> Self {
-        Self { store, database: closed.database, keeper: closed.keeper }
+        Self {
+            store,
+            database: closed.database,
+            keeper: closed.keeper,
+        }
     }
 
     /// Closes the store, and leaves the database.
     pub(super) fn close(self) -> Closed {
         drop(self.store);
-        Closed { database: self.database, keeper: self.keeper }
+        Closed {
+            database: self.database,
+            keeper: self.keeper,
+        }
     }
 }
 
@@ -90,7 +101,12 @@ pub(super) fn moment(minutes: i64) -> DateTime<Utc> {
 }
 
 pub(super) fn act(actor: Actor, at: DateTime<Utc>) -> Act {
-    Act { actor, at, request_id: Some("request".to_owned()), keep: None }
+    Act {
+        actor,
+        at,
+        request_id: Some("request".to_owned()),
+        keep: None,
+    }
 }
 
 /// The service itself acts.
@@ -107,12 +123,19 @@ pub(super) fn under(key: &str, body: &str, act: Act) -> Act {
         key: key.to_owned(),
         fingerprint: body.to_owned(),
     };
-    Act { keep: Some(keep), ..act }
+    Act {
+        keep: Some(keep),
+        ..act
+    }
 }
 
 pub(super) fn kept(text: &str) -> Kept {
     let header = ("etag".to_owned(), "\"1\"".to_owned());
-    Kept { status: 201, headers: vec![header], body: text.as_bytes().to_vec() }
+    Kept {
+        status: 201,
+        headers: vec![header],
+        body: text.as_bytes().to_vec(),
+    }
 }
 
 pub(super) fn no_answer<T>(_: &T) -> Kept {
@@ -140,7 +163,10 @@ pub(super) fn profile(name: &str) -> ContactProfile {
 }
 
 fn phone(number: &str) -> Phone {
-    Phone { number: PhoneNumber::parse(number).unwrap(), kind: PhoneKind::Landline }
+    Phone {
+        number: PhoneNumber::parse(number).unwrap(),
+        kind: PhoneKind::Landline,
+    }
 }
 
 pub(super) fn sign_up(address_text: &str, at: DateTime<Utc>) -> SignUp {
@@ -154,7 +180,11 @@ pub(super) fn sign_up(address_text: &str, at: DateTime<Utc>) -> SignUp {
 }
 
 pub(super) fn new_ids() -> NewIds {
-    NewIds { account: AccountId::new(), contact: ContactId::new(), user: UserId::new() }
+    NewIds {
+        account: AccountId::new(),
+        contact: ContactId::new(),
+        user: UserId::new(),
+    }
 }
 
 /// An account whose owner has just chosen the password with the hash `first`.
@@ -162,7 +192,10 @@ pub(super) async fn account(store: &Store, owner: &str) -> NewIds {
     let (at, ids) = (moment(0), new_ids());
     let asked = sign_up(owner, at);
     store.sign_up(asked.clone(), &system(at), kept("")).await.unwrap();
-    store.confirm_sign_up(asked.id, ids, hash("first"), &system(at), no_answer).await.unwrap();
+    store
+        .confirm_sign_up(asked.id, ids, hash("first"), &system(at), no_answer)
+        .await
+        .unwrap();
     ids
 }
 
@@ -196,21 +229,51 @@ pub(super) fn creation(address_text: &str) -> CreateContact {
 }
 
 /// Adds a contact, as the service itself.
-pub(super) async fn add(store: &Store, account: AccountId, command: CreateContact, act: &Act) -> Result<Decision, DecideError> {
+pub(super) async fn add(
+    store: &Store,
+    account: AccountId,
+    command: CreateContact,
+    act: &Act,
+) -> Result<Decision, DecideError> {
     let by = act.by();
-    store.decide(account, act, move |roster| roster.create_contact(by, &command), |_| kept("added")).await
+    store
+        .decide(
+            account,
+            act,
+            move |roster| roster.create_contact(by, &command),
+            |_| kept("added"),
+        )
+        .await
 }
 
 /// A contact that is verified and logs in with everything.
 pub(super) async fn member(store: &Store, account: AccountId, address_text: &str) -> (ContactId, UserId) {
-    let command = CreateContact { login: Some(Permissions::All), ..creation(address_text) };
+    let command = CreateContact {
+        login: Some(Permissions::All),
+        ..creation(address_text)
+    };
     let (contact, link, user) = (command.id, VerificationId::new(), UserId::new());
     let act = system(moment(1));
     let by = act.by();
     add(store, account, command, &act).await.unwrap();
-    let send = SendVerification { id: link, contact, address: None };
-    store.decide(account, &act, move |roster| roster.send_verification(by, &send), no_answer).await.unwrap();
-    store.confirm_verification(link, user, Some(hash("first")), &act, no_answer).await.unwrap();
+    let send = SendVerification {
+        id: link,
+        contact,
+        address: None,
+    };
+    store
+        .decide(
+            account,
+            &act,
+            move |roster| roster.send_verification(by, &send),
+            no_answer,
+        )
+        .await
+        .unwrap();
+    store
+        .confirm_verification(link, user, Some(hash("first")), &act, no_answer)
+        .await
+        .unwrap();
     (contact, user)
 }
 

@@ -20,7 +20,13 @@ fn operator(address_text: &str) -> Operator {
 #[tokio::test]
 async fn an_address_has_one_operator() {
     let place = place();
-    let create = async |text| place.store.create_operator(operator(text), &system(moment(0))).await.unwrap();
+    let create = async |text| {
+        place
+            .store
+            .create_operator(operator(text), &system(moment(0)))
+            .await
+            .unwrap()
+    };
     assert!(create("olga@provider.example").await);
     assert!(!create("Olga@Provider.example").await);
     assert!(create("omar@provider.example").await);

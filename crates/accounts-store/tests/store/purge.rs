@@ -7,7 +7,9 @@ use accounts_store::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::given::{Place, account, add, creation, kept, moment, no_answer, place, roster, sign_up, sound, system, under};
+use super::given::{
+    Place, account, add, creation, kept, moment, no_answer, place, roster, sign_up, sound, system, under,
+};
 use super::sessions::log_in;
 
 /// Purges in steps of one row of each kind, and answers how many rows went in all.
@@ -29,15 +31,27 @@ async fn answers_and_counters_go_after_a_day() {
     let place = place();
     let ids = account(&place.store, "ana@lima.example").await;
     let act = under("k", "body", system(moment(0)));
-    add(&place.store, ids.account, creation("bea@lima.example"), &act).await.unwrap();
+    add(&place.store, ids.account, creation("bea@lima.example"), &act)
+        .await
+        .unwrap();
     let keep = act.keep.unwrap();
-    let counted = Throttle { key: "network".to_owned(), limit: 1, window: LONGEST_WINDOW };
+    let counted = Throttle {
+        key: "network".to_owned(),
+        limit: 1,
+        window: LONGEST_WINDOW,
+    };
     place.store.count(vec![counted.clone()], moment(0)).await.unwrap();
     let day = moment(0) + KEPT_FOR;
     let moment_before = day - TimeDelta::microseconds(1);
     assert_eq!(purge(&place, moment_before).await, 0);
-    assert_eq!(place.store.throttled_until(vec![counted], moment_before).await.unwrap(), Some(day));
-    assert_eq!(place.store.recall(keep.clone(), moment_before).await.unwrap(), Recall::Answered(kept("added")));
+    assert_eq!(
+        place.store.throttled_until(vec![counted], moment_before).await.unwrap(),
+        Some(day)
+    );
+    assert_eq!(
+        place.store.recall(keep.clone(), moment_before).await.unwrap(),
+        Recall::Answered(kept("added"))
+    );
     // The sign-up that opened the account was counted too.
     assert_eq!(purge(&place, day).await, 3);
     assert_eq!(place.store.recall(keep, moment_before).await.unwrap(), Recall::New);
@@ -51,13 +65,37 @@ async fn links_go_thirty_days_after_their_end() {
     let (contact, by) = (command.id, act.by());
     add(&place.store, ids.account, command, &act).await.unwrap();
     for minute in [0, 2] {
-        let send = SendVerification { id: VerificationId::new(), contact, address: None };
-        let by = accounts_domain::actor::By { at: moment(minute), ..by };
+        let send = SendVerification {
+            id: VerificationId::new(),
+            contact,
+            address: None,
+        };
+        let by = accounts_domain::actor::By {
+            at: moment(minute),
+            ..by
+        };
         let decide = move |roster: &accounts_domain::roster::Roster| roster.send_verification(by, &send);
-        place.store.decide(ids.account, &system(moment(minute)), decide, no_answer).await.unwrap();
+        place
+            .store
+            .decide(ids.account, &system(moment(minute)), decide, no_answer)
+            .await
+            .unwrap();
     }
-    place.store.sign_up(sign_up("cem@lima.example", moment(0)), &system(moment(0)), kept("")).await.unwrap();
-    place.store.ask_reset(ResetId::new(), "ana@lima.example".to_owned(), &system(moment(0)), kept("")).await.unwrap();
+    place
+        .store
+        .sign_up(sign_up("cem@lima.example", moment(0)), &system(moment(0)), kept(""))
+        .await
+        .unwrap();
+    place
+        .store
+        .ask_reset(
+            ResetId::new(),
+            "ana@lima.example".to_owned(),
+            &system(moment(0)),
+            kept(""),
+        )
+        .await
+        .unwrap();
     let counters = purge(&place, moment(0) + KEPT_FOR).await;
     assert_eq!(counters, 3);
     let links = || async { roster(&place.store, ids.account).await.parts().verifications.len() };
@@ -79,7 +117,11 @@ async fn sessions_go_ninety_days_after_their_end_with_their_tokens() {
     for number in 0..3 {
         let hash = format!("token {number}");
         let successor_hash = format!("token {}", number + 1);
-        let rotation = Rotation { hash, salt: "salt".to_owned(), successor_hash };
+        let rotation = Rotation {
+            hash,
+            salt: "salt".to_owned(),
+            successor_hash,
+        };
         place.store.rotate(rotation, moment(number)).await.unwrap();
     }
     let ended = moment(0) + TimeDelta::days(10);
@@ -87,12 +129,20 @@ async fn sessions_go_ninety_days_after_their_end_with_their_tokens() {
         person.end_session(session, accounts_domain::sessions::EndReason::LoggedOut)
     };
     log_in(&place.store, ids.user, "live", ended).await;
-    place.store.decide_user(ids.user, &system(ended), end, no_answer).await.unwrap();
+    place
+        .store
+        .decide_user(ids.user, &system(ended), end, no_answer)
+        .await
+        .unwrap();
     let gone = ended + SESSIONS_REMEMBERED_FOR;
     // The sign-up of the account ended long before.
     assert_eq!(purge(&place, gone - TimeDelta::microseconds(1)).await, 1);
     assert_eq!(purge(&place, gone).await, 5);
-    let alive = Rotation { hash: "live".to_owned(), salt: "salt".to_owned(), successor_hash: "next".to_owned() };
+    let alive = Rotation {
+        hash: "live".to_owned(),
+        salt: "salt".to_owned(),
+        successor_hash: "next".to_owned(),
+    };
     let rotated = place.store.rotate(alive, ended + TimeDelta::days(1)).await.unwrap();
     assert!(matches!(rotated, Rotated::Successor { .. }));
 }

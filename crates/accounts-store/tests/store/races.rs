@@ -6,7 +6,8 @@ use accounts_store::{DecideError, Rotated, Rotation};
 use tokio::task::JoinSet;
 
 use super::given::{
-    account, act, add, creation, hash, kept, moment, new_ids, no_answer, opening, place, roster, sign_up, sound, system, under,
+    account, act, add, creation, hash, kept, moment, new_ids, no_answer, opening, place, roster, sign_up, sound,
+    system, under,
 };
 
 /// How many ask at once.
@@ -23,7 +24,12 @@ async fn m_06_contacts_never_exceed_the_limit() {
         asked.spawn(async move { add(&store, ids.account, command, &system(moment(1))).await });
     }
     let answers = asked.join_all().await;
-    let refused = |answer: &&Result<_, _>| matches!(answer, Err(DecideError::Refused(Violation::ContactLimitReached { limit: 5 })));
+    let refused = |answer: &&Result<_, _>| {
+        matches!(
+            answer,
+            Err(DecideError::Refused(Violation::ContactLimitReached { limit: 5 }))
+        )
+    };
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 4);
     assert_eq!(answers.iter().filter(refused).count(), MANY - 4);
     assert_eq!(roster(&place.store, ids.account).await.contacts().count(), 5);
@@ -50,7 +56,15 @@ async fn one_key_has_one_effect() {
         }
     }
     assert_eq!(opened, 1);
-    assert_eq!(place.store.accounts_of(ids.user, None, 10, moment(1)).await.unwrap().len(), 2);
+    assert_eq!(
+        place
+            .store
+            .accounts_of(ids.user, None, 10, moment(1))
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     sound(&place.store, moment(2)).await;
 }
 
@@ -60,10 +74,18 @@ async fn one_address_gets_one_user() {
     let mut asked = JoinSet::new();
     for _ in 0..MANY {
         let wish = sign_up("ana@lima.example", moment(0));
-        place.store.sign_up(wish.clone(), &system(moment(0)), kept("")).await.unwrap();
+        place
+            .store
+            .sign_up(wish.clone(), &system(moment(0)), kept(""))
+            .await
+            .unwrap();
         for _ in 0..2 {
             let (store, id) = (place.store.clone(), wish.id);
-            asked.spawn(async move { store.confirm_sign_up(id, new_ids(), hash("first"), &system(moment(1)), no_answer).await });
+            asked.spawn(async move {
+                store
+                    .confirm_sign_up(id, new_ids(), hash("first"), &system(moment(1)), no_answer)
+                    .await
+            });
         }
     }
     let answers = asked.join_all().await;

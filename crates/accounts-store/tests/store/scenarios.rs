@@ -11,6 +11,7 @@ mod purge;
 mod races;
 mod sessions;
 mod sign_ups;
+mod stories;
 mod throttles;
 
 use super::{STORIES, fresh};

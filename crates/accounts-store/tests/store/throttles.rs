@@ -1,12 +1,16 @@
 //! Counts in fixed windows.
 
-use accounts_store::{Throttle, Store};
+use accounts_store::{Store, Throttle};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::given::{moment, place};
 
 fn throttle(key: &str, limit: i32) -> Throttle {
-    Throttle { key: key.to_owned(), limit, window: TimeDelta::minutes(10) }
+    Throttle {
+        key: key.to_owned(),
+        limit,
+        window: TimeDelta::minutes(10),
+    }
 }
 
 async fn until(store: &Store, throttles: &[Throttle], at: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -45,7 +49,10 @@ async fn nothing_is_lost_when_many_count_at_once() {
     }
     asked.join_all().await;
     for full in [throttle("address", 8), throttle("network", 8)] {
-        assert_eq!(until(&place.store, std::slice::from_ref(&full), moment(1)).await, Some(moment(10)));
+        assert_eq!(
+            until(&place.store, std::slice::from_ref(&full), moment(1)).await,
+            Some(moment(10))
+        );
         let one_more = Throttle { limit: 9, ..full };
         assert_eq!(until(&place.store, &[one_more], moment(1)).await, None);
     }

@@ -39,7 +39,9 @@ impl Saving<'_> {
                 contacts::updated_at.eq(stored(contact.updated_at)),
             ))
             .execute(self.conn)?;
-        for ContactAddress { email, verified_at } in std::iter::once(&contact.address).chain(contact.more_addresses.values()) {
+        for ContactAddress { email, verified_at } in
+            std::iter::once(&contact.address).chain(contact.more_addresses.values())
+        {
             self.insert_address(contact.id, email, *verified_at)?;
         }
         self.insert_phones(contact.id, &profile.phones)?;
@@ -83,7 +85,10 @@ impl Saving<'_> {
             .filter(audit_values::person_kind.eq("contact"))
             .filter(audit_values::person_id.eq(id.to_string()));
         diesel::update(of_contact)
-            .set((audit_values::before.eq(None::<String>), audit_values::after.eq(None::<String>)))
+            .set((
+                audit_values::before.eq(None::<String>),
+                audit_values::after.eq(None::<String>),
+            ))
             .execute(self.conn)?;
         diesel::delete(mails::table.filter(mails::contact_id.eq(id.to_string()))).execute(self.conn)?;
         self.remove_contact(id)
@@ -132,7 +137,11 @@ impl Saving<'_> {
     }
 
     pub(super) fn replace_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
-        let old = self.before.contact(id).ok().map(|contact| contact.address.email.key().to_owned());
+        let old = self
+            .before
+            .contact(id)
+            .ok()
+            .map(|contact| contact.address.email.key().to_owned());
         self.insert_address(id, address, None)?;
         diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
             .set(contacts::address_key.eq(address.key()))
@@ -141,29 +150,49 @@ impl Saving<'_> {
     }
 
     pub(super) fn propose_address(&mut self, id: ContactId, address: &EmailAddress) -> Result<(), Fault> {
-        let waiting = self.before.contact(id).ok().and_then(|contact| contact.pending_address.clone());
+        let waiting = self
+            .before
+            .contact(id)
+            .ok()
+            .and_then(|contact| contact.pending_address.clone());
         self.insert_address(id, address, None)?;
         self.set_pending(id, Some(address.key()))?;
         waiting.map_or(Ok(()), |waiting| self.delete_address(id, waiting.key()))
     }
 
-    pub(super) fn verify_address(&mut self, id: ContactId, address: &EmailAddress, at: DateTime<Utc>) -> Result<(), Fault> {
+    pub(super) fn verify_address(
+        &mut self,
+        id: ContactId,
+        address: &EmailAddress,
+        at: DateTime<Utc>,
+    ) -> Result<(), Fault> {
         let key = address.key();
         let row = contact_addresses::table
             .filter(contact_addresses::account_id.eq(&self.account))
             .filter(contact_addresses::address_key.eq(key));
         diesel::update(row)
-            .set((contact_addresses::verified.eq(true), contact_addresses::verified_at.eq(stored(at))))
+            .set((
+                contact_addresses::verified.eq(true),
+                contact_addresses::verified_at.eq(stored(at)),
+            ))
             .execute(self.conn)?;
         let links = contact_verifications::table
             .filter(contact_verifications::account_id.eq(&self.account))
             .filter(contact_verifications::contact_id.eq(id.to_string()))
             .filter(contact_verifications::address_key.eq(key))
             .filter(contact_verifications::used_at.is_null());
-        diesel::update(links).set(contact_verifications::used_at.eq(stored(at))).execute(self.conn)?;
-        let Ok(contact) = self.before.contact(id) else { return Ok(()) };
+        diesel::update(links)
+            .set(contact_verifications::used_at.eq(stored(at)))
+            .execute(self.conn)?;
+        let Ok(contact) = self.before.contact(id) else {
+            return Ok(());
+        };
         let row = contacts::table.filter(contacts::id.eq(id.to_string()));
-        if contact.pending_address.as_ref().is_some_and(|pending| pending.key() == key) {
+        if contact
+            .pending_address
+            .as_ref()
+            .is_some_and(|pending| pending.key() == key)
+        {
             diesel::update(row)
                 .set((
                     contacts::address_key.eq(key),
@@ -173,7 +202,9 @@ impl Saving<'_> {
                 .execute(self.conn)?;
             self.delete_address(id, contact.address.email.key())
         } else if contact.address.email.key() == key {
-            diesel::update(row).set(contacts::verified.eq(true)).execute(self.conn)?;
+            diesel::update(row)
+                .set(contacts::verified.eq(true))
+                .execute(self.conn)?;
             self.confirm_owner(id)
         } else {
             Ok(())

@@ -1,0 +1,198 @@
+//! Every operation of the document × every kind of caller × whatever its path may name (R32, R33).
+//!
+//! The callers and the paths are made here; who may is said in `policy.rs` alone. An operation that the
+//! table does not list fails, and so does a row without an operation. With `REWRITE=1` (`make permissions`)
+//! `docs/permissions.md` is written from the table.
+
+mod cast;
+mod document;
+mod page;
+mod policy;
+
+use std::{collections::BTreeSet, env, fmt, fs, path::Path};
+
+use accounts_tests::{Answer, on_both};
+
+use self::{
+    cast::{Cast, Ids, Kind},
+    document::Operation,
+    policy::{POLICY, Who},
+};
+
+/// What a caller is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// Anything but 401, 403, 404 and failures of the service.
+    Passes,
+    /// 401.
+    Unauthenticated,
+    /// 403 with the code, and the permission that is lacking.
+    Refused(&'static str, Option<&'static str>),
+    /// 404.
+    NotFound,
+}
+
+on_both! {
+    cast::setup();
+
+    fn r_32_r_33_everybody_does_what_the_policy_lets_them_do_and_nothing_else(app) {
+        let cast = Cast::of(app);
+        let mut wrong = Vec::new();
+        let (last, first): (Vec<_>, Vec<_>) = document::operations().into_iter().partition(Operation::ends_session);
+        let before = cast.rows();
+        for operation in &first {
+            try_everybody(&cast, operation, &mut wrong);
+        }
+        for (table, rows) in cast.rows() {
+            if before[&table] != rows {
+                let new: Vec<_> = rows.iter().filter(|row| !before[&table].contains(row)).collect();
+                wrong.push(format!("{table} has changed: {new:#?}"));
+            }
+        }
+        // Whoever logs out does nothing more.
+        let (log_out, end): (Vec<_>, Vec<_>) = last.iter().partition(|operation| operation.parameters().is_empty());
+        for operation in end.into_iter().chain(log_out) {
+            try_everybody(&cast, operation, &mut wrong);
+        }
+        let few: Vec<_> = wrong.iter().take(20).map(String::as_str).collect();
+        assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), few.join("\n"));
+    }
+}
+
+#[test]
+fn the_policy_lists_every_operation_and_no_other() {
+    let documented: BTreeSet<String> = document::operations().iter().map(ToString::to_string).collect();
+    let listed: BTreeSet<String> = POLICY.iter().map(|(operation, _)| (*operation).to_owned()).collect();
+    assert_eq!(listed.len(), POLICY.len(), "policy.rs says something twice");
+    for operation in &documented {
+        assert!(
+            listed.contains(operation),
+            "say in policy.rs who may call `{operation}`"
+        );
+    }
+    for operation in &listed {
+        assert!(
+            documented.contains(operation),
+            "policy.rs: there is no operation `{operation}`"
+        );
+    }
+}
+
+#[test]
+fn the_document_says_what_the_policy_says() {
+    for operation in document::operations() {
+        let who = policy::of(&operation.to_string()).unwrap();
+        assert_eq!(operation.secured, who != Who::Anyone, "{operation}: `security`");
+        let permission = who.permission().map(|permission| permission.as_str().to_owned());
+        assert_eq!(operation.permission, permission, "{operation}: `x-permission`");
+    }
+}
+
+#[test]
+fn the_page_of_permissions_is_the_policy() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/permissions.md");
+    let page = page::page(&document::operations());
+    if env::var_os("REWRITE").is_some() {
+        fs::write(&path, page).unwrap();
+        return;
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == page,
+        "docs/permissions.md is behind the policy: run `make permissions`"
+    );
+}
+
+fn try_everybody(cast: &Cast<'_>, operation: &Operation, wrong: &mut Vec<String>) {
+    let who = policy::of(&operation.to_string()).unwrap_or_else(|| panic!("policy.rs does not list `{operation}`"));
+    for caller in &cast.callers {
+        for ids in Ids::of(&operation.parameters()) {
+            let expected = expected(who, caller.kind, ids);
+            let answer = cast.request(operation, caller, ids).send();
+            if !expected.is_met_by(&answer) {
+                wrong.push(format!("{:?} to {ids:?}: expected {expected}\n{answer}", caller.kind));
+            }
+            if operation.method == "GET" && ids == Ids::Own {
+                let path = cast.path(operation, caller, ids);
+                let head = caller.client.request("HEAD", path).send();
+                if head.status() != answer.status() {
+                    wrong.push(format!(
+                        "{:?}: GET is answered {}, and HEAD\n{head}",
+                        caller.kind,
+                        answer.status()
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// What the policy means for somebody who names these things.
+fn expected(who: Who, kind: Kind, ids: Ids<'_>) -> Expected {
+    let found = match ids.varied() {
+        None => Expected::Passes,
+        Some(_) => Expected::NotFound,
+    };
+    if who == Who::Anyone {
+        return found;
+    }
+    if kind == Kind::Anonymous {
+        return Expected::Unauthenticated;
+    }
+    if who == Who::SignedIn {
+        return found;
+    }
+    let Some(standing) = standing(kind, ids) else {
+        return Expected::NotFound;
+    };
+    let has = |permission| matches!(standing, Kind::Owner | Kind::Everything) || standing == Kind::With(permission);
+    let is_self = standing == Kind::Contact && ids.varied() != Some("contact");
+    match who {
+        Who::Anyone | Who::SignedIn | Who::Member => found,
+        Who::Has(permission) if has(permission) => found,
+        Who::HasOrSelf(permission) if has(permission) || is_self => found,
+        Who::Has(permission) | Who::HasOrSelf(permission) => Expected::Refused("forbidden", Some(permission.as_str())),
+        Who::Owner if standing == Kind::Owner => found,
+        Who::Owner => Expected::Refused("owner-only", None),
+        // Every member may look at transfers, so that it is no secret which there are.
+        Who::Recipient if found == Expected::NotFound || standing == Kind::Contact => found,
+        Who::Recipient => Expected::Refused("other-person", None),
+    }
+}
+
+/// What somebody is in the account that the path names; nothing outside it.
+fn standing(kind: Kind, ids: Ids<'_>) -> Option<Kind> {
+    match (ids, kind) {
+        (Ids::Random("account") | Ids::WrongKind("account"), _) => None,
+        (Ids::Others | Ids::Foreign("account"), Kind::Stranger) => Some(Kind::Owner),
+        (Ids::Others | Ids::Foreign("account"), _) => None,
+        (_, Kind::Anonymous | Kind::Stranger | Kind::Former) => None,
+        (_, member) => Some(member),
+    }
+}
+
+impl Expected {
+    fn is_met_by(self, answer: &Answer) -> bool {
+        let json = answer.json();
+        match self {
+            Self::Passes => !matches!(answer.status(), 401 | 403 | 404 | 405 | 500..),
+            Self::Unauthenticated => answer.status() == 401 && json["code"] == "unauthenticated",
+            Self::NotFound => answer.status() == 404,
+            Self::Refused(code, permission) => {
+                answer.status() == 403 && json["code"] == code && json["permission"].as_str() == permission
+            }
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passes => f.write_str("that the gate is passed"),
+            Self::Unauthenticated => f.write_str("401"),
+            Self::NotFound => f.write_str("404"),
+            Self::Refused(code, Some(permission)) => write!(f, "403 `{code}` for `{permission}`"),
+            Self::Refused(code, None) => write!(f, "403 `{code}`"),
+        }
+    }
+}

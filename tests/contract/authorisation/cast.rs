@@ -1,0 +1,322 @@
+//! Everybody who calls, and all that they call upon: two accounts of the same shape.
+
+use std::{collections::BTreeMap, fs};
+
+use accounts_domain::{catalog::Catalog, permission::ServicePermission};
+use accounts_tests::{
+    App, Client, Setup,
+    client::Request,
+    given::{self, PASSWORD, Person},
+    json,
+};
+use serde_json::Value;
+
+use super::document::Operation;
+
+/// A kind of caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nobody has logged in.
+    Anonymous,
+    /// The owner of the other account.
+    Stranger,
+    /// Somebody whose contact was removed, with a session from before.
+    Former,
+    /// A member without permissions.
+    Bare,
+    /// A member with this permission and no other.
+    With(ServicePermission),
+    /// A member with all permissions, who is not the owner.
+    Everything,
+    /// A member without permissions: the contact in the path, who was offered the account.
+    Contact,
+    /// The owner.
+    Owner,
+}
+
+/// Which things a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids<'a> {
+    /// Those of the account, and the caller's own session.
+    Own,
+    /// All of them of the other account.
+    Others,
+    /// This one of the other account, or another person's.
+    Foreign(&'a str),
+    /// This one is gone.
+    Deleted(&'a str),
+    /// This one was never there.
+    Random(&'a str),
+    /// This one is the id of another kind of thing, or no name at all.
+    WrongKind(&'a str),
+}
+
+/// Somebody who calls.
+pub(super) struct Caller {
+    pub kind: Kind,
+    pub client: Client,
+    /// A second session, to be ended.
+    spare: String,
+}
+
+/// What there is in an account.
+struct Side {
+    account: String,
+    /// A verified contact that logs in.
+    contact: String,
+    /// Its main address.
+    main: String,
+    /// One more address of it, not verified.
+    more: String,
+    /// An offer to it, which was taken back: to answer it changes nothing.
+    transfer: String,
+    /// A session of the owner.
+    session: String,
+}
+
+/// Everybody and everything.
+pub(super) struct Cast<'a> {
+    app: &'a App,
+    home: Side,
+    other: Side,
+    /// A contact of the account that was removed.
+    removed: String,
+    pub callers: Vec<Caller>,
+}
+
+/// The standard service with room for one contact of each kind, where a transfer waits for its answer.
+pub(super) fn setup() -> Setup {
+    let mut catalog = Catalog::preset("standard").unwrap().to_owned();
+    for (present, other) in [
+        ("contact_limit = 5 ", "contact_limit = 50 "),
+        ("owner_transfer = \"immediate\"", "owner_transfer = \"accepted\""),
+    ] {
+        assert!(catalog.contains(present), "the preset does not say `{present}`");
+        catalog = catalog.replace(present, other);
+    }
+    Setup::catalog(&catalog)
+}
+
+impl<'a> Cast<'a> {
+    pub(super) fn of(app: &'a App) -> Self {
+        let (ana, bea, home) = side(app, "ana@example.com", "bea@example.com");
+        let (dan, _, other) = side(app, "dan@example.com", "eve@example.com");
+        let member = |name: &str, login: &Value| member(app, &ana, name, login);
+        let (removed, former) = member("former", &json!({ "all_permissions": true }));
+        let (_, bare) = member("bare", &json!({}));
+        let (_, everything) = member("everything", &json!({ "all_permissions": true }));
+        let mut callers = vec![
+            Caller {
+                kind: Kind::Anonymous,
+                client: app.client().clone(),
+                spare: home.session.clone(),
+            },
+            caller(Kind::Stranger, &dan),
+            caller(Kind::Former, &former),
+            caller(Kind::Bare, &bare),
+            caller(Kind::Everything, &everything),
+            caller(Kind::Contact, &bea),
+            caller(Kind::Owner, &ana),
+        ];
+        for permission in ServicePermission::ALL {
+            let name = permission.as_str().replace(':', "-");
+            let (_, person) = member(&name, &json!({ "permissions": [permission.as_str()] }));
+            callers.push(caller(Kind::With(permission), &person));
+        }
+        ana.delete(ana.at(&format!("/contacts/{removed}"))).expect(204);
+        // What is in the outbox has left: nothing changes from here on but by the callers.
+        app.mails();
+        Self {
+            app,
+            home,
+            other,
+            removed,
+            callers,
+        }
+    }
+
+    /// A request that changes nothing, whoever sends it and whatever it is answered, but for those that end
+    /// a session.
+    pub(super) fn request(&self, operation: &Operation, caller: &Caller, ids: Ids<'_>) -> Request {
+        let mut path = self.path(operation, caller, ids);
+        if operation.dry_run {
+            path += "?dry_run=true";
+        }
+        let mut request = caller.client.request(&operation.method, path);
+        // A stale tag is told before an unknown role or address, which change nothing either.
+        if operation.if_match && !matches!(ids.varied(), Some("role" | "address")) {
+            request = request.if_match("\"v0\"");
+        }
+        match &operation.media_type {
+            Some(media_type) => request.body(media_type, self.body(operation, ids).to_string()),
+            None => request,
+        }
+    }
+
+    /// Well-formed where something of the path is looked for after the body was read; else empty, which is
+    /// refused.
+    fn body(&self, operation: &Operation, ids: Ids<'_>) -> Value {
+        let side = if ids == Ids::Others { &self.other } else { &self.home };
+        match operation.path.rsplit_once("}/").map(|(_, last)| last) {
+            Some("addresses/verification") => json!({ "address": side.main }),
+            Some("promote") => json!({ "roles": ["billing"] }),
+            Some("subscriptions") => json!({ "categories": [] }),
+            Some("ownership-transfers") => json!({ "contact_id": side.contact }),
+            Some(_) | None => json!({}),
+        }
+    }
+
+    /// The path of an operation.
+    pub(super) fn path(&self, operation: &Operation, caller: &Caller, ids: Ids<'_>) -> String {
+        let mut filled = operation.path.clone();
+        for parameter in operation.parameters() {
+            let value = if ids.varied() == Some(parameter) {
+                self.varied(caller, ids, parameter)
+            } else {
+                let side = if ids == Ids::Others { &self.other } else { &self.home };
+                self.value(side, caller, &operation.path, parameter)
+            };
+            filled = filled.replace(&format!("{{{parameter}}}"), &value);
+        }
+        filled
+    }
+
+    fn value(&self, side: &Side, caller: &Caller, path: &str, parameter: &str) -> String {
+        match (path, parameter) {
+            (_, "account") => side.account.clone(),
+            (_, "contact") => side.contact.clone(),
+            (_, "address") => side.more.clone(),
+            (_, "transfer") => side.transfer.clone(),
+            (_, "session") => caller.spare.clone(),
+            (_, "role") => "technical".to_owned(),
+            (_, "code") => "stale".to_owned(),
+            ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
+            ("/mailbox/{file}", "file") => self.mail_file(),
+            _ => panic!("say here what stands for {{{parameter}}} in {path}"),
+        }
+    }
+
+    fn varied(&self, caller: &Caller, ids: Ids<'_>, parameter: &str) -> String {
+        let an_id = |prefix: &str| format!("{prefix}_01h455vb4pex5vsknk084sn02q");
+        match (ids, parameter) {
+            (Ids::Foreign(_), "account") => self.other.account.clone(),
+            (Ids::Foreign(_), "contact") => self.other.contact.clone(),
+            (Ids::Foreign(_), "address") => self.other.more.clone(),
+            (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
+            (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
+            (Ids::Foreign(_), "session") => self.other.session.clone(),
+            (Ids::Deleted(_), "contact") => self.removed.clone(),
+            // It was ended under this very id a moment ago.
+            (Ids::Deleted(_), "session") => caller.spare.clone(),
+            (Ids::Random(_), "account") => an_id("acc"),
+            (Ids::Random(_), "contact") => an_id("con"),
+            (Ids::Random(_), "transfer") => an_id("trf"),
+            (Ids::Random(_), "session") => an_id("ses"),
+            (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
+            (Ids::Random(_), "role") => "captain".to_owned(),
+            (Ids::Random(_), "code") => "no-such-code".to_owned(),
+            (Ids::Random(_), "file") => "nothing.eml".to_owned(),
+            (Ids::WrongKind(_), "account") => self.home.contact.clone(),
+            (Ids::WrongKind(_), "contact" | "transfer" | "session" | "address" | "role" | "code" | "file") => {
+                self.home.account.clone()
+            }
+            _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
+        }
+    }
+
+    fn mail_file(&self) -> String {
+        let mut names: Vec<String> = fs::read_dir(self.app.data().join("mail"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names.swap_remove(0)
+    }
+
+    /// Every row but of what counts attempts and uses.
+    pub(super) fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        let mut rows = self.app.rows();
+        rows.retain(|table, _| table != "throttles" && table != "sessions");
+        rows
+    }
+}
+
+impl<'a> Ids<'a> {
+    /// What a path with these parameters can name.
+    pub(super) fn of(parameters: &[&'a str]) -> Vec<Self> {
+        let mut all = vec![Self::Own];
+        if parameters.contains(&"account") {
+            all.push(Self::Others);
+        }
+        for parameter in parameters {
+            match *parameter {
+                // The other account with things of this one; without such things it is `Others`.
+                "account" if parameters.iter().any(|name| matches!(*name, "contact" | "transfer")) => {
+                    all.push(Self::Foreign(parameter));
+                }
+                "transfer" | "address" => all.push(Self::Foreign(parameter)),
+                "contact" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
+                _ => {}
+            }
+            all.extend([Self::Random(parameter), Self::WrongKind(parameter)]);
+        }
+        all
+    }
+
+    /// The parameter that is not the account's own.
+    pub(super) fn varied(self) -> Option<&'a str> {
+        match self {
+            Self::Own | Self::Others => None,
+            Self::Foreign(name) | Self::Deleted(name) | Self::Random(name) | Self::WrongKind(name) => Some(name),
+        }
+    }
+}
+
+/// An owner, a contact of theirs, and the account.
+fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>, Side) {
+    let owner = given::owner(app, owner);
+    let more = contact.replace("example.com", "home.example");
+    let added = owner.adds(json!({
+        "display_name": "Contact",
+        "address": contact,
+        "more_addresses": [more],
+        "login": {},
+    }));
+    owner.verifies(&added);
+    let transfer = owner.transfers_ownership(&added).expect(201).text("id");
+    owner
+        .post(owner.at(&format!("/ownership-transfers/{transfer}/cancel")), ())
+        .expect(200);
+    let side = Side {
+        account: owner.account.clone(),
+        contact: added.id,
+        main: contact.to_owned(),
+        more,
+        transfer,
+        session: session(&owner),
+    };
+    let contact = given::logged_in(app, contact);
+    (owner, contact, side)
+}
+
+/// A contact of the account that logs in.
+fn member<'a>(app: &'a App, owner: &Person<'a>, name: &str, login: &Value) -> (String, Person<'a>) {
+    let address = format!("{name}@example.com");
+    let contact = owner.adds(json!({ "display_name": name, "address": address, "login": login }));
+    owner.verifies(&contact);
+    (contact.id, given::logged_in(app, &address))
+}
+
+fn caller(kind: Kind, person: &Person<'_>) -> Caller {
+    Caller {
+        kind,
+        client: Client::clone(person),
+        spare: session(person),
+    }
+}
+
+/// Logs in once more.
+fn session(person: &Person<'_>) -> String {
+    let credentials = json!({ "address": person.address, "password": PASSWORD });
+    person.post("/v1/sessions", credentials).expect(201).text("session_id")
+}

@@ -1,0 +1,65 @@
+//! `docs/permissions.md`: the table for people.
+
+use std::fmt::Write as _;
+
+use accounts_domain::permission::ServicePermission;
+
+use super::{document::Operation, policy};
+
+const HEAD: &str = "\
+# Who may call what
+
+Every operation of the API, and who may call it. The page is written by `make permissions` from one table, \
+[`tests/contract/authorisation/policy.rs`](../tests/contract/authorisation/policy.rs). The tests call every operation \
+as every kind of caller, on both databases, with the caller's own things and with those of others, removed ones and \
+made-up ones; they fail when the service, the OpenAPI document, the table and this page disagree.
+
+| who | is |
+|---|---|
+| anybody | no token is asked for |
+| everybody who is logged in | whoever has a live session, for what is their own |
+| every member | whoever has a log-in in the account of the path |
+| a permission, such as `contacts:view` | members who were given it |
+| whoever is the contact | the member who is the contact of the path |
+| the owner | the owner of the account, who has every permission, too |
+| whoever is offered the account | the member to whom the transfer of the path offers it |
+
+All others are refused: without a live session with 401; outside the account with 404, as if there were none; inside \
+it with 403. What belongs to another account is not there: 404. `HEAD` is answered as `GET` is.
+";
+
+/// The whole page.
+pub(super) fn page(operations: &[Operation]) -> String {
+    let mut page = HEAD.to_owned();
+    let mut tag = "";
+    for operation in operations {
+        if operation.tag != tag {
+            tag = &operation.tag;
+            let _ = write!(
+                page,
+                "\n## {tag}\n\n| operation | what it does | who may |\n|---|---|---|\n"
+            );
+        }
+        let who = policy::of(&operation.to_string())
+            .map(|who| who.to_string())
+            .unwrap_or_default();
+        let _ = writeln!(page, "| `{operation}` | {} | {who} |", operation.summary);
+    }
+    page += "\n## What each permission opens\n\n| permission | operations |\n|---|---|\n";
+    for permission in ServicePermission::ALL {
+        let opened: Vec<String> = operations
+            .iter()
+            .filter(|operation| {
+                policy::of(&operation.to_string()).and_then(policy::Who::permission) == Some(permission)
+            })
+            .map(|operation| format!("`{operation}`"))
+            .collect();
+        let opened = if opened.is_empty() {
+            "none yet".to_owned()
+        } else {
+            opened.join("<br>")
+        };
+        let _ = writeln!(page, "| `{}` | {opened} |", permission.as_str());
+    }
+    page
+}

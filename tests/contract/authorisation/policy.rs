@@ -1,0 +1,156 @@
+//! Who may call which operation. This is the one table: the document, the service and
+//! `docs/permissions.md` are held against it.
+
+use std::fmt;
+
+use accounts_domain::permission::ServicePermission::{
+    self, AccountManage, AuditView, ContactsManage, ContactsView, RolesManage,
+};
+
+use Who::{Anyone, Has, HasOrSelf, Member, Owner, Recipient, SignedIn};
+
+/// Who may call an operation. The owner of an account has every permission in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// No token is asked for.
+    Anyone,
+    /// Whoever has a live session.
+    SignedIn,
+    /// Every live member of the account in the path.
+    Member,
+    /// Members with the permission.
+    Has(ServicePermission),
+    /// Members with the permission, and the member who is the contact in the path.
+    HasOrSelf(ServicePermission),
+    /// The owner of the account in the path.
+    Owner,
+    /// The member to whom the transfer in the path offers the account.
+    Recipient,
+}
+
+/// Every operation, as the document writes it.
+pub(super) const POLICY: &[(&str, Who)] = &[
+    ("GET /", Anyone),
+    ("GET /.well-known/jwks.json", Anyone),
+    ("GET /docs", Anyone),
+    ("GET /docs/{file}", Anyone),
+    ("GET /healthz", Anyone),
+    ("GET /mailbox", Anyone),
+    ("GET /mailbox/{file}", Anyone),
+    ("GET /openapi.json", Anyone),
+    ("GET /problems", Anyone),
+    ("GET /problems/{code}", Anyone),
+    ("GET /readyz", Anyone),
+    ("GET /reset", Anyone),
+    ("GET /sign-up", Anyone),
+    ("GET /verify", Anyone),
+    ("GET /v1/catalog", Anyone),
+    ("POST /v1/contact-verifications/confirm", Anyone),
+    ("POST /v1/contact-verifications/preview", Anyone),
+    ("POST /v1/password-resets", Anyone),
+    ("POST /v1/password-resets/confirm", Anyone),
+    ("POST /v1/sessions", Anyone),
+    ("POST /v1/sessions/refresh", Anyone),
+    ("POST /v1/sign-ups", Anyone),
+    ("POST /v1/sign-ups/confirm", Anyone),
+    ("DELETE /v1/sessions/current", SignedIn),
+    ("GET /v1/me", SignedIn),
+    ("PATCH /v1/me", SignedIn),
+    ("GET /v1/me/accounts", SignedIn),
+    ("PUT /v1/me/password", SignedIn),
+    ("GET /v1/me/sessions", SignedIn),
+    ("DELETE /v1/me/sessions/{session}", SignedIn),
+    ("POST /v1/accounts", SignedIn),
+    ("GET /v1/accounts/{account}", Member),
+    ("PATCH /v1/accounts/{account}", Has(AccountManage)),
+    ("GET /v1/accounts/{account}/access", Member),
+    ("GET /v1/accounts/{account}/applications", Member),
+    ("GET /v1/accounts/{account}/audit-events", Has(AuditView)),
+    ("GET /v1/accounts/{account}/contacts", Has(ContactsView)),
+    ("POST /v1/accounts/{account}/contacts", Has(ContactsManage)),
+    ("GET /v1/accounts/{account}/contacts/{contact}", HasOrSelf(ContactsView)),
+    (
+        "PATCH /v1/accounts/{account}/contacts/{contact}",
+        HasOrSelf(ContactsManage),
+    ),
+    ("DELETE /v1/accounts/{account}/contacts/{contact}", Has(ContactsManage)),
+    (
+        "POST /v1/accounts/{account}/contacts/{contact}/erase",
+        Has(ContactsManage),
+    ),
+    (
+        "PUT /v1/accounts/{account}/contacts/{contact}/subscriptions",
+        HasOrSelf(ContactsManage),
+    ),
+    (
+        "POST /v1/accounts/{account}/contacts/{contact}/verification",
+        Has(ContactsManage),
+    ),
+    (
+        "POST /v1/accounts/{account}/contacts/{contact}/addresses/verification",
+        Has(ContactsManage),
+    ),
+    (
+        "DELETE /v1/accounts/{account}/contacts/{contact}/addresses/{address}",
+        Has(ContactsManage),
+    ),
+    (
+        "POST /v1/accounts/{account}/contacts/{contact}/promote",
+        Has(RolesManage),
+    ),
+    (
+        "PUT /v1/accounts/{account}/contacts/{contact}/roles/{role}",
+        Has(RolesManage),
+    ),
+    (
+        "DELETE /v1/accounts/{account}/contacts/{contact}/roles/{role}",
+        Has(RolesManage),
+    ),
+    ("GET /v1/accounts/{account}/roles", Has(ContactsView)),
+    ("GET /v1/accounts/{account}/roles/{role}", Has(ContactsView)),
+    ("DELETE /v1/accounts/{account}/roles/{role}/primary", Has(RolesManage)),
+    ("GET /v1/accounts/{account}/ownership-transfers", Member),
+    ("POST /v1/accounts/{account}/ownership-transfers", Owner),
+    ("GET /v1/accounts/{account}/ownership-transfers/{transfer}", Member),
+    (
+        "POST /v1/accounts/{account}/ownership-transfers/{transfer}/accept",
+        Recipient,
+    ),
+    (
+        "POST /v1/accounts/{account}/ownership-transfers/{transfer}/decline",
+        Recipient,
+    ),
+    (
+        "POST /v1/accounts/{account}/ownership-transfers/{transfer}/cancel",
+        Owner,
+    ),
+];
+
+/// Who may call this operation.
+pub(super) fn of(operation: &str) -> Option<Who> {
+    POLICY.iter().find(|(name, _)| *name == operation).map(|(_, who)| *who)
+}
+
+impl Who {
+    /// The permission that opens the operation.
+    pub(super) fn permission(self) -> Option<ServicePermission> {
+        match self {
+            Has(permission) | HasOrSelf(permission) => Some(permission),
+            Anyone | SignedIn | Member | Owner | Recipient => None,
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Anyone => f.write_str("anybody"),
+            SignedIn => f.write_str("everybody who is logged in"),
+            Member => f.write_str("every member"),
+            Has(permission) => write!(f, "`{}`", permission.as_str()),
+            HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
+            Owner => f.write_str("the owner"),
+            Recipient => f.write_str("whoever is offered the account"),
+        }
+    }
+}
