@@ -51,7 +51,10 @@ on_both! {
         for operation in operations::with_body() {
             house.changes_nothing(&operation, || {
                 let known = operation.body.as_ref().unwrap()["properties"].clone();
-                let unknown: Vec<&str> = NOT_THEIRS.into_iter().filter(|name| known.get(name).is_none()).collect();
+                let unknown: Vec<&str> = NOT_THEIRS
+                    .into_iter()
+                    .filter(|name| known.get(name).is_none())
+                    .collect();
                 let mut body = operation.example();
                 for name in &unknown {
                     body[name] = json!(true);
@@ -60,10 +63,17 @@ on_both! {
                 for name in unknown {
                     refused.fault(&format!("/{name}"), "unknown-field");
                 }
-                for object in operation.places().iter().filter(|place| place.schema["type"] == "object") {
+                for object in operation
+                    .places()
+                    .iter()
+                    .filter(|place| place.schema["type"] == "object")
+                {
                     let pointer = format!("{}/is_owner", object.pointer);
                     let body = operation.example_with(&pointer, json!({ "id": [1] }));
-                    house.send(&operation, body).refused(422, "invalid-fields").fault(&pointer, "unknown-field");
+                    house
+                        .send(&operation, body)
+                        .refused(422, "invalid-fields")
+                        .fault(&pointer, "unknown-field");
                 }
             });
         }
@@ -73,8 +83,18 @@ on_both! {
         let house = House::of(app);
         for operation in operations::with_body() {
             house.changes_nothing(&operation, || {
-                for body in ["[]", "null", "true", "7", r#""text""#, r#"[{"address":"a@example.com"}]"#] {
-                    house.send(&operation, body).refused(400, "bad-request").fault("", "wrong-type");
+                for body in [
+                    "[]",
+                    "null",
+                    "true",
+                    "7",
+                    r#""text""#,
+                    r#"[{"address":"a@example.com"}]"#,
+                ] {
+                    house
+                        .send(&operation, body)
+                        .refused(400, "bad-request")
+                        .fault("", "wrong-type");
                 }
                 for place in operation.places() {
                     for wrong in values_of_other_types(&place) {
@@ -94,11 +114,18 @@ on_both! {
                 let request = house.send(&operation, operation.example_with(&place.pointer, Value::Null));
                 if place.schema["nullable"] == true {
                     let answer = request.send();
-                    assert!(faults_at(&answer, &place.pointer).is_empty() && answer.status() < 500, "{answer}");
+                    assert!(
+                        faults_at(&answer, &place.pointer).is_empty() && answer.status() < 500,
+                        "{answer}"
+                    );
                 } else {
                     let answer = house.changes_nothing(&operation, || request.send());
                     let told = !faults_at(&answer, &place.pointer).is_empty();
-                    assert!(told && matches!(answer.status(), 400 | 422), "null at {}\n{answer}", place.pointer);
+                    assert!(
+                        told && matches!(answer.status(), 400 | 422),
+                        "null at {}\n{answer}",
+                        place.pointer
+                    );
                 }
             }
         }
@@ -122,9 +149,19 @@ on_both! {
                         }
                     }
                 }
-                for place in operation.places().iter().filter(|place| place.schema["type"] == "array") {
-                    let most = place.bound("maxItems").unwrap_or_else(|| panic!("{operation}: {} is unbounded", place.pointer));
-                    let entry = if place.schema["items"]["type"] == "object" { json!({}) } else { json!("x") };
+                for place in operation
+                    .places()
+                    .iter()
+                    .filter(|place| place.schema["type"] == "array")
+                {
+                    let most = place
+                        .bound("maxItems")
+                        .unwrap_or_else(|| panic!("{operation}: {} is unbounded", place.pointer));
+                    let entry = if place.schema["items"]["type"] == "object" {
+                        json!({})
+                    } else {
+                        json!("x")
+                    };
                     refuses_value(&house, &operation, place, json!(vec![entry; most + 1]));
                     if let Some(fewest) = place.bound("minItems") {
                         let fewer: Vec<&str> = vec!["x"; fewest - 1];
@@ -139,10 +176,18 @@ on_both! {
         let house = House::of(app);
         for operation in operations::with_body() {
             for place in operation.texts() {
-                let Some(longest) = place.bound("maxLength") else { continue };
-                let text = if place.schema["format"] == "email" { longest_address() } else { "x".repeat(longest) };
+                let Some(longest) = place.bound("maxLength") else {
+                    continue;
+                };
+                let text = if place.schema["format"] == "email" {
+                    longest_address()
+                } else {
+                    "x".repeat(longest)
+                };
                 assert_eq!(text.len(), longest);
-                let answer = house.send(&operation, operation.example_with(&place.pointer, json!(text))).send();
+                let answer = house
+                    .send(&operation, operation.example_with(&place.pointer, json!(text)))
+                    .send();
                 let faults = faults_at(&answer, &place.pointer);
                 let formed = place.schema.get("pattern").is_some() || place.pointer.contains("phone");
                 assert!(
@@ -167,7 +212,11 @@ on_both! {
                     // Of a password every character counts, and what nobody issued opens nothing.
                     let offered = place.is_secret() || operation.path == "/v1/sessions";
                     for character in FORBIDDEN.into_iter().filter(|_| !offered) {
-                        for text in [format!("a{character}b"), format!("a{character}@example.com"), format!("a@exa{character}mple.com")] {
+                        for text in [
+                            format!("a{character}b"),
+                            format!("a{character}@example.com"),
+                            format!("a@exa{character}mple.com"),
+                        ] {
                             refuses_value(&house, &operation, &place, json!(text));
                         }
                     }
@@ -186,12 +235,26 @@ on_both! {
             house.changes_nothing(&operation, || {
                 for place in operation.texts() {
                     for half in [r"\ud800", r"\udc00", r"\ud800\ud800", r"a\ud83d b", r"\udE00\uD83D"] {
-                        let body = operation.example_with(&place.pointer, json!("HALF")).to_string().replace("HALF", half);
+                        let body = operation
+                            .example_with(&place.pointer, json!("HALF"))
+                            .to_string()
+                            .replace("HALF", half);
                         house.send(&operation, body).refused(400, "bad-request");
                     }
-                    for number in ["1e400", "-1e400", "9223372036854775808", "-1", "01", "NaN", "Infinity", "0x10"] {
+                    for number in [
+                        "1e400",
+                        "-1e400",
+                        "9223372036854775808",
+                        "-1",
+                        "01",
+                        "NaN",
+                        "Infinity",
+                        "0x10",
+                    ] {
                         let body = operation.example_with(&place.pointer, json!("NUMBER")).to_string();
-                        house.send(&operation, body.replace("\"NUMBER\"", number)).refused(400, "bad-request");
+                        house
+                            .send(&operation, body.replace("\"NUMBER\"", number))
+                            .refused(400, "bad-request");
                     }
                 }
             });

@@ -52,9 +52,18 @@ on_both! {
             assert_eq!(operation.media_type.as_deref(), Some(own));
             house.changes_nothing(&operation, || {
                 let mut others = vec![
-                    "", "text/plain", "text/json", "application/xml", "application/x-www-form-urlencoded",
-                    "multipart/form-data; boundary=x", "application/jsonx", "application/vnd.api+json",
-                    "application/json; charset=utf-16", "application/json-patch+json", "*/*", "application/json, text/plain",
+                    "",
+                    "text/plain",
+                    "text/json",
+                    "application/xml",
+                    "application/x-www-form-urlencoded",
+                    "multipart/form-data; boundary=x",
+                    "application/jsonx",
+                    "application/vnd.api+json",
+                    "application/json; charset=utf-16",
+                    "application/json-patch+json",
+                    "*/*",
+                    "application/json, text/plain",
                 ];
                 if operation.method != "PATCH" {
                     others.push("application/merge-patch+json");
@@ -66,7 +75,11 @@ on_both! {
                 }
             });
             // Case and the one charset that JSON has make no difference.
-            for own in [own.to_uppercase(), format!("{own}; charset=UTF-8"), format!("{own} ;charset=\"utf-8\"")] {
+            for own in [
+                own.to_uppercase(),
+                format!("{own}; charset=UTF-8"),
+                format!("{own} ;charset=\"utf-8\""),
+            ] {
                 let answer = house.request(&operation).body(&own, "{").send();
                 assert_eq!(answer.status(), 400, "{answer}");
             }
@@ -124,7 +137,10 @@ on_both! {
                 }
                 // At any depth, known or not.
                 let body = format!(r#"{{"{name}":{value},"other":[{{"a":1,"a":2}}]}}"#);
-                house.send(&operation, body).refused(400, "bad-request").fault("/other/0/a", "duplicate-field");
+                house
+                    .send(&operation, body)
+                    .refused(400, "bad-request")
+                    .fault("/other/0/a", "duplicate-field");
             });
         }
     }
@@ -136,16 +152,35 @@ on_both! {
                 let example = operation.example().to_string();
                 let half: String = example.chars().take(example.len() / 2).collect();
                 let texts = [
-                    String::new(), " ".to_owned(), "{".to_owned(), half, format!("{example}{example}"), format!("{example},"),
-                    example.replace('"', "'"), format!("\u{feff}{example}"), "{a:1}".to_owned(), "{\"a\":1,}".to_owned(),
-                    "/* */{}".to_owned(), "nul".to_owned(), "{\"a\":\"\n\"}".to_owned(), "--boundary".to_owned(),
+                    String::new(),
+                    " ".to_owned(),
+                    "{".to_owned(),
+                    half,
+                    format!("{example}{example}"),
+                    format!("{example},"),
+                    example.replace('"', "'"),
+                    format!("\u{feff}{example}"),
+                    "{a:1}".to_owned(),
+                    "{\"a\":1,}".to_owned(),
+                    "/* */{}".to_owned(),
+                    "nul".to_owned(),
+                    "{\"a\":\"\n\"}".to_owned(),
+                    "--boundary".to_owned(),
                 ];
                 for text in texts {
                     house.send(&operation, text).refused(400, "bad-request");
                 }
-                for bytes in [&b"{\"a\":\"\xff\"}"[..], b"\xef\xbb", b"\x00", b"{\"a\":\"\xed\xa0\x80\"}"] {
+                for bytes in [
+                    &b"{\"a\":\"\xff\"}"[..],
+                    b"\xef\xbb",
+                    b"\x00",
+                    b"{\"a\":\"\xed\xa0\x80\"}",
+                ] {
                     let media_type = operation.media_type.as_ref().unwrap();
-                    house.request(&operation).body(media_type, bytes).refused(400, "bad-request");
+                    house
+                        .request(&operation)
+                        .body(media_type, bytes)
+                        .refused(400, "bad-request");
                 }
             });
         }
@@ -159,11 +194,15 @@ on_both! {
                 for name in example.as_object().unwrap().keys().map(String::as_str).chain(["other"]) {
                     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
                         let deep = format!("{}1{}", open.repeat(100), close.repeat(100));
-                        house.send(&operation, format!(r#"{{"{name}":{deep}}}"#)).refused(400, "bad-request");
+                        house
+                            .send(&operation, format!(r#"{{"{name}":{deep}}}"#))
+                            .refused(400, "bad-request");
                     }
                 }
                 for open in ["[", "{\"a\":"] {
-                    house.send(&operation, open.repeat(LARGEST / open.len())).refused(400, "bad-request");
+                    house
+                        .send(&operation, open.repeat(LARGEST / open.len()))
+                        .refused(400, "bad-request");
                 }
             });
         }
@@ -183,7 +222,10 @@ on_both! {
 
     fn a_body_where_none_is_taken_is_400(app) {
         let house = House::of(app);
-        for operation in operations::all().into_iter().filter(|operation| operation.body.is_none()) {
+        for operation in operations::all()
+            .into_iter()
+            .filter(|operation| operation.body.is_none())
+        {
             house.changes_nothing(&operation, || {
                 let authorization = if operation.secured {
                     format!("Authorization: Bearer {}\r\n", house.ana.token)

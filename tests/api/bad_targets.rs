@@ -17,7 +17,10 @@ on_both! {
 
     fn r_33_what_belongs_to_another_account_is_not_there(app) {
         let house = House::of(app);
-        for operation in operations::all().into_iter().filter(|operation| operation.path.contains("{account}")) {
+        for operation in operations::all()
+            .into_iter()
+            .filter(|operation| operation.path.contains("{account}"))
+        {
             house.changes_nothing(&operation, || {
                 let to = |account: &str, contact: &str, transfer: &str| {
                     house.path_with(&operation.path, |name| match name {
@@ -40,7 +43,10 @@ on_both! {
                 for path in others {
                     let foreign = refused(&house, &operation, &path);
                     assert_eq!(foreign.body(), nobodys.body());
-                    assert_eq!(foreign.headers_but(&["connection", "date"]), nobodys.headers_but(&["connection", "date"]));
+                    assert_eq!(
+                        foreign.headers_but(&["connection", "date"]),
+                        nobodys.headers_but(&["connection", "date"])
+                    );
                 }
             });
         }
@@ -48,23 +54,42 @@ on_both! {
 
     fn r_33_what_a_body_names_is_looked_for_in_the_own_account_only(app) {
         let house = House::of(app);
-        house.ana.post(house.ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)), ()).expect(200);
+        house
+            .ana
+            .post(
+                house.ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)),
+                (),
+            )
+            .expect(200);
         house.changes_nothing("a transfer to a contact of another account", || {
             let offer = |contact: &str| {
-                let request = house.ana.post(house.ana.at("/ownership-transfers"), json!({ "contact_id": contact }));
+                let request = house
+                    .ana
+                    .post(house.ana.at("/ownership-transfers"), json!({ "contact_id": contact }));
                 let refused = request.header("X-Request-Id", "same").refused(422, "invalid-fields");
                 refused.fault("/contact_id", "unknown-contact");
                 refused
             };
-            assert_eq!(offer(&house.eve.id).body(), offer("con_01h455vb4pex5vsknk084sn02q").body());
+            assert_eq!(
+                offer(&house.eve.id).body(),
+                offer("con_01h455vb4pex5vsknk084sn02q").body()
+            );
         });
     }
 
     fn an_id_of_another_kind_is_404(app) {
         let house = House::of(app);
-        for operation in operations::all().into_iter().filter(|operation| operation.path.contains('{')) {
+        for operation in operations::all()
+            .into_iter()
+            .filter(|operation| operation.path.contains('{'))
+        {
             house.changes_nothing(&operation, || {
-                let names: Vec<&str> = operation.path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
+                let names: Vec<&str> = operation
+                    .path
+                    .split('{')
+                    .skip(1)
+                    .map(|rest| rest.split('}').next().unwrap())
+                    .collect();
                 for name in names {
                     let right = house.value(&operation.path, name);
                     for wrong in wrong_values(&house, name, &right) {
@@ -79,16 +104,26 @@ on_both! {
     fn what_was_removed_is_404(app) {
         let house = House::of(app);
         house.ana.removes(&house.bea).expect(204);
-        for operation in operations::all().into_iter().filter(|operation| operation.path.contains("{contact}")) {
+        for operation in operations::all()
+            .into_iter()
+            .filter(|operation| operation.path.contains("{contact}"))
+        {
             house.changes_nothing(&operation, || refused(&house, &operation, &house.path(&operation.path)));
         }
         house.changes_nothing("a transfer to a removed contact", || {
-            house.ana.transfers_ownership(&house.bea).refused(422, "invalid-fields").fault("/contact_id", "unknown-contact");
+            house
+                .ana
+                .transfers_ownership(&house.bea)
+                .refused(422, "invalid-fields")
+                .fault("/contact_id", "unknown-contact");
         });
         let session = house.session(&house.cem);
         house.cem.delete("/v1/sessions/current").expect(204);
         house.changes_nothing("a session that has ended", || {
-            house.ana.delete(format!("/v1/me/sessions/{session}")).refused(404, "not-found");
+            house
+                .ana
+                .delete(format!("/v1/me/sessions/{session}"))
+                .refused(404, "not-found");
         });
     }
 
@@ -96,8 +131,26 @@ on_both! {
         let house = House::of(app);
         for operation in lists() {
             let path = house.path(&operation.path);
-            for limit in ["0", "-1", "101", "1000000", "2147483648", "9223372036854775808", "1e1", "1.0", "+1", "", "ten", "%2510", "0x1", "٣"] {
-                let refused = house.ana.get(format!("{path}?limit={}", encoded(limit))).refused(400, "bad-request");
+            for limit in [
+                "0",
+                "-1",
+                "101",
+                "1000000",
+                "2147483648",
+                "9223372036854775808",
+                "1e1",
+                "1.0",
+                "+1",
+                "",
+                "ten",
+                "%2510",
+                "0x1",
+                "٣",
+            ] {
+                let refused = house
+                    .ana
+                    .get(format!("{path}?limit={}", encoded(limit)))
+                    .refused(400, "bad-request");
                 refused.parameter_fault("limit", "out-of-range");
             }
             for limit in ["1", "100"] {
@@ -112,7 +165,8 @@ on_both! {
         // Two of everything that is listed.
         ana.post("/v1/accounts", json!({ "name": "Second" })).expect(201);
         accounts_tests::given::logged_in(app, &ana.address);
-        ana.post(ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)), ()).expect(200);
+        ana.post(ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)), ())
+            .expect(200);
         ana.transfers_ownership(&house.cem_contact).expect(201);
         let cursors: Vec<(String, String)> = lists()
             .map(|operation| {
@@ -125,25 +179,53 @@ on_both! {
         for (path, cursor) in &cursors {
             let next = ana.get(format!("{path}?cursor={cursor}&limit=2")).expect(200);
             assert!(!next.list("data").is_empty());
-            let changed = if cursor.starts_with('A') { format!("B{}", &cursor[1..]) } else { format!("A{}", &cursor[1..]) };
+            let changed = if cursor.starts_with('A') {
+                format!("B{}", &cursor[1..])
+            } else {
+                format!("A{}", &cursor[1..])
+            };
             let mut wrong = vec![
-                String::new(), "x".to_owned(), "null".to_owned(), "%00".to_owned(), "%ff".to_owned(), "..%2f".to_owned(), "A".repeat(3_000),
-                cursor[..cursor.len() - 1].to_owned(), format!("{cursor}A"), format!("{cursor}="), cursor.to_lowercase(), changed,
-                "WyJhIiwiYiJd".to_owned(), format!("{cursor}%20"),
+                String::new(),
+                "x".to_owned(),
+                "null".to_owned(),
+                "%00".to_owned(),
+                "%ff".to_owned(),
+                "..%2f".to_owned(),
+                "A".repeat(3_000),
+                cursor[..cursor.len() - 1].to_owned(),
+                format!("{cursor}A"),
+                format!("{cursor}="),
+                cursor.to_lowercase(),
+                changed,
+                "WyJhIiwiYiJd".to_owned(),
+                format!("{cursor}%20"),
             ];
-            wrong.extend(cursors.iter().filter(|(other, _)| other != path).map(|(_, cursor)| cursor.clone()));
+            wrong.extend(
+                cursors
+                    .iter()
+                    .filter(|(other, _)| other != path)
+                    .map(|(_, cursor)| cursor.clone()),
+            );
             for wrong in wrong {
                 let refused = ana.get(format!("{path}?cursor={wrong}")).expect(400);
-                assert!(refused["code"] == "invalid-cursor" || wrong.starts_with('%') && refused["code"] == "bad-request", "{refused}");
+                assert!(
+                    refused["code"] == "invalid-cursor" || wrong.starts_with('%') && refused["code"] == "bad-request",
+                    "{refused}"
+                );
                 assert!(refused["errors/0/parameter"] == "cursor", "{refused}");
             }
-            ana.get(format!("{path}?cursor={cursor}&cursor={cursor}")).refused(400, "bad-request");
+            ana.get(format!("{path}?cursor={cursor}&cursor={cursor}"))
+                .refused(400, "bad-request");
         }
         // With other filters it is another list.
         let (contacts, cursor) = cursors.iter().find(|(path, _)| path.ends_with("/contacts")).unwrap();
-        ana.get(format!("{contacts}?verified=true&cursor={cursor}")).refused(400, "invalid-cursor");
+        ana.get(format!("{contacts}?verified=true&cursor={cursor}"))
+            .refused(400, "invalid-cursor");
         // And so it is in another account.
-        house.dan.get(format!("{}?cursor={cursor}", house.dan.at("/contacts"))).refused(400, "invalid-cursor");
+        house
+            .dan
+            .get(format!("{}?cursor={cursor}", house.dan.at("/contacts")))
+            .refused(400, "invalid-cursor");
     }
 
     fn r_53_a_parameter_that_may_stand_once_stands_once(app) {
@@ -159,7 +241,8 @@ on_both! {
                         _ => "x",
                     };
                     let path = format!("{}?{name}={value}&{name}={value}", house.path(&operation.path));
-                    let refused = House::request_to(&operation, house.caller(&operation), &path).refused(400, "bad-request");
+                    let refused =
+                        House::request_to(&operation, house.caller(&operation), &path).refused(400, "bad-request");
                     refused.parameter_fault(&name, "repeated-parameter");
                 }
             });
@@ -170,16 +253,32 @@ on_both! {
         let house = House::of(app);
         for operation in operations::all() {
             house.changes_nothing(&operation, || {
-                for query in ["unknown=1", "unknown", "=", "unknown=1&unknown=2", "Limit=1", "%75nknown=%ff", "access_token=a"] {
+                for query in [
+                    "unknown=1",
+                    "unknown",
+                    "=",
+                    "unknown=1&unknown=2",
+                    "Limit=1",
+                    "%75nknown=%ff",
+                    "access_token=a",
+                ] {
                     let path = format!("{}?{query}", house.path(&operation.path));
-                    let refused = House::request_to(&operation, house.caller(&operation), &path).refused(400, "bad-request");
+                    let refused =
+                        House::request_to(&operation, house.caller(&operation), &path).refused(400, "bad-request");
                     assert!(
-                        refused.list("errors").iter().any(|fault| fault["code"] == "unknown-parameter" && fault["in"] == "query"),
+                        refused
+                            .list("errors")
+                            .iter()
+                            .any(|fault| fault["code"] == "unknown-parameter" && fault["in"] == "query"),
                         "{refused}"
                     );
                 }
                 // An empty query is none.
-                let request = House::request_to(&operation, house.caller(&operation), &format!("{}?&", house.path(&operation.path)));
+                let request = House::request_to(
+                    &operation,
+                    house.caller(&operation),
+                    &format!("{}?&", house.path(&operation.path)),
+                );
                 if operation.method == "GET" {
                     request.expect(200);
                 }
@@ -190,60 +289,147 @@ on_both! {
     fn r_44_a_parameter_of_another_form_is_400(app) {
         let house = House::of(app);
         let wrong = [
-            ("/contacts", "verified", "yes"), ("/contacts", "verified", ""), ("/contacts", "login", "1"), ("/contacts", "role", "Bill%20ing"),
-            ("/contacts", "role", ""), ("/contacts", "category", "%22"), ("/contacts", "q", ""), ("/contacts", "q", &"x".repeat(101)),
-            ("/contacts", "q", "%ff"), ("/contacts", "q", "a%00"), ("/contacts", "q", "%"), ("/contacts", "q", "%zz"),
-            ("/audit-events", "since", "yesterday"), ("/audit-events", "until", "2026-13-01T00:00:00Z"), ("/audit-events", "since", ""),
-            ("/audit-events", "actor", "acc_01h455vb4pex5vsknk084sn02q"), ("/audit-events", "subject", &"x".repeat(31)),
-            ("/audit-events", "type", &"x".repeat(61)), ("/audit-events", "type", ""),
+            ("/contacts", "verified", "yes"),
+            ("/contacts", "verified", ""),
+            ("/contacts", "login", "1"),
+            ("/contacts", "role", "Bill%20ing"),
+            ("/contacts", "role", ""),
+            ("/contacts", "category", "%22"),
+            ("/contacts", "q", ""),
+            ("/contacts", "q", &"x".repeat(101)),
+            ("/contacts", "q", "%ff"),
+            ("/contacts", "q", "a%00"),
+            ("/contacts", "q", "%"),
+            ("/contacts", "q", "%zz"),
+            ("/audit-events", "since", "yesterday"),
+            ("/audit-events", "until", "2026-13-01T00:00:00Z"),
+            ("/audit-events", "since", ""),
+            ("/audit-events", "actor", "acc_01h455vb4pex5vsknk084sn02q"),
+            ("/audit-events", "subject", &"x".repeat(31)),
+            ("/audit-events", "type", &"x".repeat(61)),
+            ("/audit-events", "type", ""),
         ];
         for (list, name, value) in wrong {
-            let refused = house.ana.get(format!("{}?{name}={value}", house.ana.at(list))).refused(400, "bad-request");
-            assert!(refused["errors/0/parameter"] == name && refused["errors/0/in"] == "query", "{refused}");
+            let refused = house
+                .ana
+                .get(format!("{}?{name}={value}", house.ana.at(list)))
+                .refused(400, "bad-request");
+            assert!(
+                refused["errors/0/parameter"] == name && refused["errors/0/in"] == "query",
+                "{refused}"
+            );
         }
         // Everything that is wrong is told at once.
-        let refused = house.ana.get(house.ana.at("/contacts?verified=yes&login=no&q=&limit=0&other=1")).refused(400, "bad-request");
+        let refused = house
+            .ana
+            .get(house.ana.at("/contacts?verified=yes&login=no&q=&limit=0&other=1"))
+            .refused(400, "bad-request");
         assert!(!refused.list("errors").is_empty(), "{refused}");
-        for (name, path) in [("dry_run", house.bea.at("/erase?dry_run=1")), ("lang", "/verify?lang=de".to_owned())] {
+        for (name, path) in [
+            ("dry_run", house.bea.at("/erase?dry_run=1")),
+            ("lang", "/verify?lang=de".to_owned()),
+        ] {
             let method = if name == "lang" { "GET" } else { "POST" };
-            house.ana.request(method, path).refused(400, "bad-request").parameter_fault(name, "not-allowed");
+            house
+                .ana
+                .request(method, path)
+                .refused(400, "bad-request")
+                .parameter_fault(name, "not-allowed");
         }
     }
 
     fn r_45_sql_is_a_text_like_any_other(app) {
         let house = House::of(app);
         house.changes_nothing("SQL in a query", || {
-            for sql in ["'", "' OR '1'='1", "\"", "'; DROP TABLE contacts; --", "\\", "%", "_", "1) UNION SELECT 1", "$1", "?", ":a", "$$"] {
+            for sql in [
+                "'",
+                "' OR '1'='1",
+                "\"",
+                "'; DROP TABLE contacts; --",
+                "\\",
+                "%",
+                "_",
+                "1) UNION SELECT 1",
+                "$1",
+                "?",
+                ":a",
+                "$$",
+            ] {
                 let sql = encoded(sql);
-                for (list, name) in [("/contacts", "q"), ("/contacts", "role"), ("/audit-events", "type"), ("/audit-events", "subject"), ("/contacts", "cursor")] {
+                for (list, name) in [
+                    ("/contacts", "q"),
+                    ("/contacts", "role"),
+                    ("/audit-events", "type"),
+                    ("/audit-events", "subject"),
+                    ("/contacts", "cursor"),
+                ] {
                     let answer = house.ana.get(format!("{}?{name}={sql}", house.ana.at(list))).send();
                     assert!(matches!(answer.status(), 200 | 400), "{answer}");
                     if answer.status() == 200 {
                         assert!(answer.list("data").is_empty(), "{answer}");
                     }
                 }
-                for path in [format!("/v1/accounts/{sql}"), house.ana.at(&format!("/contacts/{sql}")), house.ana.at(&format!("/roles/{sql}"))] {
+                for path in [
+                    format!("/v1/accounts/{sql}"),
+                    house.ana.at(&format!("/contacts/{sql}")),
+                    house.ana.at(&format!("/roles/{sql}")),
+                ] {
                     house.ana.get(path).refused(404, "not-found");
                 }
             }
         });
-        let contact = house.dan.adds(json!({ "display_name": "Robert'); DROP TABLE contacts; --", "address": "o'neil@example.com" }));
+        let contact = house
+            .dan
+            .adds(json!({ "display_name": "Robert'); DROP TABLE contacts; --", "address": "o'neil@example.com" }));
         let read = house.dan.get(contact.path()).expect(200);
         assert_eq!(read["display_name"], "Robert'); DROP TABLE contacts; --");
         assert_eq!(read["address"], "o'neil@example.com");
     }
 
     fn r_43_nothing_answers_that_the_document_does_not_name(app) {
-        let served: std::collections::BTreeSet<(String, String)> =
-            accounts_api::routes().list().into_iter().map(|(method, path)| (path, method.to_string())).collect();
-        let documented: std::collections::BTreeSet<(String, String)> =
-            operations::all().into_iter().map(|operation| (operation.path, operation.method)).collect();
+        let served: std::collections::BTreeSet<(String, String)> = accounts_api::routes()
+            .list()
+            .into_iter()
+            .map(|(method, path)| (path, method.to_string()))
+            .collect();
+        let documented: std::collections::BTreeSet<(String, String)> = operations::all()
+            .into_iter()
+            .map(|operation| (operation.path, operation.method))
+            .collect();
         assert_eq!(served, documented);
         for path in [
-            "/v0", "/v1", "/v1/", "/v2/me", "/debug", "/debug/pprof", "/actuator", "/.git/config", "/.env", "/metrics", "/admin", "/server-status",
-            "/V1/me", "/v1/me/", "//v1/me", "/v1//me", "/v1/./me", "/v1/x/../me", "/v1/%6de", "/docs/", "/docs/../Cargo.toml",
-            "/docs/..%2fCargo.toml", "/docs/%2e%2e/Cargo.toml", "/mailbox/..%2faccounts.db", "/mailbox/accounts.db", "/problems/none", "/healthz/",
-            "/index.html", "/favicon.ico", "/swagger-ui", "/v1/accounts", "/v1/operator/accounts",
+            "/v0",
+            "/v1",
+            "/v1/",
+            "/v2/me",
+            "/debug",
+            "/debug/pprof",
+            "/actuator",
+            "/.git/config",
+            "/.env",
+            "/metrics",
+            "/admin",
+            "/server-status",
+            "/V1/me",
+            "/v1/me/",
+            "//v1/me",
+            "/v1//me",
+            "/v1/./me",
+            "/v1/x/../me",
+            "/v1/%6de",
+            "/docs/",
+            "/docs/../Cargo.toml",
+            "/docs/..%2fCargo.toml",
+            "/docs/%2e%2e/Cargo.toml",
+            "/mailbox/..%2faccounts.db",
+            "/mailbox/accounts.db",
+            "/problems/none",
+            "/healthz/",
+            "/index.html",
+            "/favicon.ico",
+            "/swagger-ui",
+            "/v1/accounts",
+            "/v1/operator/accounts",
         ] {
             let answer = app.client().get(path).send();
             let expected = match path {

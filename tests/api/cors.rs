@@ -48,9 +48,20 @@ mod with_a_list {
                 for path in ["/v1/catalog", "/v1/me", "/v1/nowhere"] {
                     let answer = app.client().get(path).header("Origin", origin).send();
                     assert_eq!(answer.header("Access-Control-Allow-Origin"), origin);
-                    assert!(answer.find_header("Access-Control-Allow-Credentials").is_none(), "{answer}");
+                    assert!(
+                        answer.find_header("Access-Control-Allow-Credentials").is_none(),
+                        "{answer}"
+                    );
                     let exposed = answer.header("Access-Control-Expose-Headers");
-                    for name in ["etag", "location", "link", "x-request-id", "retry-after", "deprecation", "sunset"] {
+                    for name in [
+                        "etag",
+                        "location",
+                        "link",
+                        "x-request-id",
+                        "retry-after",
+                        "deprecation",
+                        "sunset",
+                    ] {
                         assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}\n{answer}");
                     }
                     assert!(answer.header("Vary").to_lowercase().contains("origin"), "{answer}");
@@ -59,7 +70,17 @@ mod with_a_list {
         }
 
         fn r_60_another_origin_is_not_echoed(app) {
-            for origin in ["https://evil.example", "null", "https://app.example.evil", "https://app.example:443", "https://APP.example", "http://app.example", "*", "", "https://app.example,http://localhost:3000"] {
+            for origin in [
+                "https://evil.example",
+                "null",
+                "https://app.example.evil",
+                "https://app.example:443",
+                "https://APP.example",
+                "http://app.example",
+                "*",
+                "",
+                "https://app.example,http://localhost:3000",
+            ] {
                 for method in ["GET", "OPTIONS"] {
                     let answer = app
                         .client()
@@ -88,19 +109,36 @@ mod with_a_list {
                     .request("OPTIONS", path)
                     .header("Origin", OURS[0])
                     .header("Access-Control-Request-Method", "PATCH")
-                    .header("Access-Control-Request-Headers", "authorization, content-type, if-match")
+                    .header(
+                        "Access-Control-Request-Headers",
+                        "authorization, content-type, if-match",
+                    )
                     .expect(204);
                 assert_eq!(answer.header("Access-Control-Allow-Origin"), OURS[0]);
                 for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-                    assert!(answer.header("Access-Control-Allow-Methods").contains(method), "{answer}");
+                    assert!(
+                        answer.header("Access-Control-Allow-Methods").contains(method),
+                        "{answer}"
+                    );
                 }
-                for name in ["authorization", "content-type", "if-match", "if-none-match", "idempotency-key", "x-request-id", "accept-language"] {
+                for name in [
+                    "authorization",
+                    "content-type",
+                    "if-match",
+                    "if-none-match",
+                    "idempotency-key",
+                    "x-request-id",
+                    "accept-language",
+                ] {
                     assert!(answer.header("Access-Control-Allow-Headers").contains(name), "{answer}");
                 }
                 answer.header("Access-Control-Max-Age");
             }
             // Without what makes it a preflight it is a method like any other.
-            app.client().request("OPTIONS", "/v1/me").header("Origin", OURS[0]).refused(405, "method-not-allowed");
+            app.client()
+                .request("OPTIONS", "/v1/me")
+                .header("Origin", OURS[0])
+                .refused(405, "method-not-allowed");
         }
     }
 }

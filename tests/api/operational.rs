@@ -21,7 +21,10 @@ on_both! {
     fn a_service_that_is_about_to_end_is_not_ready_and_still_answers(app) {
         let ana = given::owner(app, "ana@example.com");
         app.running().service().readiness.end();
-        app.client().get("/readyz").refused(503, "unavailable").header("Retry-After");
+        app.client()
+            .get("/readyz")
+            .refused(503, "unavailable")
+            .header("Retry-After");
         app.client().get("/healthz").expect(200);
         ana.get("/v1/me").expect(200);
     }
@@ -44,7 +47,13 @@ on_both! {
         let began = Instant::now();
         loop {
             let asked = Instant::now();
-            let answer = app.client().post("/v1/sessions", json!({ "address": "ana@example.com", "password": PASSWORD })).send();
+            let answer = app
+                .client()
+                .post(
+                    "/v1/sessions",
+                    json!({ "address": "ana@example.com", "password": PASSWORD }),
+                )
+                .send();
             assert!(asked.elapsed() < Duration::from_secs(5), "a log-in hangs\n{answer}");
             match answer.status() {
                 201 => assert!(began.elapsed() < Duration::from_secs(60), "the queue is never full"),

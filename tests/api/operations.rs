@@ -64,7 +64,12 @@ pub(super) fn in_a_gentle_order() -> Vec<Operation> {
     all.sort_by_key(|operation| {
         let ends_the_caller = operation.path == "/v1/sessions/current";
         let removes = operation.method == "DELETE" || operation.path.ends_with("/erase");
-        (ends_the_caller, removes, operation.method != "GET", std::cmp::Reverse(operation.path.len()))
+        (
+            ends_the_caller,
+            removes,
+            operation.method != "GET",
+            std::cmp::Reverse(operation.path.len()),
+        )
     });
     all
 }

@@ -28,7 +28,9 @@ on_both! {
             house.changes_nothing(&operation, || {
                 let path = format!("{}?unknown=1", house.path(&operation.path));
                 wrong_from_here(app.client().request("PROPFIND", &path)).refused(405, "method-not-allowed");
-                let by = |client: &accounts_tests::Client, path: &str| wrong_from_here(client.request(&operation.method, path));
+                let by = |client: &accounts_tests::Client, path: &str| {
+                    wrong_from_here(client.request(&operation.method, path))
+                };
                 if operation.secured {
                     by(app.client(), &path).refused(401, "unauthenticated");
                     by(&house.ana.with_token("dead"), &path).refused(401, "unauthenticated");
@@ -36,7 +38,10 @@ on_both! {
                 if operation.path.contains("{account}") {
                     by(&house.dan, &path).refused(404, "not-found");
                     let answer = by(&house.cem, &path).expect(403);
-                    assert!(answer["code"] == "forbidden" || answer["code"] == "owner-only", "{answer}");
+                    assert!(
+                        answer["code"] == "forbidden" || answer["code"] == "owner-only",
+                        "{answer}"
+                    );
                 }
                 if operation.path.contains("{contact}") {
                     by(&house.ana, &path.replace(&house.bea.id, &house.ana.account)).refused(404, "not-found");
@@ -54,11 +59,19 @@ on_both! {
     fn a_known_caller_without_the_right_learns_nothing_about_the_target(app) {
         let house = House::of(app);
         let cem = &house.cem;
-        for contact in [house.bea.id.as_str(), house.eve.id.as_str(), "con_01h455vb4pex5vsknk084sn02q", "x"] {
+        for contact in [
+            house.bea.id.as_str(),
+            house.eve.id.as_str(),
+            "con_01h455vb4pex5vsknk084sn02q",
+            "x",
+        ] {
             let path = house.ana.at(&format!("/contacts/{contact}"));
             let answer = cem.get(&path).refused(403, "forbidden");
             assert_eq!(answer["permission"], "contacts:view");
-            assert_eq!(answer.header("WWW-Authenticate"), "Bearer realm=\"accounts\", error=\"insufficient_scope\", scope=\"contacts:view\"");
+            assert_eq!(
+                answer.header("WWW-Authenticate"),
+                "Bearer realm=\"accounts\", error=\"insufficient_scope\", scope=\"contacts:view\""
+            );
             cem.patch(&path, json!({})).refused(403, "forbidden");
             cem.delete(&path).refused(403, "forbidden");
         }
@@ -66,7 +79,12 @@ on_both! {
 
     fn what_cannot_be_read_is_told_before_what_is_not_taken(app) {
         let house = House::of(app);
-        let change = |query: &str, body: &str| house.ana.patch(format!("{}{query}", house.bea.path()), ()).body(JSON, body);
+        let change = |query: &str, body: &str| {
+            house
+                .ana
+                .patch(format!("{}{query}", house.bea.path()), ())
+                .body(JSON, body)
+        };
         house.changes_nothing("wrong requests", || {
             change("?unknown=1", r#"{"display_name":""}"#).refused(400, "bad-request").parameter_fault("unknown", "unknown-parameter");
             change("", r#"{"display_name":"","title":7}"#).refused(400, "bad-request").fault("/title", "wrong-type");
@@ -85,13 +103,20 @@ on_both! {
         let own = ana.contact();
         house.changes_nothing("wrong changes", || {
             let taken = json!({ "address": "ana@example.com" });
-            ana.patch(house.bea.path(), json!({ "address": "x" })).if_match("\"v0\"").refused(422, "invalid-fields");
-            ana.patch(house.bea.path(), &taken).if_match("\"v0\"").refused(412, "stale");
+            ana.patch(house.bea.path(), json!({ "address": "x" }))
+                .if_match("\"v0\"")
+                .refused(422, "invalid-fields");
+            ana.patch(house.bea.path(), &taken)
+                .if_match("\"v0\"")
+                .refused(412, "stale");
             ana.patch(house.bea.path(), &taken).refused(409, "address-taken");
             // The owner is not removed, whatever the tag; but a stale one is told first.
             ana.removes(&own).if_match("\"v0\"").refused(412, "stale");
             let answer = ana.removes(&own).expect(409);
-            assert!(answer["code"] == "contact-is-owner" || answer["code"] == "contact-holds-roles", "{answer}");
+            assert!(
+                answer["code"] == "contact-is-owner" || answer["code"] == "contact-holds-roles",
+                "{answer}"
+            );
         });
     }
 

@@ -19,20 +19,35 @@ on_both! {
             let read = || house.request(&operation);
             let first = read().expect(200);
             let etag = first.etag();
-            for known in [etag.clone(), format!("W/{etag}"), format!("\"other\", {etag}"), format!("\"a\",,W/{etag} "), "*".to_owned()] {
+            for known in [
+                etag.clone(),
+                format!("W/{etag}"),
+                format!("\"other\", {etag}"),
+                format!("\"a\",,W/{etag} "),
+                "*".to_owned(),
+            ] {
                 let again = read().if_none_match(&known).expect(304);
                 assert_eq!(again.etag(), etag);
-                assert!(again.body().is_empty() && again.find_header("Content-Type").is_none(), "{again}");
+                assert!(
+                    again.body().is_empty() && again.find_header("Content-Type").is_none(),
+                    "{again}"
+                );
                 assert_eq!(again.header("Cache-Control"), first.header("Cache-Control"));
                 assert_eq!(again.find_header("Vary"), first.find_header("Vary"));
             }
             for other in ["\"other\"", "W/\"other\"", etag.trim_matches('"'), "", "\"", "*, *"] {
                 read().if_none_match(other).expect(200);
             }
-            let head = house.caller(&operation).request("HEAD", house.path(&operation.path)).if_none_match(&etag).expect(304);
+            let head = house
+                .caller(&operation)
+                .request("HEAD", house.path(&operation.path))
+                .if_none_match(&etag)
+                .expect(304);
             assert_eq!(head.etag(), etag);
             // A date is a weaker word, and this service has none.
-            read().header("If-Modified-Since", "Thu, 01 Jan 2099 00:00:00 GMT").expect(200);
+            read()
+                .header("If-Modified-Since", "Thu, 01 Jan 2099 00:00:00 GMT")
+                .expect(200);
             tried += 1;
         }
         assert!(tried > 10);
@@ -52,11 +67,31 @@ on_both! {
         for operation in changes() {
             let etag = present(&house, &operation);
             house.changes_nothing(&operation, || {
-                for stale in ["\"v0\"", "\"other\"", "\"v99\", \"v98\"", &format!("W/{etag}"), &format!("\"x\", W/{etag}"), "\"\"", &etag.to_uppercase()] {
+                for stale in [
+                    "\"v0\"",
+                    "\"other\"",
+                    "\"v99\", \"v98\"",
+                    &format!("W/{etag}"),
+                    &format!("\"x\", W/{etag}"),
+                    "\"\"",
+                    &etag.to_uppercase(),
+                ] {
                     change(&house, &operation).if_match(stale).refused(412, "stale");
                 }
-                for unreadable in ["", "v1", "\"v1", "v1\"", "*, \"v1\"", "\"v1\" \"v2\"", "w/\"v1\"", "\"a b\"", ","] {
-                    let refused = change(&house, &operation).if_match(unreadable).refused(400, "bad-request");
+                for unreadable in [
+                    "",
+                    "v1",
+                    "\"v1",
+                    "v1\"",
+                    "*, \"v1\"",
+                    "\"v1\" \"v2\"",
+                    "w/\"v1\"",
+                    "\"a b\"",
+                    ",",
+                ] {
+                    let refused = change(&house, &operation)
+                        .if_match(unreadable)
+                        .refused(400, "bad-request");
                     refused.parameter_fault("if-match", "invalid-format");
                 }
             });
@@ -72,7 +107,9 @@ on_both! {
         all.sort_by_key(|operation| (operation.method == "DELETE", std::cmp::Reverse(operation.path.len())));
         for operation in all {
             let etag = present(&house, &operation);
-            let answer = change(&house, &operation).if_match(&format!("\"other\" , {etag}")).send();
+            let answer = change(&house, &operation)
+                .if_match(&format!("\"other\" , {etag}"))
+                .send();
             assert!(matches!(answer.status(), 200 | 204), "{answer}");
             if operation.method != "DELETE" {
                 change(&house, &operation).if_match("*").expect(200);
@@ -90,10 +127,14 @@ on_both! {
         let account = ana.patch(ana.at(""), json!({ "name": "Ana & Daughters" })).expect(200);
         same(ana, &ana.at(""), &account.etag());
         let before = ana.get(bea.path()).expect(200).etag();
-        let contact = ana.patch(bea.path(), json!({ "title": "Head of accounting" })).expect(200);
+        let contact = ana
+            .patch(bea.path(), json!({ "title": "Head of accounting" }))
+            .expect(200);
         assert_ne!(contact.etag(), before);
         same(ana, &bea.path(), &contact.etag());
-        let subscribed = ana.put(bea.at("/subscriptions"), json!({ "categories": ["invoice"] })).expect(200);
+        let subscribed = ana
+            .put(bea.at("/subscriptions"), json!({ "categories": ["invoice"] }))
+            .expect(200);
         same(ana, &bea.path(), &subscribed.etag());
         let given = ana.gives(bea, "technical").expect(200);
         same(ana, &bea.path(), &given.etag());
@@ -102,12 +143,23 @@ on_both! {
         assert_eq!(ana.patch(bea.path(), json!({})).expect(200).etag(), given.etag());
         // A tag is its resource's own: others have not changed.
         same(ana, &ana.at(""), &account.etag());
-        let created = ana.post(ana.at("/contacts"), json!({ "display_name": "Gil", "address": "gil@example.com" })).expect(201);
+        let created = ana
+            .post(
+                ana.at("/contacts"),
+                json!({ "display_name": "Gil", "address": "gil@example.com" }),
+            )
+            .expect(201);
         same(ana, created.header("Location"), &created.etag());
         let opened = ana.post("/v1/accounts", json!({ "name": "Second" })).expect(201);
         same(ana, opened.header("Location"), &opened.etag());
-        let cancelled = ana.post(ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)), ()).expect(200);
-        same(ana, &ana.at(&format!("/ownership-transfers/{}", house.transfer)), &cancelled.etag());
+        let cancelled = ana
+            .post(ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)), ())
+            .expect(200);
+        same(
+            ana,
+            &ana.at(&format!("/ownership-transfers/{}", house.transfer)),
+            &cancelled.etag(),
+        );
         let offered = ana.transfers_ownership(&house.cem_contact).expect(201);
         same(ana, offered.header("Location"), &offered.etag());
     }
@@ -115,14 +167,29 @@ on_both! {
     fn of_two_changes_of_one_state_the_second_is_stale(app) {
         let house = House::of(app);
         let etag = house.ana.get(house.bea.path()).expect(200).etag();
-        house.ana.patch(house.bea.path(), json!({ "title": "First" })).if_match(&etag).expect(200);
+        house
+            .ana
+            .patch(house.bea.path(), json!({ "title": "First" }))
+            .if_match(&etag)
+            .expect(200);
         house.changes_nothing("the second", || {
-            house.ana.patch(house.bea.path(), json!({ "title": "Second" })).if_match(&etag).refused(412, "stale");
+            house
+                .ana
+                .patch(house.bea.path(), json!({ "title": "Second" }))
+                .if_match(&etag)
+                .refused(412, "stale");
             house.ana.delete(house.bea.path()).if_match(&etag).refused(412, "stale");
-            house.ana.delete(house.bea.at("?dry_run=true")).if_match(&etag).refused(412, "stale");
+            house
+                .ana
+                .delete(house.bea.at("?dry_run=true"))
+                .if_match(&etag)
+                .refused(412, "stale");
         });
         // Without the header the change applies to the present state.
-        house.ana.patch(house.bea.path(), json!({ "title": "Third" })).expect(200);
+        house
+            .ana
+            .patch(house.bea.path(), json!({ "title": "Third" }))
+            .expect(200);
     }
 }
 

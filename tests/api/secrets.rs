@@ -156,13 +156,20 @@ on_both! {
         let rows = app.rows();
         for secret in &seen {
             for (table, lines) in &rows {
-                assert!(!lines.iter().any(|line| line.contains(secret)), "{table} holds {secret}");
+                assert!(
+                    !lines.iter().any(|line| line.contains(secret)),
+                    "{table} holds {secret}"
+                );
             }
             for_each_file(app.data(), &mut |path, bytes| {
                 assert!(!holds(bytes, secret.as_bytes()), "{} holds {secret}", path.display());
             });
         }
-        assert!(rows["users"].iter().all(|user| user.contains("$argon2id$v=19$m=19456,t=2,p=1$")));
+        assert!(
+            rows["users"]
+                .iter()
+                .all(|user| user.contains("$argon2id$v=19$m=19456,t=2,p=1$"))
+        );
         // The search finds what is there.
         assert!(rows["users"].iter().any(|user| user.contains("ana@example.com")));
         if app.database_url().is_none() {
@@ -176,13 +183,19 @@ on_both! {
         let log = Log::begin();
         let seen = scripted_day(app);
         let text = log.end();
-        assert!(text.contains("answered") && text.contains("/v1/sessions"), "nothing was logged: {text}");
+        assert!(
+            text.contains("answered") && text.contains("/v1/sessions"),
+            "nothing was logged: {text}"
+        );
         for secret in seen {
             if let Some(line) = text.lines().find(|line| line.contains(&secret)) {
                 panic!("the log holds {secret}: {line}");
             }
         }
-        if let Some(line) = text.lines().find(|line| line.contains("Bearer ") || line.contains("$argon2id$")) {
+        if let Some(line) = text
+            .lines()
+            .find(|line| line.contains("Bearer ") || line.contains("$argon2id$"))
+        {
             panic!("the log holds a credential: {line}");
         }
     }
@@ -190,9 +203,22 @@ on_both! {
     fn r_63_a_line_of_the_log_stays_a_line(app) {
         let log = Log::begin();
         let id = "r63".to_owned() + &"x".repeat(20);
-        app.client().get("/v1/%0d%0aINFO%20forged%1b%5b31m").header("X-Request-Id", &id).expect(404);
-        app.client().request("PROPFIND", "/v1/me").header("X-Request-Id", &id).header("User-Agent", "\u{e9}INFO forged").expect(405);
-        app.client().post("/v1/sessions", json!({ "address": "a\r\nINFO forged", "password": "\u{1b}[31mforged it" })).header("X-Request-Id", &id).expect(401);
+        app.client()
+            .get("/v1/%0d%0aINFO%20forged%1b%5b31m")
+            .header("X-Request-Id", &id)
+            .expect(404);
+        app.client()
+            .request("PROPFIND", "/v1/me")
+            .header("X-Request-Id", &id)
+            .header("User-Agent", "\u{e9}INFO forged")
+            .expect(405);
+        app.client()
+            .post(
+                "/v1/sessions",
+                json!({ "address": "a\r\nINFO forged", "password": "\u{1b}[31mforged it" }),
+            )
+            .header("X-Request-Id", &id)
+            .expect(401);
         let text = log.end();
         let own: Vec<&str> = text.lines().filter(|line| line.contains(&id)).collect();
         assert!(!own.is_empty());
@@ -208,10 +234,17 @@ mod answers {
 
         fn r_42_an_answer_holds_no_secret_and_nothing_of_another_account(app) {
             let house = House::of(app);
-            let mut foreign = vec![house.dan.account.clone(), house.eve.id.clone(), house.dans_transfer.clone()];
+            let mut foreign = vec![
+                house.dan.account.clone(),
+                house.eve.id.clone(),
+                house.dans_transfer.clone(),
+            ];
             foreign.extend(["dan@example.com", "eve@example.com", "fay@example.com"].map(str::to_owned));
             foreign.push(house.dan.get("/v1/me").expect(200).text("id"));
-            for operation in operations::in_a_gentle_order().iter().filter(|operation| operation.secured) {
+            for operation in operations::in_a_gentle_order()
+                .iter()
+                .filter(|operation| operation.secured)
+            {
                 let answer = house.request(operation).send();
                 let body = answer.body();
                 for other in &foreign {
@@ -221,11 +254,18 @@ mod answers {
                     assert_eq!(answer.status(), 200, "{answer}");
                 }
                 members(answer.json(), &mut |name| {
-                    let telling = ["hash", "secret", "salt", "password", "token"].iter().any(|word| name.contains(word));
+                    let telling = ["hash", "secret", "salt", "password", "token"]
+                        .iter()
+                        .any(|word| name.contains(word));
                     let hands_out = operation.path == "/v1/me/password";
                     assert!(!telling || hands_out, "`{name}`\n{answer}");
                 });
-                for text in ["$argon2", PASSWORD, house.ana.refresh_token.as_str(), house.ana.token.as_str()] {
+                for text in [
+                    "$argon2",
+                    PASSWORD,
+                    house.ana.refresh_token.as_str(),
+                    house.ana.token.as_str(),
+                ] {
                     assert!(!body.contains(text), "{answer}");
                 }
             }
@@ -239,7 +279,10 @@ mod answers {
                 assert!(!refused.body().contains("example.com"), "{refused}");
             }
             cem.get(house.bea.path()).refused(403, "forbidden");
-            assert_eq!(cem.get(house.cem_contact.path()).expect(200)["address"], "cem@example.com");
+            assert_eq!(
+                cem.get(house.cem_contact.path()).expect(200)["address"],
+                "cem@example.com"
+            );
             for path in ["/access", "/applications", ""] {
                 assert!(!cem.get(house.ana.at(path)).expect(200).body().contains("@example.com"));
             }

@@ -52,7 +52,13 @@ mod by_the_proxy {
 
         fn r_11_spellings_share_one_count(app) {
             given::owner(app, "ana@example.com");
-            let spellings = ["ana@example.com", "ANA@example.com", "ana@EXAMPLE.com", " ana@example.com ", "Ana@Example.Com"];
+            let spellings = [
+                "ana@example.com",
+                "ANA@example.com",
+                "ana@EXAMPLE.com",
+                " ana@example.com ",
+                "Ana@Example.Com",
+            ];
             for spelling in spellings.iter().cycle().take(10) {
                 log_in(app, "192.0.2.1", spelling, "wrong wrong").refused(401, "invalid-credentials");
             }
@@ -63,14 +69,24 @@ mod by_the_proxy {
 
         fn r_12_one_password_on_many_addresses_is_429_for_their_network(app) {
             given::owner(app, "ana@example.com");
-            let tries = (0..60).map(|number| log_in(app, "192.0.2.1", &format!("user{number}@example.com"), "Password 1").send().status());
+            let tries = (0..60).map(|number| {
+                log_in(app, "192.0.2.1", &format!("user{number}@example.com"), "Password 1")
+                    .send()
+                    .status()
+            });
             let refused: Vec<u16> = tries.filter(|status| *status != 401).collect();
             assert_eq!(refused, [429; 10]);
             log_in(app, "192.0.2.1", "ana@example.com", PASSWORD).refused(429, "too-many-requests");
             log_in(app, "192.0.2.2", "ana@example.com", PASSWORD).expect(201);
             // One customer of an access provider is one network, whichever address it takes.
             for number in 0..10 {
-                log_in(app, &format!("2001:db8:1:2::{number:x}"), "ana@example.com", "wrong wrong").refused(401, "invalid-credentials");
+                log_in(
+                    app,
+                    &format!("2001:db8:1:2::{number:x}"),
+                    "ana@example.com",
+                    "wrong wrong",
+                )
+                .refused(401, "invalid-credentials");
             }
             log_in(app, "2001:db8:1:2:ffff::1", "ana@example.com", PASSWORD).refused(429, "too-many-requests");
             log_in(app, "2001:db8:1:3::1", "ana@example.com", PASSWORD).expect(201);
@@ -80,7 +96,13 @@ mod by_the_proxy {
             given::owner(app, "ana@example.com");
             for number in 0..10 {
                 // What stands before it is the caller's own.
-                log_in(app, &format!("198.51.100.{number}, 192.0.2.1"), "ana@example.com", "wrong wrong").refused(401, "invalid-credentials");
+                log_in(
+                    app,
+                    &format!("198.51.100.{number}, 192.0.2.1"),
+                    "ana@example.com",
+                    "wrong wrong",
+                )
+                .refused(401, "invalid-credentials");
             }
             log_in(app, "203.0.113.7, 192.0.2.1", "ana@example.com", PASSWORD).refused(429, "too-many-requests");
         }
@@ -88,7 +110,9 @@ mod by_the_proxy {
         fn mails_that_anybody_may_call_for_are_bounded_per_network(app) {
             let ask = |network: &str| {
                 let body = json!({ "address": "nobody@example.com" });
-                app.client().post("/v1/password-resets", body).header("X-Forwarded-For", network)
+                app.client()
+                    .post("/v1/password-resets", body)
+                    .header("X-Forwarded-For", network)
             };
             for _ in 0..100 {
                 ask("192.0.2.1").expect(202);
@@ -120,8 +144,18 @@ mod by_the_connection {
 
         fn r_51_a_fourth_reset_mail_is_withheld_and_nobody_is_told(app) {
             given::owner(app, "ana@example.com");
-            let ask = || app.client().post("/v1/password-resets", json!({ "address": "Ana@Example.com" })).header("X-Request-Id", "same").expect(202);
-            let resets = || app.mails_to("ana@example.com").iter().filter(|mail| mail.raw.contains("/reset#token")).count();
+            let ask = || {
+                app.client()
+                    .post("/v1/password-resets", json!({ "address": "Ana@Example.com" }))
+                    .header("X-Request-Id", "same")
+                    .expect(202)
+            };
+            let resets = || {
+                app.mails_to("ana@example.com")
+                    .iter()
+                    .filter(|mail| mail.raw.contains("/reset#token"))
+                    .count()
+            };
             let first = ask();
             for number in 2..=5 {
                 let again = ask();
@@ -136,14 +170,21 @@ mod by_the_connection {
 
         fn r_51_a_fourth_sign_up_mail_is_withheld_and_nobody_is_told(app) {
             for number in 1..=5 {
-                app.client().post("/v1/sign-ups", given::sign_up("new@example.com")).expect(202);
+                app.client()
+                    .post("/v1/sign-ups", given::sign_up("new@example.com"))
+                    .expect(202);
                 assert_eq!(app.mails_to("new@example.com").len(), number.min(3));
             }
         }
 
         fn r_10_a_wrong_current_password_is_counted_like_a_log_in(app) {
             let ana = given::owner(app, "ana@example.com");
-            let change = || ana.put("/v1/me/password", json!({ "current_password": "wrong wrong", "new_password": "a new password" }));
+            let change = || {
+                ana.put(
+                    "/v1/me/password",
+                    json!({ "current_password": "wrong wrong", "new_password": "a new password" }),
+                )
+            };
             for _ in 0..10 {
                 change().refused(401, "reauthentication-required");
             }

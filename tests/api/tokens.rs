@@ -140,13 +140,18 @@ on_both! {
         let public = forge.key.public_key().as_ref().to_vec();
         let jwks = app.client().get("/.well-known/jwks.json").expect(200);
         assert_eq!(URL_SAFE_NO_PAD.decode(jwks.text("keys/0/x")).unwrap(), public);
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(&public));
+        let pem = format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            STANDARD.encode(&public)
+        );
         let own = Ed25519KeyPair::generate().unwrap();
         let own_jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(own.public_key().as_ref()) });
         let by_own_key = |change: &dyn Fn(&mut Value)| {
             let mut header = forge.header.clone();
             change(&mut header);
-            sealed(&header.to_string(), &forge.claims.to_string(), |text| own.sign(text).as_ref().to_vec())
+            sealed(&header.to_string(), &forge.claims.to_string(), |text| {
+                own.sign(text).as_ref().to_vec()
+            })
         };
         let mut forged = vec![
             forge.hmac("HS256", &public),
@@ -168,13 +173,22 @@ on_both! {
             forge.with_header(|header| header["kid"] = json!("../../dev/null")),
             forge.with_header(|header| header["kid"] = json!("")),
             forge.with_header(|header| header["kid"] = json!(7)),
-            forge.with_header(|header| { header.as_object_mut().unwrap().remove("kid"); }),
-            forge.with_header(|header| { header.as_object_mut().unwrap().remove("alg"); }),
+            forge.with_header(|header| {
+                header.as_object_mut().unwrap().remove("kid");
+            }),
+            forge.with_header(|header| {
+                header.as_object_mut().unwrap().remove("alg");
+            }),
             forge.with_header(|header| header["typ"] = json!("JWT")),
             forge.with_header(|header| header["typ"] = json!("refresh+jwt")),
-            forge.with_header(|header| { header.as_object_mut().unwrap().remove("typ"); }),
+            forge.with_header(|header| {
+                header.as_object_mut().unwrap().remove("typ");
+            }),
         ];
-        for algorithm in ["none", "None", "NONE", "nOnE", "", "HS256", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA ", "eddsa", "Ed25519"] {
+        for algorithm in [
+            "none", "None", "NONE", "nOnE", "", "HS256", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA ",
+            "eddsa", "Ed25519",
+        ] {
             let mut header = forge.header.clone();
             header["alg"] = json!(algorithm);
             forged.push(sealed(&header.to_string(), &forge.claims.to_string(), |_| Vec::new()));
@@ -193,24 +207,52 @@ on_both! {
         let forge = Forge::like(app, &ana);
         let now = app.clock().now().timestamp();
         for claim in ["exp", "iss", "aud", "sub", "iat", "sid"] {
-            is_dead(app, &forge.with_claims(|claims| { claims.as_object_mut().unwrap().remove(claim); }));
+            is_dead(
+                app,
+                &forge.with_claims(|claims| {
+                    claims.as_object_mut().unwrap().remove(claim);
+                }),
+            );
             let own = &forge.claims[claim];
-            let of_another_type = [json!(null), json!([own]), json!({ "a": own }), json!(true), json!(""), json!("other"), json!(-1), json!(0.5)];
+            let of_another_type = [
+                json!(null),
+                json!([own]),
+                json!({ "a": own }),
+                json!(true),
+                json!(""),
+                json!("other"),
+                json!(-1),
+                json!(0.5),
+            ];
             for value in of_another_type {
                 is_dead(app, &forge.with_claims(|claims| claims[claim] = value.clone()));
             }
             // Claims that stand twice could be read in two ways.
-            let twice = forge.claims.to_string().replacen('{', &format!("{{\"{claim}\":{own},"), 1);
+            let twice = forge
+                .claims
+                .to_string()
+                .replacen('{', &format!("{{\"{claim}\":{own},"), 1);
             is_dead(app, &forge.signed(&forge.header.to_string(), &twice));
         }
         for claim in ["exp", "iat"] {
             let own = forge.claims[claim].as_i64().unwrap();
-            for number in [format!("{own}.0"), format!("{own}.5"), format!("\"{own}\""), "1e400".to_owned(), format!("{own}e0"), "-1".to_owned(), "99999999999999999999".to_owned()] {
+            for number in [
+                format!("{own}.0"),
+                format!("{own}.5"),
+                format!("\"{own}\""),
+                "1e400".to_owned(),
+                format!("{own}e0"),
+                "-1".to_owned(),
+                "99999999999999999999".to_owned(),
+            ] {
                 // Of what was issued long ago nothing is wrong but that it is no longer true.
                 if claim == "iat" && number == "-1" {
                     continue;
                 }
-                let claims = forge.claims.to_string().replace(&format!("\"{claim}\":{own}"), &format!("\"{claim}\":{number}"));
+                let claims = forge
+                    .claims
+                    .to_string()
+                    .replace(&format!("\"{claim}\":{own}"), &format!("\"{claim}\":{number}"));
                 assert!(claims.contains(&number));
                 is_dead(app, &forge.signed(&forge.header.to_string(), &claims));
             }
@@ -228,8 +270,14 @@ on_both! {
         let bobs = payload(&bob.token);
         is_dead(app, &forge.with_claims(|claims| claims["sub"] = bobs["sub"].clone()));
         is_dead(app, &forge.with_claims(|claims| claims["sid"] = bobs["sid"].clone()));
-        is_dead(app, &forge.with_claims(|claims| claims["sub"] = json!("usr_01h455vb4pex5vsknk084sn02q")));
-        is_dead(app, &forge.with_claims(|claims| claims["sid"] = json!("ses_01h455vb4pex5vsknk084sn02q")));
+        is_dead(
+            app,
+            &forge.with_claims(|claims| claims["sub"] = json!("usr_01h455vb4pex5vsknk084sn02q")),
+        );
+        is_dead(
+            app,
+            &forge.with_claims(|claims| claims["sid"] = json!("ses_01h455vb4pex5vsknk084sn02q")),
+        );
     }
 
     fn r_20_a_token_ends_after_ten_minutes(app) {
@@ -252,7 +300,11 @@ on_both! {
         is_dead(app, &link);
         for token in [&ana.token, &link] {
             let refused = refresh(app, token);
-            assert_eq!((refused.status(), &refused["code"]), (401, &json!("unauthenticated")), "{refused}");
+            assert_eq!(
+                (refused.status(), &refused["code"]),
+                (401, &json!("unauthenticated")),
+                "{refused}"
+            );
         }
         for token in [&ana.token, &ana.refresh_token] {
             let body = json!({ "token": token, "password": PASSWORD });
@@ -261,8 +313,14 @@ on_both! {
         }
         // A token of another installation, whose key was taken over.
         let forge = Forge::like(app, &ana);
-        is_dead(app, &forge.with_claims(|claims| claims["iss"] = json!("https://staging.example")));
-        is_dead(app, &forge.with_claims(|claims| claims["iss"] = json!(format!("{}/", app.client().base()))));
+        is_dead(
+            app,
+            &forge.with_claims(|claims| claims["iss"] = json!("https://staging.example")),
+        );
+        is_dead(
+            app,
+            &forge.with_claims(|claims| claims["iss"] = json!(format!("{}/", app.client().base()))),
+        );
         is_dead(app, &forge.with_claims(|claims| claims["aud"] = json!("other")));
         is_dead(app, &forge.with_claims(|claims| claims["aud"] = json!(["accounts"])));
     }
@@ -277,16 +335,29 @@ on_both! {
             let refused = refresh(app, &token);
             assert!(matches!(refused.status(), 401 | 422), "{refused}");
         }
-        app.client().post("/v1/password-resets", json!({ "address": "ana@example.com" })).expect(202);
+        app.client()
+            .post("/v1/password-resets", json!({ "address": "ana@example.com" }))
+            .expect(202);
         let link = app.mail_to("ana@example.com").link_token();
         for token in altered(&link, 3) {
-            let refused = app.client().post("/v1/password-resets/confirm", json!({ "token": token, "password": PASSWORD })).send();
+            let refused = app
+                .client()
+                .post(
+                    "/v1/password-resets/confirm",
+                    json!({ "token": token, "password": PASSWORD }),
+                )
+                .send();
             assert!(matches!(refused.status(), 410 | 422), "{refused}");
         }
         // None of it has harmed the right ones.
         lives(app, &ana.token);
         assert_eq!(refresh(app, &ana.refresh_token).status(), 200);
-        app.client().post("/v1/password-resets/confirm", json!({ "token": link, "password": PASSWORD })).expect(204);
+        app.client()
+            .post(
+                "/v1/password-resets/confirm",
+                json!({ "token": link, "password": PASSWORD }),
+            )
+            .expect(204);
     }
 
     fn r_23_refresh_tokens_are_256_random_bits(app) {
@@ -307,7 +378,10 @@ on_both! {
         }
         // Chi square with 255 degrees of freedom: 400 is six standard deviations above its mean.
         let expected = f64::from(u32::try_from(tokens.len() * 32).unwrap()) / 256.0;
-        let chi: f64 = counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
+        let chi: f64 = counts
+            .iter()
+            .map(|count| (f64::from(*count) - expected).powi(2) / expected)
+            .sum();
         assert!((110.0..400.0).contains(&chi), "{chi}");
     }
 
@@ -321,7 +395,10 @@ on_both! {
         assert_eq!(one["sub"], other["sub"]);
         // It says who, and nothing about rights or the person.
         let claims: BTreeSet<&str> = one.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(claims, BTreeSet::from(["aud", "exp", "iat", "iss", "jti", "sid", "sub"]));
+        assert_eq!(
+            claims,
+            BTreeSet::from(["aud", "exp", "iat", "iss", "jti", "sid", "sub"])
+        );
     }
 
     fn r_26_a_spent_refresh_token_ends_its_session(app) {
@@ -341,9 +418,19 @@ on_both! {
         // Another session of the same person goes on; the person is told, and so is the log.
         lives(app, &bystander);
         let mail = app.mail_to("ana@example.com");
-        assert!(!mail.raw.contains(&ana.refresh_token) && !mail.raw.contains("#token="), "{}", mail.raw);
+        assert!(
+            !mail.raw.contains(&ana.refresh_token) && !mail.raw.contains("#token="),
+            "{}",
+            mail.raw
+        );
         let events = &app.rows()["audit_events"];
-        assert_eq!(events.iter().filter(|event| event.contains("user.refresh_reused")).count(), 1);
+        assert_eq!(
+            events
+                .iter()
+                .filter(|event| event.contains("user.refresh_reused"))
+                .count(),
+            1
+        );
     }
 
     fn r_27_a_session_ends_when_it_rests_and_in_any_case(app) {
@@ -380,7 +467,9 @@ on_both! {
     fn r_28_another_password_ends_every_session_at_once(app) {
         let ana = given::owner(app, "ana@example.com");
         let (access, refresh_token) = log_in(app);
-        app.client().post("/v1/password-resets", json!({ "address": "ana@example.com" })).expect(202);
+        app.client()
+            .post("/v1/password-resets", json!({ "address": "ana@example.com" }))
+            .expect(202);
         let link = app.mail_to("ana@example.com").link_token();
         let change = json!({ "current_password": PASSWORD, "new_password": "another quiet harbour" });
         let changed = ana.put("/v1/me/password", change).expect(200);
@@ -388,16 +477,33 @@ on_both! {
         is_over(app, &access, &refresh_token);
         lives(app, &changed.text("access_token"));
         // A link that was asked for before opens nothing either.
-        app.client().post("/v1/password-resets/confirm", json!({ "token": link, "password": PASSWORD })).refused(410, "link-expired");
-        app.client().post("/v1/sessions", json!({ "address": "ana@example.com", "password": PASSWORD })).refused(401, "invalid-credentials");
+        app.client()
+            .post(
+                "/v1/password-resets/confirm",
+                json!({ "token": link, "password": PASSWORD }),
+            )
+            .refused(410, "link-expired");
+        app.client()
+            .post(
+                "/v1/sessions",
+                json!({ "address": "ana@example.com", "password": PASSWORD }),
+            )
+            .refused(401, "invalid-credentials");
     }
 
     fn r_28_a_reset_ends_every_session_at_once(app) {
         let ana = given::owner(app, "ana@example.com");
         let (access, refresh_token) = log_in(app);
-        app.client().post("/v1/password-resets", json!({ "address": "ana@example.com" })).expect(202);
+        app.client()
+            .post("/v1/password-resets", json!({ "address": "ana@example.com" }))
+            .expect(202);
         let link = app.mail_to("ana@example.com").link_token();
-        app.client().post("/v1/password-resets/confirm", json!({ "token": link, "password": "another quiet harbour" })).expect(204);
+        app.client()
+            .post(
+                "/v1/password-resets/confirm",
+                json!({ "token": link, "password": "another quiet harbour" }),
+            )
+            .expect(204);
         is_over(app, &ana.token, &ana.refresh_token);
         is_over(app, &access, &refresh_token);
     }
@@ -408,7 +514,11 @@ on_both! {
         let (access, refresh_token) = log_in(app);
         let sessions = ana.get("/v1/me/sessions").expect(200);
         assert_eq!(sessions.list("data").len(), 2);
-        let other = sessions.list("data").iter().find(|session| session["current"] == false).unwrap();
+        let other = sessions
+            .list("data")
+            .iter()
+            .find(|session| session["current"] == false)
+            .unwrap();
         let path = format!("/v1/me/sessions/{}", other["id"].as_str().unwrap());
         bob.delete(&path).refused(404, "not-found");
         lives(app, &access);
@@ -420,11 +530,21 @@ on_both! {
 
     fn r_30_what_authenticates_is_a_text(app) {
         given::owner(app, "ana@example.com");
-        for wrong in [json!(["ana@example.com", "bob@example.com"]), json!({ "$ne": 1 }), json!(7), json!(true)] {
-            for body in [json!({ "address": wrong, "password": PASSWORD }), json!({ "address": "ana@example.com", "password": wrong })] {
+        for wrong in [
+            json!(["ana@example.com", "bob@example.com"]),
+            json!({ "$ne": 1 }),
+            json!(7),
+            json!(true),
+        ] {
+            for body in [
+                json!({ "address": wrong, "password": PASSWORD }),
+                json!({ "address": "ana@example.com", "password": wrong }),
+            ] {
                 app.client().post("/v1/sessions", body).refused(400, "bad-request");
             }
-            app.client().post("/v1/sessions/refresh", json!({ "refresh_token": wrong })).refused(400, "bad-request");
+            app.client()
+                .post("/v1/sessions/refresh", json!({ "refresh_token": wrong }))
+                .refused(400, "bad-request");
         }
     }
 
@@ -432,8 +552,14 @@ on_both! {
         let jwks = app.client().get("/.well-known/jwks.json").expect(200);
         for key in jwks.list("keys") {
             let members: BTreeSet<&str> = key.as_object().unwrap().keys().map(String::as_str).collect();
-            assert!(members.is_subset(&BTreeSet::from(["kty", "crv", "x", "kid", "use", "alg"])), "{key}");
-            assert_eq!((&key["kty"], &key["crv"], &key["use"]), (&json!("OKP"), &json!("Ed25519"), &json!("sig")));
+            assert!(
+                members.is_subset(&BTreeSet::from(["kty", "crv", "x", "kid", "use", "alg"])),
+                "{key}"
+            );
+            assert_eq!(
+                (&key["kty"], &key["crv"], &key["use"]),
+                (&json!("OKP"), &json!("Ed25519"), &json!("sig"))
+            );
         }
     }
 }

@@ -36,7 +36,9 @@ on_both! {
     cast::setup();
 
     fn r_32_r_33_everybody_does_what_the_policy_lets_them_do_and_nothing_else(app) {
+        let t = std::time::Instant::now();
         let cast = Cast::of(app);
+        eprintln!("cast {:?}", t.elapsed());
         let mut wrong = Vec::new();
         let (last, first): (Vec<_>, Vec<_>) = document::operations().into_iter().partition(Operation::ends_session);
         let before = cast.rows();
@@ -105,8 +107,11 @@ fn the_page_of_permissions_is_the_policy() {
 
 fn try_everybody(cast: &Cast<'_>, operation: &Operation, wrong: &mut Vec<String>) {
     let who = policy::of(&operation.to_string()).unwrap_or_else(|| panic!("policy.rs does not list `{operation}`"));
+    let t = std::time::Instant::now();
+    let mut n = 0;
     for caller in &cast.callers {
-        for ids in Ids::of(&operation.parameters()) {
+        for ids in Ids::of(&operation.parameters()).into_iter().filter(|ids| matters(who, caller.kind, *ids)) {
+            n += 1;
             let expected = expected(who, caller.kind, ids);
             let answer = cast.request(operation, caller, ids).send();
             if !expected.is_met_by(&answer) {
@@ -124,6 +129,22 @@ fn try_everybody(cast: &Cast<'_>, operation: &Operation, wrong: &mut Vec<String>
                 }
             }
         }
+    }
+    eprintln!("{operation} {n} {:?}", t.elapsed());
+}
+
+/// Members with one permission are many. Those whose permission does not open the operation are asked about
+/// the account's own things alone: for all else they are as the member without permissions.
+fn matters(who: Who, kind: Kind, ids: Ids<'_>) -> bool {
+    match kind {
+        Kind::With(permission) => ids == Ids::Own || who.permission() == Some(permission),
+        Kind::Anonymous
+        | Kind::Stranger
+        | Kind::Former
+        | Kind::Bare
+        | Kind::Everything
+        | Kind::Contact
+        | Kind::Owner => true,
     }
 }
 

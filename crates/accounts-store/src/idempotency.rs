@@ -55,6 +55,27 @@ pub(crate) fn remember(conn: &mut Conn, act: &Act, answer: impl FnOnce() -> Kept
     }
 }
 
+/// Forgets the kept answers to requests about an account that tell of somebody who is erased. They live for a day,
+/// so that there are few to look through.
+pub(crate) fn forget(conn: &mut Conn, account: &str, erased: &str) -> Result<(), Fault> {
+    let about = idempotency_keys::table
+        .filter(idempotency_keys::path.like(format!("%{account}%")))
+        .select((
+            idempotency_keys::caller,
+            idempotency_keys::method,
+            idempotency_keys::path,
+            idempotency_keys::key,
+            idempotency_keys::body,
+        ))
+        .load::<(String, String, String, String, Vec<u8>)>(conn)?;
+    for (caller, method, path, key, body) in about {
+        if String::from_utf8_lossy(&body).contains(erased) {
+            diesel::delete(idempotency_keys::table.find((caller, method, path, key))).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
 fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fault> {
     let row = idempotency_keys::table
         .find((&keep.caller, &keep.method, &keep.path, &keep.key))

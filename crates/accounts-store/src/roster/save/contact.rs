@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::{Saving, permissions_json};
+use crate::idempotency;
 use crate::error::Fault;
 use crate::rows::stored;
 use crate::schema::{
@@ -79,7 +80,8 @@ impl Saving<'_> {
         Ok(())
     }
 
-    /// What was personal in the record goes with the contact: the values of its events, and the mails to it.
+    /// What was personal in the record goes with the contact: the values of its events, the mails to it, and the
+    /// answers that were kept for a repeat.
     pub(super) fn erase_contact(&mut self, id: ContactId) -> Result<(), Fault> {
         let of_contact = audit_values::table
             .filter(audit_values::person_kind.eq("contact"))
@@ -91,6 +93,7 @@ impl Saving<'_> {
             ))
             .execute(self.conn)?;
         diesel::delete(mails::table.filter(mails::contact_id.eq(id.to_string()))).execute(self.conn)?;
+        idempotency::forget(self.conn, &self.account, &id.to_string())?;
         self.remove_contact(id)
     }
 
