@@ -335,7 +335,8 @@ on_both! {
             .header("Authorization", &format!("bearer {token}"))
             .expect(200);
         let twice = format!(
-            "GET /v1/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+            "GET /v1/me HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\n\r\n"
         );
         assert_eq!(app.raw(twice.as_bytes()).status(), Some(401));
     }
@@ -344,9 +345,10 @@ on_both! {
         given::owner(app, "ana@example.com");
         let body = json!({ "address": "ana@example.com" }).to_string();
         let request = format!(
-            "POST /v1/password-resets HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: https\r\n\
-             X-Forwarded-For: 6.6.6.6\r\nForwarded: host=evil.example;proto=https\r\nX-Host: evil.example\r\nOrigin: https://evil.example\r\n\
-             Referer: https://evil.example/\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            "POST /v1/password-resets HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n\
+             X-Forwarded-Proto: https\r\nX-Forwarded-For: 6.6.6.6\r\nForwarded: host=evil.example;proto=https\r\n\
+             X-Host: evil.example\r\nOrigin: https://evil.example\r\nReferer: https://evil.example/\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
         let answer = app.raw(request.as_bytes());
@@ -356,7 +358,8 @@ on_both! {
         assert!(!mail.raw.contains("evil"), "{}", mail.raw);
         // So do the addresses in answers.
         for path in ["/v1/nowhere", "/v1/me"] {
-            let answer = app.raw(format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n").as_bytes());
+            let hosts = "Host: evil.example\r\nX-Forwarded-Host: evil.example";
+            let answer = app.raw(format!("GET {path} HTTP/1.1\r\n{hosts}\r\nConnection: close\r\n\r\n").as_bytes());
             assert!(
                 answer.text.contains(&format!("{}/problems/", app.client().base())) && !answer.text.contains("evil"),
                 "{}",

@@ -74,7 +74,8 @@ on_both! {
     }
 
     fn r_58_a_chunk_that_is_none_ends_the_connection(app) {
-        let post = "POST /v1/sessions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let post = "POST /v1/sessions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+                    Transfer-Encoding: chunked\r\n\r\n";
         for chunk in [
             "0x2\r\n{}\r\n0\r\n\r\n",
             "+2\r\n{}\r\n0\r\n\r\n",

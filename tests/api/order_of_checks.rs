@@ -86,14 +86,30 @@ on_both! {
                 .body(JSON, body)
         };
         house.changes_nothing("wrong requests", || {
-            change("?unknown=1", r#"{"display_name":""}"#).refused(400, "bad-request").parameter_fault("unknown", "unknown-parameter");
-            change("", r#"{"display_name":"","title":7}"#).refused(400, "bad-request").fault("/title", "wrong-type");
+            let refused = change("?unknown=1", r#"{"display_name":""}"#).refused(400, "bad-request");
+            refused.parameter_fault("unknown", "unknown-parameter");
+            let refused = change("", r#"{"display_name":"","title":7}"#).refused(400, "bad-request");
+            refused.fault("/title", "wrong-type");
             // All that is not taken is told at once.
-            let refused = change("", r#"{"display_name":"","language":"de","phones":[{"number":"1"},{"kind":"x"}],"other":1,"address":null}"#);
-            let refused = refused.refused(422, "invalid-fields");
-            refused.fault("/display_name", "too-short").fault("/language", "not-allowed").fault("/phones/0/number", "invalid-format");
-            refused.fault("/phones/1/number", "required").fault("/phones/1/kind", "not-allowed").fault("/other", "unknown-field");
-            refused.fault("/address", "required");
+            let body = json!({
+                "display_name": "",
+                "language": "de",
+                "phones": [{ "number": "1" }, { "kind": "x" }],
+                "address": null,
+                "other": 1,
+            });
+            let refused = change("", &body.to_string()).refused(422, "invalid-fields");
+            for (pointer, code) in [
+                ("/display_name", "too-short"),
+                ("/language", "not-allowed"),
+                ("/phones/0/number", "invalid-format"),
+                ("/phones/1/number", "required"),
+                ("/phones/1/kind", "not-allowed"),
+                ("/address", "required"),
+                ("/other", "unknown-field"),
+            ] {
+                refused.fault(pointer, code);
+            }
         });
     }
 

@@ -248,7 +248,8 @@ on_both! {
         }
         // Two keys are none.
         let head = format!(
-            "POST {} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "POST {} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n",
             house.bea.at("/verification"),
             house.ana.token
         );

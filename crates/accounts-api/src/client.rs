@@ -21,7 +21,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    fn of(headers: &HeaderMap, peer: Option<IpAddr>, trusted_hops: usize) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, peer: Option<IpAddr>, trusted_hops: usize) -> Self {
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let Some(from_the_end) = trusted_hops.checked_sub(1) else {
             return Self(peer.to_canonical());

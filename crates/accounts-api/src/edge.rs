@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use tracing::Instrument;
 
+use crate::client::ClientAddress;
 use crate::metrics::Metrics;
-use crate::problem::{Problem, Told};
+use crate::problem::{Code, Problem, Told};
 use crate::request_id::{self, RequestId};
 use crate::router::Matched;
 use crate::settings::ApiSettings;
@@ -81,6 +82,9 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
             tracing::warn!(code = problem.code().as_str(), cause, "refused");
         }
     }
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS) {
+        record_denial(response.request(), problem.code(), id, settings);
+    }
     let told = Told {
         language: texts::wanted(response.request().headers()),
         request_id: &id.0,
@@ -94,6 +98,21 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
         }
     }
     response.into_response(answer)
+}
+
+/// Writes a refused attempt to the security log: refusals leave no trace in the audit log.
+fn record_denial(request: &HttpRequest, code: Code, id: &RequestId, settings: &ApiSettings) {
+    let client = ClientAddress::of(request.headers(), request.peer_addr().map(|peer| peer.ip()), settings.trusted_hops);
+    let matched = request.extensions().get::<Matched>().map(|Matched(path)| Rc::clone(path));
+    tracing::warn!(
+        target: "accounts::security",
+        code = code.as_str(),
+        request_id = %id.0,
+        network = client.network(),
+        method = request.method().as_str(),
+        path = matched.as_deref().unwrap_or("none"),
+        "an attempt was refused"
+    );
 }
 
 /// Logs and counts an answer.

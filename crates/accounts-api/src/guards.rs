@@ -115,7 +115,11 @@ impl Member {
         Ok(self.person.service.store.preview(self.account, &self.person.act(None), |roster| decide(roster, by)).await?)
     }
 
-    async fn decide_kept<D, A>(&self, keep: Option<Keep>, decide: D, answer: A) -> Result<Reply, Problem>
+    /// The same under a key that was looked up already.
+    ///
+    /// # Errors
+    /// Whatever the rule refuses.
+    pub(crate) async fn decide_kept<D, A>(&self, keep: Option<Keep>, decide: D, answer: A) -> Result<Reply, Problem>
     where
         D: Fn(&Roster, By) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision) -> Reply + Clone + Send + 'static,

@@ -5,7 +5,6 @@
 //! so that a repeat that comes too early waits instead of doing it again.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +14,6 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use aws_lc_rs::digest;
 use serde_json::json;
 
 use crate::describe::{Describe, Description};
@@ -23,6 +21,7 @@ use crate::gate::{Held, Rank, held};
 use crate::problem::{Code, Fault, FieldCode, Place, Problem};
 use crate::reply::Reply;
 use crate::service::Service;
+use crate::tokens::sha256_hex;
 
 /// The name of the header.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -147,24 +146,15 @@ impl Fingerprint {
     /// Keeps the fingerprint of a body, where somebody will ask for it.
     pub(crate) fn keep(request: &HttpRequest, body: &[u8]) {
         if request.headers().contains_key(KEY) {
-            request.extensions_mut().insert(Self(hash(body)));
+            request.extensions_mut().insert(Self(sha256_hex(body)));
         }
     }
 
     /// The fingerprint of a request's body; that of no body, where it has none.
     fn of(request: &HttpRequest) -> String {
         let kept = request.extensions().get::<Self>().map(|kept| kept.0.clone());
-        kept.unwrap_or_else(|| hash(b""))
+        kept.unwrap_or_else(|| sha256_hex(b""))
     }
-}
-
-fn hash(body: &[u8]) -> String {
-    let hash = digest::digest(&digest::SHA256, body);
-    hash.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What this process is doing under an idempotency key at the moment. All workers share one.

@@ -1,7 +1,10 @@
 //! How often a caller may try: counted per network and address, in the database, so that instances agree.
 
+use std::time::Duration;
+
 use accounts_store::Throttle;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use crate::client::ClientAddress;
 use crate::problem::Problem;
@@ -22,6 +25,9 @@ const WRONG_PER_ADDRESS: i32 = 200;
 
 /// Requests of one network that call for a mail.
 const MAILS_PER_NETWORK: i32 = 100;
+
+/// Verification mails to one address within an hour.
+const VERIFICATIONS_PER_ADDRESS: i32 = 10;
 
 /// Counts that belong together; one that is full refuses.
 #[derive(Debug, Clone)]
@@ -44,23 +50,10 @@ impl Limits {
         Self(vec![limit(format!("mail:network:{}", client.network()), MAILS_PER_NETWORK)])
     }
 
-    /// Refuses where a limit is reached, and counts nothing.
-    ///
-    /// # Errors
-    /// 429 with the time to wait.
-    pub async fn check(&self, service: &Service, at: DateTime<Utc>) -> Result<(), Problem> {
-        match service.store.throttled_until(self.0.clone(), at).await? {
-            None => Ok(()),
-            Some(until) => Err(Problem::too_many_requests((until - at).to_std().unwrap_or_default())),
-        }
-    }
-
-    /// Counts a try.
-    ///
-    /// # Errors
-    /// Where the store cannot.
-    pub async fn count(&self, service: &Service, at: DateTime<Utc>) -> Result<(), Problem> {
-        Ok(service.store.count(self.0.clone(), at).await?)
+    /// The limits of verification mails to one address, whoever's contact it is and however often it comes and goes.
+    pub fn verifications_of(address_key: &str) -> Self {
+        let key = format!("verification:{}", sha256_hex(address_key.as_bytes()));
+        Self(vec![Throttle { key, limit: VERIFICATIONS_PER_ADDRESS, window: TimeDelta::hours(1) }])
     }
 
     /// Refuses where a limit is reached, and counts the try otherwise.
@@ -68,8 +61,37 @@ impl Limits {
     /// # Errors
     /// 429 with the time to wait.
     pub async fn admit(&self, service: &Service, at: DateTime<Utc>) -> Result<(), Problem> {
-        self.check(service, at).await?;
-        self.count(service, at).await
+        match service.store.reserve(self.0.clone(), at).await? {
+            None => Ok(()),
+            Some(until) => Err(Problem::too_many_requests((until - at).to_std().unwrap_or_default())),
+        }
+    }
+
+    /// Takes a try back that did not count after all.
+    ///
+    /// # Errors
+    /// Where the store cannot.
+    pub async fn forgive(&self, service: &Service) -> Result<(), Problem> {
+        Ok(service.store.forgive(self.0.clone()).await?)
+    }
+}
+
+/// How long an answer takes that must not tell known from unknown: longer than the work does in either case.
+const ANSWER_AFTER: Duration = Duration::from_millis(40);
+
+/// Answers that come after one and the same time, so that nobody learns from it what was done meanwhile (R14).
+#[derive(Debug)]
+pub struct Evenly(Instant);
+
+impl Evenly {
+    /// The request begins.
+    pub fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Waits for the time of the answer.
+    pub async fn end(self) {
+        tokio::time::sleep_until(self.0 + ANSWER_AFTER).await;
     }
 }
 

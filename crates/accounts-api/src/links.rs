@@ -52,7 +52,7 @@ pub struct LinkToken<I> {
 
 impl Links {
     /// The greatest number of characters of a token.
-    pub const MAX: usize = 100;
+    pub const MAX: usize = 200;
 
     /// The links under this key.
     pub fn new(key: Secret) -> Self {

@@ -32,7 +32,7 @@ path_values! {
 }
 
 pub(crate) fn routes() -> Routes {
-    routes![read_me, change_me, change_password, list_my_sessions, end_my_session]
+    routes![read_me, change_me, change_password, list_my_sessions, read_my_session, end_my_session]
 }
 
 /// A login identity.
@@ -177,18 +177,18 @@ async fn change_password(
 ) -> Result<Reply, Problem> {
     let (service, at) = (&person.service, person.by.at);
     let limits = Limits::passwords_of(client, person.user.address.key());
-    limits.check(service, at).await?;
+    limits.admit(service, at).await?;
     if !service.passwords.verify(current, person.user.password_hash.clone()).await? {
-        limits.count(service, at).await?;
         return Err(Problem::new(Code::ReauthenticationRequired));
     }
+    limits.forgive(service).await?;
     let hash = service.passwords.hash(new).await?;
     let beginning = Beginning::of(&request, client, service, at)?;
     let (session, checked) = (beginning.session.clone(), person.user.password_hash.clone());
     let decide = move |person: &Person| {
         // Somebody may have set another password since this one was checked.
         if person.user.password_hash != checked {
-            return Err(accounts_domain::violation::Violation::Stale);
+            return Err(accounts_domain::violation::Violation::WrongPassword);
         }
         Ok(person.change_password(hash.clone(), Some(session.clone())))
     };
@@ -257,6 +257,22 @@ async fn list_my_sessions(signed_in: SignedIn, paging: Paging<String>) -> Result
     let found = live.filter(|session| after.is_none_or(|after| session.id < after)).take(paging.limit + 1).collect();
     let page = paging.page(found, |session: &Session| session.id.to_string());
     Ok(page.map(|session| SessionView::of(&session, signed_in.session)).reply().tagged_by_body())
+}
+
+/// Read one of my sessions
+///
+/// One that can still be used; an ended one is not there any more.
+#[utoipa::path(
+    get,
+    path = "/v1/me/sessions/{session}",
+    tag = "me",
+    responses((status = 200, description = "The session.", body = SessionView), answer::NotModified)
+)]
+async fn read_my_session(signed_in: SignedIn, PathSession(session): PathSession) -> Result<Reply, Problem> {
+    let person = signed_in.service.store.person(signed_in.user.id).await?.ok_or_else(Problem::not_found)?;
+    let session = person.sessions.get(&session).filter(|session| session.is_live(signed_in.by.at));
+    let session = session.ok_or_else(Problem::not_found)?;
+    Ok(Reply::ok(&SessionView::of(session, signed_in.session)).tagged_by_body())
 }
 
 /// End one of my sessions

@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use crate::body::Checked;
 use crate::client::ClientAddress;
 use crate::idempotency::Idempotency;
-use crate::limits::Limits;
+use crate::limits::{Evenly, Limits};
 use crate::links::{LinkPurpose, Links};
 use crate::passwords::Password;
 use crate::problem::{Code, Problem, refusal};
@@ -46,8 +46,9 @@ async fn ask_password_reset(
 ) -> Result<Reply, Problem> {
     let address: EmailAddress = address;
     let at = service.clock.now();
-    Limits::mails_of(client).admit(&service, at).await?;
-    key.once(&service, &client.network(), |keep| async {
+    let evenly = Evenly::begin();
+    let answered = key.once(&service, &client.network(), |keep| async {
+        Limits::mails_of(client).admit(&service, at).await?;
         let act = Act { actor: Actor::System, at, request_id: Some(request_id), keep };
         let key = address.key().to_owned();
         let decided = service.store.ask_reset(ResetId::new(), key, &act, accepted().kept()).await;
@@ -55,7 +56,9 @@ async fn ask_password_reset(
         decided?;
         Ok(accepted())
     })
-    .await
+    .await;
+    evenly.end().await;
+    answered
 }
 
 /// Set another password by a mailed link

@@ -51,7 +51,7 @@ enum Strength {
 
 /// The state that a change is meant for: the argument of a handler for PATCH, PUT or DELETE.
 ///
-/// A handler passes it into the decision, which asks [`IfMatch::allows`] under the lock. Without the
+/// A handler passes it into the decision, which asks [`IfMatch::admits`] under the lock. Without the
 /// header it allows every state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(Option<Listed>);

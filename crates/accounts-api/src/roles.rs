@@ -9,6 +9,7 @@ use accounts_domain::language::Language;
 use accounts_domain::roles::Promote;
 use accounts_domain::names::sort_key;
 use accounts_domain::roster::{Contact, Roster};
+use accounts_domain::violation::Violation;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use crate::guards::{ManagesRoles, ViewsContacts, service};
 use crate::idempotency::Idempotency;
 use crate::page::page;
 use crate::path;
-use crate::precondition::IfMatch;
+use crate::precondition::{IfMatch, Tag};
 use crate::problem::{FieldCode, FieldFault, Problem, refusal};
 use crate::query::Preview;
 use crate::reply::Reply;
@@ -110,6 +111,15 @@ impl RoleView {
     }
 }
 
+impl RoleView {
+    /// The tags that a role has for its readers, in each language.
+    fn tags(roster: &Roster, role: &RoleKey) -> Vec<Tag> {
+        let Some(role) = roster.catalog().role(role) else { return Vec::new() };
+        let tag = |language| serde_json::to_vec(&Self::of(roster, role, language)).map(|bytes| Tag::of(&bytes));
+        Language::ALL.into_iter().filter_map(|language| tag(language).ok()).collect()
+    }
+}
+
 /// The contacts in the order of a drop-down list.
 fn by_name<'a>(contacts: impl Iterator<Item = &'a Contact>) -> Vec<ContactId> {
     let mut named: Vec<_> =
@@ -173,8 +183,14 @@ async fn vacate_role(
     member: ManagesRoles,
     PathRole(role): PathRole,
     Preview { dry_run }: Preview,
+    if_match: IfMatch,
 ) -> Result<Reply, Problem> {
-    let decide = move |roster: &Roster, by| roster.vacate(by, &role);
+    let decide = move |roster: &Roster, by| {
+        if RoleView::tags(roster, &role).iter().all(|tag| !if_match.allows(tag)) {
+            return Err(Violation::Stale);
+        }
+        roster.vacate(by, &role)
+    };
     if dry_run {
         let decision = member.preview(decide).await?;
         return Ok(Reply::ok(&Consequences::of(&decision, member.by(), true)));

@@ -154,15 +154,14 @@ async fn log_in(
 ) -> Result<Reply, Problem> {
     let at = service.clock.now();
     let limits = Limits::passwords_of(client, &credentials.address_key);
-    limits.check(&service, at).await?;
+    limits.admit(&service, at).await?;
     let user = service.store.user_by_address(credentials.address_key).await?;
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let right = service.passwords.verify(credentials.password, hash.clone()).await?;
     let (Some(user), Some(hash), true) = (user, hash, right) else {
-        limits.count(&service, at).await?;
-        tracing::warn!(target: "accounts::security", request_id, network = client.network(), "a log-in was refused");
         return Err(Problem::new(Code::InvalidCredentials));
     };
+    limits.forgive(&service).await?;
     let beginning = Beginning::of(&request, client, &service, at)?;
     let session = beginning.session.clone();
     let act = Act { actor: Actor::User(user.id), at, request_id: Some(request_id), keep: None };

@@ -19,7 +19,7 @@ use crate::body::{Checked, Faults, Parse};
 use crate::client::ClientAddress;
 use crate::contacts::{ContactView, PhoneBody, language_of, phones_of};
 use crate::idempotency::Idempotency;
-use crate::limits::Limits;
+use crate::limits::{Evenly, Limits};
 use crate::links::{LinkPurpose, Links};
 use crate::passwords::Password;
 use crate::problem::{Code, FieldCode, FieldFault, Problem, refusal};
@@ -130,16 +130,19 @@ async fn sign_up(
     if !missing.is_empty() {
         return Err(Violation::MissingFields { fields: missing }.into());
     }
-    Limits::mails_of(client).admit(&service, at).await?;
     let sign_up = SignUp { id: SignUpId::new(), address: body.address, owner: body.owner, account: body.account, created_at: at };
-    key.once(&service, &client.network(), |keep| async {
+    let evenly = Evenly::begin();
+    let answered = key.once(&service, &client.network(), |keep| async {
+        Limits::mails_of(client).admit(&service, at).await?;
         let act = Act { actor: Actor::System, at, request_id: Some(request_id), keep };
         let decided = service.store.sign_up(sign_up, &act, accepted().kept()).await;
         service.mail_waits.notify_one();
         decided?;
         Ok(accepted())
     })
-    .await
+    .await;
+    evenly.end().await;
+    answered
 }
 
 /// The token of a mailed link, and the password that is chosen.

@@ -2,6 +2,7 @@
 
 use accounts_domain::address::EmailAddress;
 use accounts_domain::actor::Actor;
+use accounts_domain::change::Change;
 use accounts_domain::ids::{ContactId, UserId, VerificationId};
 use accounts_domain::roster::Roster;
 use accounts_domain::verification::{SendVerification, VERIFICATION_LIFE, VerificationOffer};
@@ -14,6 +15,7 @@ use crate::body::{Checked, Faults, Parse};
 use crate::contacts::PathContact;
 use crate::guards::ManagesContacts;
 use crate::idempotency::Idempotency;
+use crate::limits::Limits;
 use crate::links::{LinkPurpose, LinkToken, Links};
 use crate::moment;
 use crate::passwords::Password;
@@ -29,7 +31,7 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// A verification mail that was sent.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SentVerification {
     /// Its id.
     #[schema(example = "ver_01h455vb4pex5vsknk084sn02q")]
@@ -55,6 +57,7 @@ pub struct SentVerification {
         refusal::AccountSuspended,
         refusal::AlreadyVerified,
         refusal::TooSoon,
+        refusal::TooManyRequests,
     )
 )]
 async fn send_verification(
@@ -94,6 +97,7 @@ impl Parse for AddressBody {
         refusal::AccountSuspended,
         refusal::AlreadyVerified,
         refusal::TooSoon,
+        refusal::TooManyRequests,
     )
 )]
 async fn send_address_verification(
@@ -114,15 +118,28 @@ async fn send(
     let id = VerificationId::new();
     let at = member.by().at;
     let command = SendVerification { id, contact, address };
-    let answer = move |decision: &accounts_store::Decision| {
-        let offer = decision.after.verification_offer(id, at).ok();
-        Reply::accepted(&SentVerification {
+    let service = &member.person.service;
+    let caller = member.person.user.id.to_string();
+    key.once(service, &caller, |keep| async {
+        let to = sent_to(&member.roster.send_verification(member.by(), &command)?)?;
+        Limits::verifications_of(to.key()).admit(service, at).await?;
+        let sent = SentVerification {
             id: id.to_string(),
-            address: offer.map(|offer| offer.address.to_string()).unwrap_or_default(),
+            address: to.to_string(),
             expires_at: moment::shown(at + VERIFICATION_LIFE),
-        })
+        };
+        let decide = move |roster: &Roster, by| roster.send_verification(by, &command);
+        member.decide_kept(keep, decide, move |_| Reply::accepted(&sent)).await
+    })
+    .await
+}
+
+/// Where a verification goes.
+fn sent_to(changes: &[Change]) -> Result<EmailAddress, Problem> {
+    let to = |change: &Change| {
+        if let Change::VerificationSent { address, .. } = change { Some(address.clone()) } else { None }
     };
-    member.decide_once(key, move |roster, by| roster.send_verification(by, &command), answer).await
+    changes.iter().find_map(to).ok_or_else(|| Problem::internal("a verification goes nowhere"))
 }
 
 /// The token of a mailed link.
@@ -176,7 +193,7 @@ async fn preview_verification(Checked(token): Checked<TokenBody>, service: Data<
         address: offer.address.to_string(),
         display_name: offer.contact.profile.display_name.to_string(),
         account_name: target.roster.account().profile.name.to_string(),
-        login: offer.login.is_some(),
+        login: offer.login.is_some() && !is_member_already(&target),
         password_required: needs_password(&offer, &target),
     }))
 }
@@ -280,6 +297,11 @@ async fn open(service: &Service, token: &str) -> Result<(LinkToken<VerificationI
     } else {
         Err(expired())
     }
+}
+
+/// Somebody who is a member by another contact stays the one member that they are.
+fn is_member_already(target: &VerificationTarget) -> bool {
+    target.user.as_ref().is_some_and(|user| target.roster.member(user.id).is_some())
 }
 
 fn needs_password(offer: &VerificationOffer<'_>, target: &VerificationTarget) -> bool {

@@ -183,7 +183,8 @@ impl Roster {
     /// Removes a contact without roles (M-52 to M-54). Its membership ends, and a transfer to it is taken back.
     ///
     /// # Errors
-    /// The owner and holders of roles stay, with the roles that stand in the way.
+    /// The owner and holders of roles stay, with the roles that stand in the way. A contact that logs in is removed by
+    /// those alone who may also end a membership.
     pub fn remove_contact(&self, by: By, id: ContactId) -> Result<Vec<Change>, Violation> {
         self.leave(by, id, Change::ContactRemoved { contact: id })
     }
@@ -199,6 +200,9 @@ impl Roster {
     fn leave(&self, by: By, id: ContactId, last: Change) -> Result<Vec<Change>, Violation> {
         self.require(by, ServicePermission::ContactsManage)?;
         self.contact(id)?;
+        if self.member_of_contact(id).is_some() {
+            self.require(by, ServicePermission::MembersManage)?;
+        }
         self.require_active()?;
         let roles = self.roles_of(id);
         if id == self.owner() {

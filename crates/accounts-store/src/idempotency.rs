@@ -55,11 +55,15 @@ pub(crate) fn remember(conn: &mut Conn, act: &Act, answer: impl FnOnce() -> Kept
     }
 }
 
-/// Forgets the kept answers to requests about an account that tell of somebody who is erased. They live for a day,
-/// so that there are few to look through.
-pub(crate) fn forget(conn: &mut Conn, account: &str, erased: &str) -> Result<(), Fault> {
+/// Forgets the kept answers that tell of somebody who is erased: those to requests about the account, and those to
+/// links that were followed, whose paths name no account. They live for a day, so that there are few to look through.
+pub(crate) fn forget(conn: &mut Conn, account: &str, traces: &[String]) -> Result<(), Fault> {
     let about = idempotency_keys::table
-        .filter(idempotency_keys::path.like(format!("%{account}%")))
+        .filter(
+            idempotency_keys::path
+                .like(format!("%{account}%"))
+                .or(idempotency_keys::path.like("%/confirm")),
+        )
         .select((
             idempotency_keys::caller,
             idempotency_keys::method,
@@ -69,7 +73,8 @@ pub(crate) fn forget(conn: &mut Conn, account: &str, erased: &str) -> Result<(),
         ))
         .load::<(String, String, String, String, Vec<u8>)>(conn)?;
     for (caller, method, path, key, body) in about {
-        if String::from_utf8_lossy(&body).contains(erased) {
+        let text = String::from_utf8_lossy(&body);
+        if traces.iter().any(|trace| text.contains(trace)) {
             diesel::delete(idempotency_keys::table.find((caller, method, path, key))).execute(conn)?;
         }
     }

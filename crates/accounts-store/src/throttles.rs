@@ -1,10 +1,13 @@
 //! Counts in fixed windows, in the database, so that several instances agree.
 
+use std::convert::Infallible;
+
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
+use crate::lanes::Verdict;
 use crate::rows::{instant, stored};
 use crate::schema::throttles;
 use crate::store::Store;
@@ -24,44 +27,55 @@ pub struct Throttle {
 }
 
 impl Store {
-    /// Says until when something must not happen, without counting it: the latest end of the windows that are full.
+    /// Counts something that is about to happen, unless a limit is reached: then nothing is counted, and the answer is
+    /// the end of that window. What is counted beforehand cannot be outrun by trying many times at once.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn throttled_until(
+    pub async fn reserve(
         &self,
         throttles: Vec<Throttle>,
         at: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let full = move |conn: &mut Conn| {
-            let mut until = None;
+        let throttles = in_order(throttles);
+        let work = move |conn: &mut Conn| {
             for throttle in &throttles {
-                if let Some((begun, count)) = look_up(conn, throttle, at)?
-                    && count >= throttle.limit
-                {
-                    until = until.max(Some(begun + throttle.window));
+                if !count(conn, throttle, at)? {
+                    let window = look_up(conn, throttle, at)?;
+                    return Ok(Verdict::Discard(window.map(|(begun, _)| begun + throttle.window)));
                 }
             }
-            Ok(until)
+            Ok(Verdict::Keep(None))
         };
-        self.lanes.read(full).await
+        self.lanes
+            .write::<_, Infallible, _>(work)
+            .await
+            .map_err(StoreError::from)
     }
 
-    /// Counts something that happened.
+    /// Takes back what was counted and did not count after all: a password that was right.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count(&self, mut throttles: Vec<Throttle>, at: DateTime<Utc>) -> Result<(), StoreError> {
-        // Rows are locked in one order, whoever counts, so that two never wait for each other.
-        throttles.sort_by(|one, other| one.key.cmp(&other.key));
+    pub async fn forgive(&self, throttles: Vec<Throttle>) -> Result<(), StoreError> {
+        let throttles = in_order(throttles);
         let all = move |conn: &mut Conn| {
             for throttle in &throttles {
-                count(conn, throttle, at)?;
+                let counted = throttles::table.find(&throttle.key).filter(throttles::count.gt(0));
+                diesel::update(counted)
+                    .set(throttles::count.eq(throttles::count - 1))
+                    .execute(conn)?;
             }
             Ok(())
         };
         self.change(all).await
     }
+}
+
+/// Rows are locked in one order, whoever counts, so that two never wait for each other.
+fn in_order(mut throttles: Vec<Throttle>) -> Vec<Throttle> {
+    throttles.sort_by(|one, other| one.key.cmp(&other.key));
+    throttles
 }
 
 fn look_up(conn: &mut Conn, throttle: &Throttle, at: DateTime<Utc>) -> Result<Option<(DateTime<Utc>, i32)>, Fault> {

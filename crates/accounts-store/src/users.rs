@@ -19,7 +19,7 @@ use crate::backend::Conn;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{checked, instant, named, parse, stored};
-use crate::schema::{password_resets, refresh_tokens, sessions, users};
+use crate::schema::{memberships, password_resets, refresh_tokens, sessions, users};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::{idempotency, mails, roster};
 
@@ -43,7 +43,7 @@ pub enum Visit {
     Live {
         /// Who it is.
         user: Box<User>,
-        /// The account's roster.
+        /// The account's roster; nothing to somebody who is no member of it.
         roster: Option<Box<Roster>>,
     },
 }
@@ -130,8 +130,11 @@ impl Store {
                 return Ok(Visit::Ended);
             };
             let roster = match account {
-                Some(account) => roster::load(conn, account, &catalog)?.map(Box::new),
-                None => None,
+                // A stranger costs what an unknown id costs, and no more is read for one.
+                Some(account) if is_member(conn, account, user.id)? => {
+                    roster::load(conn, account, &catalog)?.map(Box::new)
+                }
+                Some(_) | None => None,
             };
             Ok(Visit::Live {
                 user: Box::new(user),
@@ -144,6 +147,15 @@ impl Store {
             self.lanes.read(work).await
         }
     }
+}
+
+fn is_member(conn: &mut Conn, account: AccountId, user: UserId) -> Result<bool, Fault> {
+    let row = memberships::table
+        .find((account.to_string(), user.to_string()))
+        .select(memberships::user_id)
+        .first::<String>(conn)
+        .optional()?;
+    Ok(row.is_some())
 }
 
 pub(crate) fn decide_user(

@@ -10,7 +10,7 @@ use {accounts_store::Database, std::any::Any, tempfile::TempDir};
 
 /// How many stories the test of the decisions makes up for each catalog.
 #[cfg(test)]
-const STORIES: u32 = 8;
+const STORIES: u32 = 4;
 
 /// An empty database, and what keeps it there.
 #[cfg(test)]

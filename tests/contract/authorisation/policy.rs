@@ -59,6 +59,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/me/accounts", SignedIn),
     ("PUT /v1/me/password", SignedIn),
     ("GET /v1/me/sessions", SignedIn),
+    ("GET /v1/me/sessions/{session}", SignedIn),
     ("DELETE /v1/me/sessions/{session}", SignedIn),
     ("POST /v1/accounts", SignedIn),
     ("GET /v1/accounts/{account}", Member),

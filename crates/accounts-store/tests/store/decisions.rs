@@ -288,7 +288,7 @@ impl World<'_> {
             .map(|(decision, _)| decision)
     }
 
-    /// Somebody joins who can log in, where the catalog lets contacts do that.
+    /// Somebody joins who can log in, where the catalog lets contacts do that, and whose address changes.
     async fn join(&mut self, at: u32) {
         let policy = self.roster.catalog().policy();
         let roles = policy
@@ -296,13 +296,19 @@ impl World<'_> {
             .contains(&ContactField::Role)
             .then_some(0);
         let login = (policy.contact_login != ContactLogin::Never).then_some(true);
-        let create = Command::Create {
-            at,
-            more: Vec::new(),
-            roles: roles.into_iter().collect(),
-            login,
-        };
-        for command in [create, Command::Prove(Some(self.roster.contacts().count()))] {
+        let newest = Some(self.roster.contacts().count());
+        let story = [
+            Command::Create {
+                at,
+                more: Vec::new(),
+                roles: roles.into_iter().collect(),
+                login,
+            },
+            Command::ChangeAddresses(newest, Some(at + 1), None),
+            Command::Prove(newest),
+            Command::ChangeAddresses(newest, Some(at), None),
+        ];
+        for command in story {
             self.step(Step {
                 by: Who::System,
                 wait: TimeDelta::zero(),
@@ -383,7 +389,7 @@ fn tell(name: &str, stories: u32) -> BTreeSet<String> {
         failure_persistence: None,
         ..Config::with_cases(stories)
     });
-    let told = runner.run(&vec(steps(), 15..40), |story| {
+    let told = runner.run(&vec(steps(), 15..30), |story| {
         runtime.block_on(async {
             // Addresses of users are unique in the service, so each story has an owner of its own.
             let owner = format!("{}@owner.example", AccountId::new());
@@ -397,7 +403,7 @@ fn tell(name: &str, stories: u32) -> BTreeSet<String> {
                 now: moment(1),
             };
             world.join(1).await;
-            world.join(2).await;
+            world.join(3).await;
             for (number, step) in story.into_iter().enumerate() {
                 if number % 4 == 0 {
                     world.reopen().await;
@@ -432,7 +438,7 @@ fn what_is_decided_is_what_is_loaded() {
     ];
     // A handful of stories may well miss one of them.
     let missed = wanted.iter().filter(|kind| !met.contains(**kind)).count();
-    assert!(missed == 0 || super::STORIES < 8, "the stories met {met:?} only");
+    assert!(missed == 0 || super::STORIES < 4, "the stories met {met:?} only");
 }
 
 #[test]

@@ -40,12 +40,15 @@ async fn answers_and_counters_go_after_a_day() {
         limit: 1,
         window: LONGEST_WINDOW,
     };
-    place.store.count(vec![counted.clone()], moment(0)).await.unwrap();
+    assert_eq!(
+        place.store.reserve(vec![counted.clone()], moment(0)).await.unwrap(),
+        None
+    );
     let day = moment(0) + KEPT_FOR;
     let moment_before = day - TimeDelta::microseconds(1);
     assert_eq!(purge(&place, moment_before).await, 0);
     assert_eq!(
-        place.store.throttled_until(vec![counted], moment_before).await.unwrap(),
+        place.store.reserve(vec![counted], moment_before).await.unwrap(),
         Some(day)
     );
     assert_eq!(

@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::{Saving, permissions_json};
-use crate::idempotency;
 use crate::error::Fault;
+use crate::idempotency;
 use crate::rows::stored;
 use crate::schema::{
     audit_values, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails,
@@ -93,7 +93,13 @@ impl Saving<'_> {
             ))
             .execute(self.conn)?;
         diesel::delete(mails::table.filter(mails::contact_id.eq(id.to_string()))).execute(self.conn)?;
-        idempotency::forget(self.conn, &self.account, &id.to_string())?;
+        let contact = self.before.contact(id).ok();
+        let addresses = contact
+            .into_iter()
+            .flat_map(Contact::addresses)
+            .map(ToString::to_string);
+        let traces: Vec<String> = addresses.chain([id.to_string()]).collect();
+        idempotency::forget(self.conn, &self.account, &traces)?;
         self.remove_contact(id)
     }
 
