@@ -226,10 +226,17 @@ on_both! {
                     operation.method,
                     house.path(&operation.path),
                 );
-                for rest in ["Content-Length: 2\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"] {
+                for rest in [
+                    "Content-Length: 2\r\n\r\n{}",
+                    "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                ] {
                     let refused = app.raw(format!("{head}{rest}").as_bytes());
                     assert_eq!(refused.status(), Some(400), "{operation}: {}", refused.text);
-                    assert!(refused.text.contains("unexpected-body"), "{operation}: {}", refused.text);
+                    assert!(
+                        refused.text.contains("unexpected-body"),
+                        "{operation}: {}",
+                        refused.text
+                    );
                 }
             });
         }

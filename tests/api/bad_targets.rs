@@ -1,6 +1,8 @@
 //! Ids that are not the caller's, not of their kind or not there any more, and parameters that no
 //! list takes: 404 and 400, and nothing changes.
 
+use std::fmt::Write as _;
+
 use accounts_tests::{Answer, on_both};
 use serde_json::json;
 
@@ -117,7 +119,7 @@ on_both! {
                 .refused(422, "invalid-fields")
                 .fault("/contact_id", "unknown-contact");
         });
-        let session = house.session(&house.cem);
+        let session = House::session(&house.cem);
         house.cem.delete("/v1/sessions/current").expect(204);
         house.changes_nothing("a session that has ended", || {
             house
@@ -179,11 +181,8 @@ on_both! {
         for (path, cursor) in &cursors {
             let next = ana.get(format!("{path}?cursor={cursor}&limit=2")).expect(200);
             assert!(!next.list("data").is_empty());
-            let changed = if cursor.starts_with('A') {
-                format!("B{}", &cursor[1..])
-            } else {
-                format!("A{}", &cursor[1..])
-            };
+            let (first, rest) = cursor.split_at(1);
+            let changed = format!("{}{rest}", if first == "A" { "B" } else { "A" });
             let mut wrong = vec![
                 String::new(),
                 "x".to_owned(),
@@ -461,7 +460,7 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
     match name {
         "role" => wrong.extend(["Technical", "nothing", "technical%00", "technical%20", "%2e"].map(str::to_owned)),
         "address" => {
-            wrong.extend(["eve@example.com", "nobody@example.com", "bea", "bea%40home.example%00"].map(str::to_owned))
+            wrong.extend(["eve@example.com", "nobody@example.com", "bea", "bea%40home.example%00"].map(str::to_owned));
         }
         "file" | "code" => wrong.extend([right.to_uppercase(), format!("{right}%00"), format!("{right}.")]),
         _ => {
@@ -486,5 +485,9 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        let _ = write!(encoded, "%{byte:02X}");
+    }
+    encoded
 }

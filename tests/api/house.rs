@@ -163,7 +163,7 @@ impl<'a> House<'a> {
     }
 
     /// The session that somebody acts in.
-    pub fn session(&self, person: &Person<'_>) -> String {
+    pub fn session(person: &Person<'_>) -> String {
         let sessions = person.get("/v1/me/sessions").expect(200);
         let current = sessions.list("data").iter().find(|session| session["current"] == true);
         current.unwrap()["id"].as_str().unwrap().to_owned()

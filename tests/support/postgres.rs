@@ -223,6 +223,8 @@ fn start(binaries: &Path, folder: &Path, user: Option<(u32, u32)>) -> (Child, (S
         "max_connections=300",
         "shared_buffers=32MB",
         "fsync=off",
+        // Found at once, so that the second try has its time even on a busy machine.
+        "deadlock_timeout=50ms",
         "synchronous_commit=off",
         "full_page_writes=off",
         "autovacuum=off",

@@ -143,10 +143,10 @@ pub(crate) fn start(config: &Config<'_>) -> Running {
     let stop_worker = start_worker(&runtime, config, &service);
 
     let (tell, told) = mpsc::channel();
-    let served = service.clone();
+    let shared = service.clone();
     let thread = thread::spawn(move || {
         System::new().block_on(async move {
-            let server = accounts_api::serve(listener, 1, served, metrics)
+            let server = accounts_api::serve(listener, 1, shared, metrics)
                 .unwrap_or_else(|error| panic!("the service does not listen: {error}"));
             let _ = tell.send(server.handle());
             let _ = server.await;
@@ -184,8 +184,12 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) ->
         .unwrap_or_else(|error| panic!("the store does not open: {error}"));
     let secret = |byte: u8| Secret::new(&[byte; 32]).unwrap_or_else(|error| panic!("{error}"));
     let public_url = PublicUrl::parse(&format!("http://{address}")).unwrap_or_else(|error| panic!("{error}"));
-    let tokens = Tokens::new(public_url.as_str().to_owned(), &[signing_key.clone()], secret(1))
-        .unwrap_or_else(|error| panic!("{error}"));
+    let tokens = Tokens::new(
+        public_url.as_str().to_owned(),
+        std::slice::from_ref(signing_key),
+        secret(1),
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
     let mut settings = ApiSettings::new(public_url, secret(2));
     for (name, value) in config.settings {
         match name.as_str() {

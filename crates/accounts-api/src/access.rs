@@ -7,8 +7,8 @@ use accounts_domain::roster::Roster;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::describe::answer;
 use crate::contacts::keys;
+use crate::describe::answer;
 use crate::guards::Member;
 use crate::page::page;
 use crate::problem::Problem;
@@ -88,11 +88,17 @@ impl AccessView {
         Self {
             owner: access.owner,
             all_permissions: access.permissions == Permissions::All,
-            permissions: known.filter(|key| access.permissions.contains(key)).map(Into::into).collect(),
+            permissions: known
+                .filter(|key| access.permissions.contains(key))
+                .map(Into::into)
+                .collect(),
             contact_id: access.contact.map(|contact| contact.to_string()),
             roles: keys(&access.roles),
             primary_roles: keys(&access.primary_roles),
-            applications: applications(roster, access, language).into_iter().filter(|application| application.open).collect(),
+            applications: applications(roster, access, language)
+                .into_iter()
+                .filter(|application| application.open)
+                .collect(),
         }
     }
 }
@@ -106,7 +112,9 @@ fn applications(roster: &Roster, access: &Access, language: Language) -> Vec<App
             name: application.names.in_language(language).to_owned(),
             url: application.url.clone(),
             open: open.is_some(),
-            reasons: open.map(|open| open.reasons.iter().map(ReasonView::of).collect()).unwrap_or_default(),
+            reasons: open
+                .map(|open| open.reasons.iter().map(ReasonView::of).collect())
+                .unwrap_or_default(),
         }
     };
     roster.catalog().applications().iter().map(view).collect()
@@ -114,13 +122,26 @@ fn applications(roster: &Roster, access: &Access, language: Language) -> Vec<App
 
 impl ReasonView {
     fn of(reason: &Reason) -> Self {
-        let plain = |kind| Self { kind, role: None, permission: None };
+        let plain = |kind| Self {
+            kind,
+            role: None,
+            permission: None,
+        };
         match reason {
             Reason::Everyone => plain("everyone"),
             Reason::Owner => plain("owner"),
-            Reason::RoleHolder(role) => Self { role: Some(role.to_string()), ..plain("role_holder") },
-            Reason::PrimaryHolder(role) => Self { role: Some(role.to_string()), ..plain("primary_holder") },
-            Reason::Permission(key) => Self { permission: Some(key.to_string()), ..plain("permission") },
+            Reason::RoleHolder(role) => Self {
+                role: Some(role.to_string()),
+                ..plain("role_holder")
+            },
+            Reason::PrimaryHolder(role) => Self {
+                role: Some(role.to_string()),
+                ..plain("primary_holder")
+            },
+            Reason::Permission(key) => Self {
+                permission: Some(key.to_string()),
+                ..plain("permission")
+            },
         }
     }
 }
@@ -137,7 +158,9 @@ impl ReasonView {
 )]
 async fn read_access(member: Member, Wanted(language): Wanted) -> Result<Reply, Problem> {
     let access = access_of(&member)?;
-    Ok(Reply::ok(&AccessView::of(&member.roster, &access, language)).tagged_by_body().in_language(language))
+    Ok(Reply::ok(&AccessView::of(&member.roster, &access, language))
+        .tagged_by_body()
+        .in_language(language))
 }
 
 #[derive(Serialize)]
@@ -159,9 +182,17 @@ struct AllApplications {
 async fn list_applications(member: Member, Wanted(language): Wanted) -> Result<Reply, Problem> {
     let access = access_of(&member)?;
     let data = applications(&member.roster, &access, language);
-    Ok(Reply::ok(&AllApplications { data, next_cursor: None }).tagged_by_body().in_language(language))
+    Ok(Reply::ok(&AllApplications {
+        data,
+        next_cursor: None,
+    })
+    .tagged_by_body()
+    .in_language(language))
 }
 
 fn access_of(member: &Member) -> Result<Access, Problem> {
-    member.roster.access(member.person.user.id, member.by().at).ok_or_else(Problem::not_found)
+    member
+        .roster
+        .access(member.person.user.id, member.by().at)
+        .ok_or_else(Problem::not_found)
 }

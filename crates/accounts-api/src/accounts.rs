@@ -9,10 +9,10 @@ use accounts_store::AccountMark;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::describe::answer;
 use crate::access::AccessView;
 use crate::body::{Checked, Faults, Parse, present};
 use crate::contacts::{PhoneBody, language_of, phones_of};
+use crate::describe::answer;
 use crate::guards::{ManagesAccount, Member, SignedIn};
 use crate::idempotency::Idempotency;
 use crate::moment;
@@ -90,7 +90,15 @@ pub struct AccountView {
 impl AccountView {
     /// What an account looks like to its members.
     pub fn of(roster: &Roster) -> Self {
-        let Account { id, profile, external_id, status, created_at, updated_at, .. } = roster.account();
+        let Account {
+            id,
+            profile,
+            external_id,
+            status,
+            created_at,
+            updated_at,
+            ..
+        } = roster.account();
         Self {
             id: id.to_string(),
             name: profile.name.to_string(),
@@ -171,7 +179,14 @@ impl Parse for AccountBody {
         let last_name = faults.optional_text("last_name", self.last_name, PersonName::parse);
         let phones = phones_of(faults, self.phones.unwrap_or_default());
         faults.is_empty().then_some(())?;
-        Some(NewAccount { name: name?, language, display_name, first_name, last_name, phones: phones? })
+        Some(NewAccount {
+            name: name?,
+            language,
+            display_name,
+            first_name,
+            last_name,
+            phones: phones?,
+        })
     }
 }
 
@@ -186,7 +201,13 @@ impl NewAccount {
             language: person.user.language,
             phones: self.phones,
         };
-        let profile = AccountProfile { name: self.name, language, phone: None, postal_address: None, tax_id: None };
+        let profile = AccountProfile {
+            name: self.name,
+            language,
+            phone: None,
+            postal_address: None,
+            tax_id: None,
+        };
         OpenAccount {
             account: AccountId::new(),
             contact: ContactId::new(),
@@ -220,7 +241,9 @@ async fn open_account(
     };
     let caller = person.user.id.to_string();
     key.once(&person.service, &caller, |keep| async {
-        let opened = store.open_account(command, &person.act(keep), move |roster| answer(roster).kept()).await;
+        let opened = store
+            .open_account(command, &person.act(keep), move |roster| answer(roster).kept())
+            .await;
         Ok(answer(&opened?))
     })
     .await
@@ -256,7 +279,13 @@ pub struct PostalAddressBody {
     #[schema(min_length = 1, max_length = 100)]
     region: Option<String>,
     /// ISO 3166-1 alpha-2, in upper case.
-    #[schema(required = true, nullable = false, pattern = "^[A-Z]{2}$", min_length = 2, max_length = 2)]
+    #[schema(
+        required = true,
+        nullable = false,
+        pattern = "^[A-Z]{2}$",
+        min_length = 2,
+        max_length = 2
+    )]
     country: Option<String>,
 }
 
@@ -264,7 +293,10 @@ impl PostalAddressBody {
     fn parse(self, faults: &mut Faults) -> Option<PostalAddress> {
         let lines = faults.required("lines", self.lines);
         if lines.as_ref().is_some_and(Vec::is_empty) {
-            faults.add("lines", crate::problem::FieldFault::new(FieldCode::TooFew).with("min", 1));
+            faults.add(
+                "lines",
+                crate::problem::FieldFault::new(FieldCode::TooFew).with("min", 1),
+            );
         }
         let lines = lines.and_then(|lines| {
             faults.each("lines", lines, 4, |faults, line| match AddressLine::parse(&line) {
@@ -279,13 +311,23 @@ impl PostalAddressBody {
         let city = faults.optional_text("city", self.city, AddressLine::parse);
         let region = faults.optional_text("region", self.region, AddressLine::parse);
         let country = faults.text("country", self.country, country_code);
-        Some(PostalAddress { lines: lines?, postal_code, city, region, country: country? })
+        Some(PostalAddress {
+            lines: lines?,
+            postal_code,
+            city,
+            region,
+            country: country?,
+        })
     }
 }
 
 fn country_code(text: &str) -> Result<String, ValueFault> {
     let form = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    if form { Ok(text.to_owned()) } else { Err(ValueFault::Form { kind: "country" }) }
+    if form {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueFault::Form { kind: "country" })
+    }
 }
 
 /// What is to change of an account; what is absent stays, `null` removes.
@@ -386,17 +428,32 @@ async fn list_my_accounts(
     crate::texts::Wanted(language): crate::texts::Wanted,
 ) -> Result<Reply, Problem> {
     let mark = |(sort_key, account): &(String, String)| {
-        account.parse().ok().map(|account| AccountMark { sort_key: sort_key.clone(), account })
+        account.parse().ok().map(|account| AccountMark {
+            sort_key: sort_key.clone(),
+            account,
+        })
     };
     let after = paging.after.as_ref().and_then(mark);
     let limit = i64::try_from(paging.limit + 1).unwrap_or(i64::MAX);
     let at = person.by.at;
-    let found = person.service.store.accounts_of(person.user.id, after, limit, at).await?;
-    let place = |roster: &Roster| (sort_key(roster.account().profile.name.as_str()), roster.account().id.to_string());
+    let found = person
+        .service
+        .store
+        .accounts_of(person.user.id, after, limit, at)
+        .await?;
+    let place = |roster: &Roster| {
+        (
+            sort_key(roster.account().profile.name.as_str()),
+            roster.account().id.to_string(),
+        )
+    };
     let page = paging.page(found, place);
     let view = |roster: Roster| {
         let access = roster.access(person.user.id, at)?;
-        Some(MyAccount { account: AccountView::of(&roster), access: AccessView::of(&roster, &access, language) })
+        Some(MyAccount {
+            account: AccountView::of(&roster),
+            access: AccessView::of(&roster, &access, language),
+        })
     };
     Ok(page.map(view).reply().tagged_by_body().in_language(language))
 }

@@ -73,17 +73,35 @@ const ABOUT: About<'static> = About {
     contact_url: "https://accounts.example/contact",
     tags: &[
         ("sign-up", "How an account comes to be."),
-        ("sessions", "Logging in, staying in, logging out, and forgotten passwords."),
+        (
+            "sessions",
+            "Logging in, staying in, logging out, and forgotten passwords.",
+        ),
         ("me", "The person who is logged in."),
         ("accounts", "Customer organisations."),
-        ("access", "What the caller may do, and which applications are open, with the reasons."),
-        ("contacts", "The persons and mailboxes that the provider knows for an account, and their verification."),
-        ("roles", "Responsibilities that contacts hold, and their primary places."),
+        (
+            "access",
+            "What the caller may do, and which applications are open, with the reasons.",
+        ),
+        (
+            "contacts",
+            "The persons and mailboxes that the provider knows for an account, and their verification.",
+        ),
+        (
+            "roles",
+            "Responsibilities that contacts hold, and their primary places.",
+        ),
         ("ownership", "Giving an account to another contact."),
         ("audit", "Every change, with who and when."),
-        ("catalog", "The provider's policy, and the keys that sign access tokens."),
+        (
+            "catalog",
+            "The provider's policy, and the keys that sign access tokens.",
+        ),
         ("health", "Whether the service works."),
-        ("pages", "Pages for people: behind mailed links, about problems, for newcomers."),
+        (
+            "pages",
+            "Pages for people: behind mailed links, about problems, for newcomers.",
+        ),
     ],
 };
 
@@ -92,7 +110,10 @@ pub fn application(
     service: &Service,
     metrics: &Metrics,
     in_flight: &InFlight,
-) -> App<impl ServiceFactory<ServiceRequest, Response = ServiceResponse<BoxBody>, Config = (), InitError = (), Error = Error> + use<>> {
+) -> App<
+    impl ServiceFactory<ServiceRequest, Response = ServiceResponse<BoxBody>, Config = (), InitError = (), Error = Error>
+    + use<>,
+> {
     App::new()
         .app_data(Data::new(service.clone()))
         .app_data(Data::new(service.settings.clone()))
@@ -126,7 +147,9 @@ pub fn serve(listener: TcpListener, workers: usize, service: Service, metrics: M
 /// Where the listener cannot be served.
 pub fn serve_metrics(listener: TcpListener, metrics: Metrics) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
-        App::new().app_data(Data::new(metrics.clone())).route("/metrics", web::get().to(show_metrics))
+        App::new()
+            .app_data(Data::new(metrics.clone()))
+            .route("/metrics", web::get().to(show_metrics))
     })
     .workers(1)
     .shutdown_timeout(1)

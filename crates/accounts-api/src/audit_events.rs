@@ -132,14 +132,24 @@ page! {
 
 impl AuditEventView {
     fn of(event: AuditEvent) -> Self {
-        let change = |value: accounts_store::AuditValue| FieldChange { field: value.field, before: value.before, after: value.after };
+        let change = |value: accounts_store::AuditValue| FieldChange {
+            field: value.field,
+            before: value.before,
+            after: value.after,
+        };
         Self {
             id: event.id.to_string(),
             revision: event.revision,
             at: moment::shown(event.at),
             kind: event.kind,
-            actor: ActorView { kind: event.actor_kind, id: event.actor_id },
-            subject: SubjectView { kind: event.subject_kind, id: event.subject_id },
+            actor: ActorView {
+                kind: event.actor_kind,
+                id: event.actor_id,
+            },
+            subject: SubjectView {
+                kind: event.subject_kind,
+                id: event.subject_id,
+            },
             data: event.data,
             changes: event.values.into_iter().map(change).collect(),
             request_id: event.request_id,
@@ -161,8 +171,20 @@ async fn list_audit_events(
     Asked(filters): Asked<AuditFilters>,
     paging: Paging<(i64, i32)>,
 ) -> Result<Reply, Problem> {
-    let AuditFilters { kind: kinds, actor: actors, subject: subjects, since, until } = filters;
-    let filter = AuditFilter { kinds, actors, subjects, since, until };
+    let AuditFilters {
+        kind: kinds,
+        actor: actors,
+        subject: subjects,
+        since,
+        until,
+    } = filters;
+    let filter = AuditFilter {
+        kinds,
+        actors,
+        subjects,
+        since,
+        until,
+    };
     let limit = i64::try_from(paging.limit + 1).unwrap_or(i64::MAX);
     let store = &member.person.service.store;
     let found = store.audit_events(member.account, filter, paging.after, limit).await?;

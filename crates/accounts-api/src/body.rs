@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::http::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-};
+use actix_web::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
@@ -87,7 +85,11 @@ impl<B: Parse> Describe for Checked<B> {
     const BODY: bool = true;
 
     fn describe(description: &mut Description) {
-        let media_type = if description.method == Method::PATCH { MERGE_PATCH } else { JSON };
+        let media_type = if description.method == Method::PATCH {
+            MERGE_PATCH
+        } else {
+            JSON
+        };
         description.body::<B>(media_type);
         for code in [
             Code::BadRequest,
@@ -102,23 +104,36 @@ impl<B: Parse> Describe for Checked<B> {
 }
 
 fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
-    let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let (given, parameters) = given.unwrap_or_default().split_once(';').unwrap_or((given.unwrap_or_default(), ""));
+    let given = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let (given, parameters) = given
+        .unwrap_or_default()
+        .split_once(';')
+        .unwrap_or((given.unwrap_or_default(), ""));
     let given = given.trim();
     let patch = request.method() == Method::PATCH;
     // RFC 8259 section 8.1: between systems JSON is UTF-8, whatever a parameter says; one that says
     // otherwise is refused rather than misread.
     let utf8 = !parameters.to_ascii_lowercase().contains("charset")
-        || parameters.to_ascii_lowercase().replace(['"', ' '], "").contains("charset=utf-8");
+        || parameters
+            .to_ascii_lowercase()
+            .replace(['"', ' '], "")
+            .contains("charset=utf-8");
     if utf8 && (given.eq_ignore_ascii_case(JSON) || patch && given.eq_ignore_ascii_case(MERGE_PATCH)) {
         return Ok(());
     }
     let problem = Problem::new(Code::UnsupportedMediaType);
     Err(if patch {
         let header = HeaderName::from_static("accept-patch");
-        problem.with("accepted", MERGE_PATCH).header(header, HeaderValue::from_static(MERGE_PATCH))
+        problem
+            .with("accepted", MERGE_PATCH)
+            .header(header, HeaderValue::from_static(MERGE_PATCH))
     } else {
-        problem.with("accepted", JSON).header(ACCEPT, HeaderValue::from_static(JSON))
+        problem
+            .with("accepted", JSON)
+            .header(ACCEPT, HeaderValue::from_static(JSON))
     })
 }
 
@@ -127,7 +142,9 @@ fn too_large(limit: usize) -> Problem {
 }
 
 fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let fits = length.is_none_or(|length| usize::try_from(length).is_ok_and(|length| length <= limit));
     if fits { Ok(()) } else { Err(too_large(limit)) }
 }

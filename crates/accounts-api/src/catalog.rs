@@ -217,11 +217,26 @@ impl CatalogOpening {
             keys.iter().map(ToString::to_string).collect()
         }
         match opening {
-            Opening::Everyone => Self { kind: "everyone", keys: Vec::new() },
-            Opening::Owner => Self { kind: "owner", keys: Vec::new() },
-            Opening::RoleHolders(roles) => Self { kind: "role_holders", keys: texts(roles) },
-            Opening::PrimaryHolders(roles) => Self { kind: "primary_holders", keys: texts(roles) },
-            Opening::Permissions(keys) => Self { kind: "permissions", keys: texts(keys) },
+            Opening::Everyone => Self {
+                kind: "everyone",
+                keys: Vec::new(),
+            },
+            Opening::Owner => Self {
+                kind: "owner",
+                keys: Vec::new(),
+            },
+            Opening::RoleHolders(roles) => Self {
+                kind: "role_holders",
+                keys: texts(roles),
+            },
+            Opening::PrimaryHolders(roles) => Self {
+                kind: "primary_holders",
+                keys: texts(roles),
+            },
+            Opening::Permissions(keys) => Self {
+                kind: "permissions",
+                keys: texts(keys),
+            },
         }
     }
 }
@@ -237,7 +252,10 @@ impl CatalogOpening {
 )]
 async fn read_catalog(service: Data<Service>, Wanted(language): Wanted) -> Reply {
     let view = CatalogView::of(service.store.catalog(), language);
-    Reply::ok(&view).tagged_by_body().in_language(language).cache("public, max-age=300")
+    Reply::ok(&view)
+        .tagged_by_body()
+        .in_language(language)
+        .cache("public, max-age=300")
 }
 
 /// A public key (RFC 7517).
@@ -272,5 +290,7 @@ pub struct SigningKeys {
     responses((status = 200, description = "The keys.", body = SigningKeys), answer::NotModified)
 )]
 async fn read_signing_keys(service: Data<Service>) -> Reply {
-    Reply::ok(service.tokens.published()).tagged_by_body().cache("public, max-age=300")
+    Reply::ok(service.tokens.published())
+        .tagged_by_body()
+        .cache("public, max-age=300")
 }

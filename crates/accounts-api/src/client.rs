@@ -28,7 +28,11 @@ impl ClientAddress {
         };
         let said = headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok());
         let said: Vec<&str> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
-        let seen = said.iter().rev().nth(from_the_end).and_then(|text| text.parse::<IpAddr>().ok());
+        let seen = said
+            .iter()
+            .rev()
+            .nth(from_the_end)
+            .and_then(|text| text.parse::<IpAddr>().ok());
         Self(seen.unwrap_or(peer).to_canonical())
     }
 
@@ -50,8 +54,9 @@ impl FromRequest for ClientAddress {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let hops =
-            request.app_data::<Data<ApiSettings>>().map_or(0, |settings| settings.trusted_hops);
+        let hops = request
+            .app_data::<Data<ApiSettings>>()
+            .map_or(0, |settings| settings.trusted_hops);
         let peer = request.peer_addr().map(|peer| peer.ip());
         ready(Ok(Self::of(request.headers(), peer, hops)))
     }
@@ -72,7 +77,9 @@ mod tests {
         for value in forwarded {
             headers.append(FORWARDED_FOR, HeaderValue::from_static(value));
         }
-        ClientAddress::of(&headers, Some("10.0.0.1".parse().unwrap()), hops).0.to_string()
+        ClientAddress::of(&headers, Some("10.0.0.1".parse().unwrap()), hops)
+            .0
+            .to_string()
     }
 
     #[test]

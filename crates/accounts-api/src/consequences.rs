@@ -110,8 +110,14 @@ impl Consequences {
             from: place.from.map(contact),
             to: place.to.map(contact),
         };
-        let permissions = difference.caller_loses.iter().map(|key| Loss { kind: "permission", key: key.to_string() });
-        let closed = difference.caller_closes.iter().map(|key| Loss { kind: "application", key: key.to_string() });
+        let permissions = difference.caller_loses.iter().map(|key| Loss {
+            kind: "permission",
+            key: key.to_string(),
+        });
+        let closed = difference.caller_closes.iter().map(|key| Loss {
+            kind: "application",
+            key: key.to_string(),
+        });
         let mut consequences = Self {
             dry_run,
             roles: difference.moves.into_iter().map(moved).collect(),
@@ -124,7 +130,10 @@ impl Consequences {
         };
         for change in changes {
             if let Change::OwnerMoved { from, to } = change {
-                consequences.owner = Some(OwnerMove { from: contact(*from), to: contact(*to) });
+                consequences.owner = Some(OwnerMove {
+                    from: contact(*from),
+                    to: contact(*to),
+                });
             } else if let Change::ContactRemoved { contact } | Change::ContactErased { contact } = change {
                 consequences.removed_contacts.push(contact.to_string());
             } else if let Change::MemberRemoved { user } = change {

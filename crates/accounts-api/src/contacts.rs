@@ -113,7 +113,10 @@ impl Applied {
             verified: filters.verified,
             login: filters.login,
             categories: filters.category.iter().filter_map(|key| key.parse().ok()).collect(),
-            words: filters.q.map(|text| sort_key(&text).split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
+            words: filters
+                .q
+                .map(|text| sort_key(&text).split_whitespace().map(str::to_owned).collect())
+                .unwrap_or_default(),
         }
     }
 
@@ -122,8 +125,14 @@ impl Applied {
         any(&self.roles, &|role| roster.holds(contact.id, role))
             && any(&self.primary_roles, &|role| roster.primary(role) == Some(contact.id))
             && self.verified.is_none_or(|verified| verified == contact.is_verified())
-            && self.login.is_none_or(|login| login == roster.member_of_contact(contact.id).is_some())
-            && (self.categories.is_empty() || self.categories.iter().any(|category| contact.subscriptions.contains(category)))
+            && self
+                .login
+                .is_none_or(|login| login == roster.member_of_contact(contact.id).is_some())
+            && (self.categories.is_empty()
+                || self
+                    .categories
+                    .iter()
+                    .any(|category| contact.subscriptions.contains(category)))
             && self.finds(contact)
     }
 
@@ -132,9 +141,10 @@ impl Applied {
             return true;
         }
         let profile = &contact.profile;
-        let names = [Some(profile.display_name.as_str())]
-            .into_iter()
-            .chain([profile.first_name.as_ref().map(PersonName::as_str), profile.last_name.as_ref().map(PersonName::as_str)]);
+        let names = [Some(profile.display_name.as_str())].into_iter().chain([
+            profile.first_name.as_ref().map(PersonName::as_str),
+            profile.last_name.as_ref().map(PersonName::as_str),
+        ]);
         let addresses = contact.addresses().map(|address| Some(address.as_str()));
         let text: Vec<&str> = names.chain(addresses).flatten().collect();
         let text = sort_key(&text.join(" "));
@@ -161,7 +171,11 @@ async fn list_contacts(
     let roster = &member.roster;
     let own = roster.member(member.person.user.id).and_then(|member| member.contact);
     let place = |contact: &Contact| {
-        (own != Some(contact.id), sort_key(contact.profile.display_name.as_str()), contact.id.to_string())
+        (
+            own != Some(contact.id),
+            sort_key(contact.profile.display_name.as_str()),
+            contact.id.to_string(),
+        )
     };
     let mut found: Vec<_> = roster
         .contacts()
@@ -172,7 +186,10 @@ async fn list_contacts(
     found.sort();
     found.truncate(paging.limit + 1);
     let page = paging.page(found, |(place, _)| place.clone());
-    Ok(page.map(|(_, contact)| ContactView::of(roster, contact)).reply().tagged_by_body())
+    Ok(page
+        .map(|(_, contact)| ContactView::of(roster, contact))
+        .reply()
+        .tagged_by_body())
 }
 
 /// Create a contact
@@ -204,7 +221,9 @@ async fn create_contact(
     let id = ContactId::new();
     let command: CreateContact = body.command(id);
     let answer = move |decision: &Decision| created(&decision.after, id);
-    member.decide_once(key, move |roster, by| roster.create_contact(by, &command), answer).await
+    member
+        .decide_once(key, move |roster, by| roster.create_contact(by, &command), answer)
+        .await
 }
 
 /// Read a contact
@@ -248,7 +267,9 @@ async fn change_contact(
         if_match.admits(roster.contact(contact)?.version)?;
         roster.change_contact(by, contact, &patch)
     };
-    member.decide(decide, move |decision| shown(&decision.after, contact)).await
+    member
+        .decide(decide, move |decision| shown(&decision.after, contact))
+        .await
 }
 
 /// Remove a contact
@@ -311,7 +332,11 @@ async fn erase_contact(
         return Ok(Reply::ok(&Consequences::of(&decision, member.by(), true)));
     }
     let by = member.by();
-    member.decide_once(key, decide, move |decision| Reply::ok(&Consequences::of(decision, by, false))).await
+    member
+        .decide_once(key, decide, move |decision| {
+            Reply::ok(&Consequences::of(decision, by, false))
+        })
+        .await
 }
 
 /// Set a contact's subscriptions
@@ -333,7 +358,9 @@ async fn set_subscriptions(
         if_match.admits(roster.contact(contact)?.version)?;
         roster.subscribe(by, contact, &categories)
     };
-    member.decide(decide, move |decision| shown(&decision.after, contact)).await
+    member
+        .decide(decide, move |decision| shown(&decision.after, contact))
+        .await
 }
 
 /// Remove an address of a contact

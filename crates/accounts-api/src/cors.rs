@@ -3,8 +3,8 @@
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap,
-    HeaderValue, ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue,
+    ORIGIN,
 };
 
 use crate::headers;
@@ -13,9 +13,8 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 const TAKEN: HeaderValue = HeaderValue::from_static(
     "accept, accept-language, authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-request-id",
 );
-const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "etag, location, link, x-request-id, retry-after, deprecation, sunset",
-);
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("etag, location, link, x-request-id, retry-after, deprecation, sunset");
 /// Two hours: what browsers keep at most.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
@@ -23,14 +22,15 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 /// so nothing is allowed beyond the reading of answers.
 pub(crate) fn allowed(request: &HeaderMap, origins: &[String]) -> Option<HeaderValue> {
     let origin = request.get(ORIGIN)?;
-    origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    origins
+        .iter()
+        .any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        .then(|| origin.clone())
 }
 
 /// Whether a browser asks before the request proper (Fetch standard, CORS-preflight request).
 pub(crate) fn is_preflight(method: &Method, request: &HeaderMap) -> bool {
-    method == Method::OPTIONS
-        && request.contains_key(ORIGIN)
-        && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    method == Method::OPTIONS && request.contains_key(ORIGIN) && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Adds to an answer what lets the pages of an origin read it. With a list, every answer depends on
@@ -66,7 +66,14 @@ mod tests {
             allowed(&headers, &origins).is_some()
         };
         assert!(allowed("https://app.example"));
-        for evil in ["null", "https://evil.example", "https://app.example.evil", "http://app.example", "https://APP.example", "*"] {
+        for evil in [
+            "null",
+            "https://evil.example",
+            "https://app.example.evil",
+            "http://app.example",
+            "https://APP.example",
+            "*",
+        ] {
             assert!(!allowed(evil), "{evil}");
         }
     }

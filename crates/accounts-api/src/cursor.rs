@@ -76,7 +76,10 @@ mod tests {
         ] {
             assert_eq!(read::<(String, i64)>(&secret(), &other, &text), None);
         }
-        assert_eq!(read::<(String, i64)>(&Secret::new(&[8; 32]).unwrap(), &list, &text), None);
+        assert_eq!(
+            read::<(String, i64)>(&Secret::new(&[8; 32]).unwrap(), &list, &text),
+            None
+        );
         assert_eq!(read::<(i64, i64)>(&secret(), &list, &text), None);
     }
 

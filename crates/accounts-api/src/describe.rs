@@ -44,7 +44,10 @@ pub struct Description {
 impl Description {
     /// The description of an operation, empty but for its method.
     pub(crate) fn new(method: Method) -> Self {
-        Self { method, ..Self::default() }
+        Self {
+            method,
+            ..Self::default()
+        }
     }
 
     /// The description that the arguments of a handler give.
@@ -77,9 +80,7 @@ impl Description {
     /// Adds a parameter, as an OpenAPI Parameter Object. A second of the same name and place is left
     /// out, because a guard and a path argument may read the same one.
     pub fn parameter(&mut self, parameter: Value) {
-        let same = |other: &Value| {
-            other.get("name") == parameter.get("name") && other.get("in") == parameter.get("in")
-        };
+        let same = |other: &Value| other.get("name") == parameter.get("name") && other.get("in") == parameter.get("in");
         if !self.parameters.iter().any(same) {
             self.parameters.push(parameter);
         }
@@ -126,8 +127,13 @@ impl Description {
 
     /// The names of the query parameters.
     pub(crate) fn query_names(&self) -> Vec<String> {
-        let query = self.parameters.iter().filter(|parameter| parameter.get("in") == Some(&json!("query")));
-        query.filter_map(|parameter| parameter.get("name")?.as_str().map(str::to_owned)).collect()
+        let query = self
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.get("in") == Some(&json!("query")));
+        query
+            .filter_map(|parameter| parameter.get("name")?.as_str().map(str::to_owned))
+            .collect()
     }
 }
 

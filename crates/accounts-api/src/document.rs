@@ -109,9 +109,7 @@ fn operation(route: &Route, documented: &Documented, codes: &mut BTreeSet<Code>)
         _ => Vec::new(),
     };
     for parameter in &description.parameters {
-        let same = |other: &Value| {
-            other.get("name") == parameter.get("name") && other.get("in") == parameter.get("in")
-        };
+        let same = |other: &Value| other.get("name") == parameter.get("name") && other.get("in") == parameter.get("in");
         if !parameters.iter().any(same) {
             parameters.push(parameter.clone());
         }
@@ -119,7 +117,11 @@ fn operation(route: &Route, documented: &Documented, codes: &mut BTreeSet<Code>)
     if let Some(body) = &description.body {
         operation.entry("requestBody").or_insert_with(|| body.clone());
     }
-    let security = if description.secured { json!([{"bearer": []}]) } else { json!([]) };
+    let security = if description.secured {
+        json!([{"bearer": []}])
+    } else {
+        json!([])
+    };
     operation.insert("security".to_owned(), security);
     if let Some(permission) = &description.permission {
         let sentence = format!("Needs the permission `{permission}` in the account.");
@@ -155,7 +157,10 @@ fn in_path_order(path: &str, parameters: &mut [Value]) {
 /// Headers that no answer names would be findings of a linter.
 fn drop_unused_headers(document: &mut Value) {
     let text = document.to_string();
-    if let Some(headers) = document.pointer_mut("/components/headers").and_then(Value::as_object_mut) {
+    if let Some(headers) = document
+        .pointer_mut("/components/headers")
+        .and_then(Value::as_object_mut)
+    {
         headers.retain(|name, _| text.contains(&format!("\"#/components/headers/{name}\"")));
     }
 }

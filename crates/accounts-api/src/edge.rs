@@ -70,8 +70,15 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
     if !status.is_client_error() && !status.is_server_error() {
         return response;
     }
-    let kept = response.response().error().and_then(|error| error.as_error::<Problem>());
-    let made = if kept.is_none() { Some(Problem::of_status(status)) } else { None };
+    let kept = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Problem>());
+    let made = if kept.is_none() {
+        Some(Problem::of_status(status))
+    } else {
+        None
+    };
     let Some(problem) = kept.or(made.as_ref()) else {
         return response;
     };
@@ -82,7 +89,10 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
             tracing::warn!(code = problem.code().as_str(), cause, "refused");
         }
     }
-    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS) {
+    if matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS
+    ) {
         record_denial(response.request(), problem.code(), id, settings);
     }
     let told = Told {
@@ -102,8 +112,15 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
 
 /// Writes a refused attempt to the security log: refusals leave no trace in the audit log.
 fn record_denial(request: &HttpRequest, code: Code, id: &RequestId, settings: &ApiSettings) {
-    let client = ClientAddress::of(request.headers(), request.peer_addr().map(|peer| peer.ip()), settings.trusted_hops);
-    let matched = request.extensions().get::<Matched>().map(|Matched(path)| Rc::clone(path));
+    let client = ClientAddress::of(
+        request.headers(),
+        request.peer_addr().map(|peer| peer.ip()),
+        settings.trusted_hops,
+    );
+    let matched = request
+        .extensions()
+        .get::<Matched>()
+        .map(|Matched(path)| Rc::clone(path));
     tracing::warn!(
         target: "accounts::security",
         code = code.as_str(),
@@ -118,10 +135,17 @@ fn record_denial(request: &HttpRequest, code: Code, id: &RequestId, settings: &A
 /// Logs and counts an answer.
 fn record(response: &ServiceResponse, method: &Method, took: Duration) {
     let request = response.request();
-    let matched = request.extensions().get::<Matched>().map(|Matched(path)| Rc::clone(path));
+    let matched = request
+        .extensions()
+        .get::<Matched>()
+        .map(|Matched(path)| Rc::clone(path));
     let path = matched.as_deref().unwrap_or("none");
     // A method that nobody defined is the caller's text and would make a label of its own.
-    let method = if KNOWN.contains(method) { method.as_str() } else { "other" };
+    let method = if KNOWN.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    };
     let status = response.status();
     if let Some(metrics) = request.app_data::<Data<Metrics>>() {
         metrics.count(method, path, status.as_str(), took);

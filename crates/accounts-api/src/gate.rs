@@ -41,7 +41,10 @@ pub struct Gate {
 impl Gate {
     /// Sets up the gate of a request: closed where an extractor will open it, open otherwise.
     pub(crate) fn set_up(request: &HttpRequest, guarded: bool) -> Rc<Self> {
-        let gate = Rc::new(Self { open: Cell::new(!guarded), ..Self::default() });
+        let gate = Rc::new(Self {
+            open: Cell::new(!guarded),
+            ..Self::default()
+        });
         request.extensions_mut().insert(Rc::clone(&gate));
         gate
     }
@@ -167,8 +170,8 @@ mod tests {
     use actix_web::{FromRequest, rt};
 
     use super::*;
-    use crate::problem::{Code, FieldCode, Place};
     use crate::problem::Fault;
+    use crate::problem::{Code, FieldCode, Place};
 
     struct Caller;
     struct Id;
@@ -183,7 +186,11 @@ mod tests {
             let known = request.headers().contains_key("authorization");
             opens(request, async move {
                 rt::time::sleep(Duration::from_millis(5)).await;
-                if known { Ok(Self) } else { Err(Problem::unauthenticated(false)) }
+                if known {
+                    Ok(Self)
+                } else {
+                    Err(Problem::unauthenticated(false))
+                }
             })
         }
     }
@@ -224,7 +231,10 @@ mod tests {
     #[actix_web::test]
     async fn faults_are_told_in_the_order_of_the_contract() {
         assert_eq!(judged(&["wrong-query", "wrong-media", "wrong-id"]).await, 401);
-        assert_eq!(judged(&["authorization", "wrong-query", "wrong-media", "wrong-id"]).await, 404);
+        assert_eq!(
+            judged(&["authorization", "wrong-query", "wrong-media", "wrong-id"]).await,
+            404
+        );
         assert_eq!(judged(&["authorization", "wrong-query", "wrong-media"]).await, 415);
         assert_eq!(judged(&["authorization", "wrong-query"]).await, 400);
         assert_eq!(judged(&["authorization"]).await, 200);
@@ -257,8 +267,9 @@ mod tests {
 
     #[actix_web::test]
     async fn whoever_waits_is_woken() {
-        let (request, mut payload) =
-            TestRequest::default().insert_header(("authorization", "1")).to_http_parts();
+        let (request, mut payload) = TestRequest::default()
+            .insert_header(("authorization", "1"))
+            .to_http_parts();
         Gate::set_up(&request, true);
         let work = rt::spawn(gated(&request, async { Ok(7) }));
         rt::task::yield_now().await;

@@ -54,7 +54,12 @@ pub struct Member {
 impl SignedIn {
     /// The act of this person, now; `keep` says where its answer is kept.
     pub fn act(&self, keep: Option<Keep>) -> Act {
-        Act { actor: self.by.actor, at: self.by.at, request_id: self.request_id.clone(), keep }
+        Act {
+            actor: self.by.actor,
+            at: self.by.at,
+            request_id: self.request_id.clone(),
+            keep,
+        }
     }
 
     /// Changes the person by a rule.
@@ -63,10 +68,16 @@ impl SignedIn {
     /// Whatever the rule refuses.
     pub async fn decide<D>(&self, decide: D) -> Result<UserDecision, Problem>
     where
-        D: Fn(&accounts_domain::users::Person) -> Result<Vec<accounts_domain::users::UserChange>, Violation> + Send + 'static,
+        D: Fn(&accounts_domain::users::Person) -> Result<Vec<accounts_domain::users::UserChange>, Violation>
+            + Send
+            + 'static,
     {
         let unkept = |_: &UserDecision| Reply::no_content().kept();
-        let decision = self.service.store.decide_user(self.user.id, &self.act(None), decide, unkept).await?;
+        let decision = self
+            .service
+            .store
+            .decide_user(self.user.id, &self.act(None), decide, unkept)
+            .await?;
         self.service.mail_waits.notify_one();
         Ok(decision)
     }
@@ -100,7 +111,10 @@ impl Member {
         A: Fn(&Decision) -> Reply + Clone + Send + 'static,
     {
         let caller = self.person.user.id.to_string();
-        key.once(&self.person.service, &caller, |keep| self.decide_kept(keep, decide, answer)).await
+        key.once(&self.person.service, &caller, |keep| {
+            self.decide_kept(keep, decide, answer)
+        })
+        .await
     }
 
     /// What a rule would change, and nothing is changed.
@@ -112,7 +126,12 @@ impl Member {
         D: Fn(&Roster, By) -> Result<Vec<Change>, Violation>,
     {
         let by = self.by();
-        Ok(self.person.service.store.preview(self.account, &self.person.act(None), |roster| decide(roster, by)).await?)
+        Ok(self
+            .person
+            .service
+            .store
+            .preview(self.account, &self.person.act(None), |roster| decide(roster, by))
+            .await?)
     }
 
     /// The same under a key that was looked up already.
@@ -129,7 +148,10 @@ impl Member {
         let kept = answer.clone();
         let decide = move |roster: &Roster| decide(roster, by);
         let act = self.person.act(keep);
-        let decided = service.store.decide(self.account, &act, decide, move |decision| kept(decision).kept()).await;
+        let decided = service
+            .store
+            .decide(self.account, &act, decide, move |decision| kept(decision).kept())
+            .await;
         service.mail_waits.notify_one();
         Ok(answer(&decided?))
     }
@@ -141,7 +163,9 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        opens(&request.clone(), async move { sign_in(&request, None).await.map(|(person, _)| person) })
+        opens(&request.clone(), async move {
+            sign_in(&request, None).await.map(|(person, _)| person)
+        })
     }
 }
 
@@ -335,7 +359,11 @@ async fn enter(request: &HttpRequest) -> Result<Member, Problem> {
     if roster.account().status == AccountStatus::Closed {
         return Err(Problem::new(Code::AccountClosed));
     }
-    Ok(Member { person, account, roster: Arc::new(roster) })
+    Ok(Member {
+        person,
+        account,
+        roster: Arc::new(roster),
+    })
 }
 
 async fn sign_in(request: &HttpRequest, account: Option<AccountId>) -> Result<(SignedIn, Option<Roster>), Problem> {
@@ -347,9 +375,21 @@ async fn sign_in(request: &HttpRequest, account: Option<AccountId>) -> Result<(S
     let Visit::Live { user, roster } = service.store.visit(session, user, account, at).await? else {
         return Err(revoked());
     };
-    let by = By { actor: Actor::User(user.id), at };
+    let by = By {
+        actor: Actor::User(user.id),
+        at,
+    };
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-    Ok((SignedIn { user: Arc::new(*user), session, service, by, request_id }, roster.map(|roster| *roster)))
+    Ok((
+        SignedIn {
+            user: Arc::new(*user),
+            session,
+            service,
+            by,
+            request_id,
+        },
+        roster.map(|roster| *roster),
+    ))
 }
 
 /// The token of an `Authorization` header (RFC 6750 section 2.1). It comes by no other way.
@@ -360,11 +400,22 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, Problem> {
     if values.next().is_some() {
         return Err(malformed());
     }
-    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(malformed()) }
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .ok_or_else(malformed)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(malformed())
+    }
 }
 
 /// The service that an application serves.
 pub(crate) fn service(request: &HttpRequest) -> Result<Data<Service>, Problem> {
-    request.app_data::<Data<Service>>().cloned().ok_or_else(|| Problem::internal("the application has no service"))
+    request
+        .app_data::<Data<Service>>()
+        .cloned()
+        .ok_or_else(|| Problem::internal("the application has no service"))
 }

@@ -1,8 +1,8 @@
 //! The headers that every answer bears.
 
 use actix_web::http::header::{
-    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 
 use crate::request_id;
@@ -29,7 +29,10 @@ pub(crate) fn complete(headers: &mut HeaderMap, request_id: &str, https: bool) {
 pub(crate) fn vary(headers: &mut HeaderMap, on: &HeaderName) {
     let present = headers.get_all(VARY).filter_map(|value| value.to_str().ok());
     let mut names: Vec<&str> = present.flat_map(|value| value.split(',')).map(str::trim).collect();
-    if names.iter().any(|name| *name == "*" || name.eq_ignore_ascii_case(on.as_str())) {
+    if names
+        .iter()
+        .any(|name| *name == "*" || name.eq_ignore_ascii_case(on.as_str()))
+    {
         return;
     }
     names.push(on.as_str());

@@ -78,9 +78,9 @@ impl Idempotency {
             .request
             .app_data::<Data<InFlight>>()
             .ok_or_else(|| Problem::internal("the application has no list of what is in flight"))?;
-        let _running = in_flight.start(&keep).ok_or_else(|| {
-            Problem::new(Code::IdempotencyInFlight).retry_after(Duration::from_secs(1))
-        })?;
+        let _running = in_flight
+            .start(&keep)
+            .ok_or_else(|| Problem::new(Code::IdempotencyInFlight).retry_after(Duration::from_secs(1)))?;
         match recall(keep.clone()).await? {
             Recall::New => act(Some(keep)).await,
             Recall::Answered(kept) => Ok(Reply::replayed(kept)),
@@ -94,7 +94,10 @@ impl FromRequest for Idempotency {
     type Future = Held<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = read(request).map(|key| Self { key, request: request.clone() });
+        let read = read(request).map(|key| Self {
+            key,
+            request: request.clone(),
+        });
         held(request, Rank::Value, read)
     }
 }
@@ -166,9 +169,17 @@ type Running = (String, String, String, String);
 impl InFlight {
     /// Marks something as running; `None` where it is already.
     fn start(&self, keep: &Keep) -> Option<InFlightGuard> {
-        let running = (keep.caller.clone(), keep.method.clone(), keep.path.clone(), keep.key.clone());
+        let running = (
+            keep.caller.clone(),
+            keep.method.clone(),
+            keep.path.clone(),
+            keep.key.clone(),
+        );
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(running.clone()).then(|| InFlightGuard { all: self.clone(), running })
+        all.insert(running.clone()).then(|| InFlightGuard {
+            all: self.clone(),
+            running,
+        })
     }
 }
 
@@ -180,7 +191,11 @@ struct InFlightGuard {
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.running);
+        self.all
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.running);
     }
 }
 
@@ -209,7 +224,9 @@ mod tests {
         }
 
         fn keep(&self, keep: Keep, reply: &Reply) {
-            self.0.borrow_mut().insert((keep.caller, keep.key), (keep.fingerprint, reply.kept()));
+            self.0
+                .borrow_mut()
+                .insert((keep.caller, keep.key), (keep.fingerprint, reply.kept()));
         }
 
         async fn once<Acting: Future<Output = Result<Reply, Problem>>>(
@@ -218,12 +235,15 @@ mod tests {
             caller: &str,
             act: impl FnOnce(Option<Keep>) -> Acting,
         ) -> Result<Reply, Problem> {
-            key.unless_answered(async |keep| Ok(self.recall(&keep)), caller, act).await
+            key.unless_answered(async |keep| Ok(self.recall(&keep)), caller, act)
+                .await
         }
     }
 
     async fn asked(in_flight: &InFlight, key: Option<&str>, body: &[u8]) -> Idempotency {
-        let mut request = TestRequest::post().uri("/v1/things").app_data(Data::new(in_flight.clone()));
+        let mut request = TestRequest::post()
+            .uri("/v1/things")
+            .app_data(Data::new(in_flight.clone()));
         if let Some(key) = key {
             request = request.insert_header((KEY, key));
         }
@@ -259,7 +279,9 @@ mod tests {
         let first = asked(&in_flight, Some("k"), b"").await;
         let second = asked(&in_flight, Some("k"), b"").await;
         let outcome = answers.once(first, "usr_1", |_| async {
-            let second = answers.once(second, "usr_1", |_| async { Ok(Reply::no_content()) }).await;
+            let second = answers
+                .once(second, "usr_1", |_| async { Ok(Reply::no_content()) })
+                .await;
             assert_eq!(second.unwrap_err().code(), Code::IdempotencyInFlight);
             Ok(Reply::no_content())
         });

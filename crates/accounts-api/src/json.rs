@@ -56,7 +56,10 @@ pub(crate) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<Read<T>, Problem>
         faults.push(at(&path, crate::problem::FieldCode::UnknownField));
     }
     match value {
-        Ok(value) => Ok(Read { value: Some(value), faults }),
+        Ok(value) => Ok(Read {
+            value: Some(value),
+            faults,
+        }),
         Err(error) => {
             let path = walk.failed.take().unwrap_or_default();
             match error.judged() {
@@ -131,12 +134,23 @@ mod tests {
     #[test]
     fn what_is_no_json_is_400() {
         for text in [
-            "", "{", "{}{}", "{'a':1}", r#"{"name":"\ud800"}"#, r#"{"other":"\udc00"}"#, r#"{"name":1e400}"#,
-            "\u{feff}{}", "nul", r#"{"name":"a"#,
+            "",
+            "{",
+            "{}{}",
+            "{'a':1}",
+            r#"{"name":"\ud800"}"#,
+            r#"{"other":"\udc00"}"#,
+            r#"{"name":1e400}"#,
+            "\u{feff}{}",
+            "nul",
+            r#"{"name":"a"#,
         ] {
             assert_eq!(unreadable(text), Code::BadRequest, "{text}");
         }
-        assert_eq!(read::<Body>(b"{\"name\":\"\xff\"}").unwrap_err().code(), Code::BadRequest);
+        assert_eq!(
+            read::<Body>(b"{\"name\":\"\xff\"}").unwrap_err().code(),
+            Code::BadRequest
+        );
     }
 
     #[test]
@@ -154,9 +168,21 @@ mod tests {
     #[test]
     fn another_type_is_400() {
         for text in [
-            "[]", "null", "7", r#""name""#, r#"["a",1]"#, r#"{"name":7}"#, r#"{"name":["a"]}"#, r#"{"name":{"$ne":1}}"#,
-            r#"{"age":"7"}"#, r#"{"age":true}"#, r#"{"age":7.5}"#, r#"{"phones":{}}"#, r#"{"phones":[["1"]]}"#,
-            r#"{"kind":1}"#, r#"{"kind":{"fax":null}}"#,
+            "[]",
+            "null",
+            "7",
+            r#""name""#,
+            r#"["a",1]"#,
+            r#"{"name":7}"#,
+            r#"{"name":["a"]}"#,
+            r#"{"name":{"$ne":1}}"#,
+            r#"{"age":"7"}"#,
+            r#"{"age":true}"#,
+            r#"{"age":7.5}"#,
+            r#"{"phones":{}}"#,
+            r#"{"phones":[["1"]]}"#,
+            r#"{"kind":1}"#,
+            r#"{"kind":{"fax":null}}"#,
         ] {
             assert_eq!(unreadable(text), Code::BadRequest, "{text}");
         }
@@ -174,7 +200,10 @@ mod tests {
     fn all_unknown_members_are_found_at_once() {
         assert_eq!(
             faults(r#"{"id":1,"phones":[{"a/b":{"c":1}}],"name":"a"}"#),
-            [("/id".into(), FieldCode::UnknownField), ("/phones/0/a~1b".into(), FieldCode::UnknownField)]
+            [
+                ("/id".into(), FieldCode::UnknownField),
+                ("/phones/0/a~1b".into(), FieldCode::UnknownField)
+            ]
         );
     }
 
@@ -183,6 +212,9 @@ mod tests {
         assert_eq!(faults(r#"{"kind":"car"}"#), [("/kind".into(), FieldCode::NotAllowed)]);
         assert_eq!(faults(r#"{"age":256}"#), [("/age".into(), FieldCode::OutOfRange)]);
         assert_eq!(faults(r#"{"age":-1}"#), [("/age".into(), FieldCode::OutOfRange)]);
-        assert_eq!(faults(r#"{"name":"a\u0000"}"#), [("/name".into(), FieldCode::ForbiddenCharacter)]);
+        assert_eq!(
+            faults(r#"{"name":"a\u0000"}"#),
+            [("/name".into(), FieldCode::ForbiddenCharacter)]
+        );
     }
 }

@@ -47,13 +47,20 @@ impl Limits {
 
     /// The limits of requests that call for a mail to an address that anybody may name.
     pub fn mails_of(client: ClientAddress) -> Self {
-        Self(vec![limit(format!("mail:network:{}", client.network()), MAILS_PER_NETWORK)])
+        Self(vec![limit(
+            format!("mail:network:{}", client.network()),
+            MAILS_PER_NETWORK,
+        )])
     }
 
     /// The limits of verification mails to one address, whoever's contact it is and however often it comes and goes.
     pub fn verifications_of(address_key: &str) -> Self {
         let key = format!("verification:{}", sha256_hex(address_key.as_bytes()));
-        Self(vec![Throttle { key, limit: VERIFICATIONS_PER_ADDRESS, window: TimeDelta::hours(1) }])
+        Self(vec![Throttle {
+            key,
+            limit: VERIFICATIONS_PER_ADDRESS,
+            window: TimeDelta::hours(1),
+        }])
     }
 
     /// Refuses where a limit is reached, and counts the try otherwise.
@@ -96,5 +103,9 @@ impl Evenly {
 }
 
 fn limit(key: String, limit: i32) -> Throttle {
-    Throttle { key, limit, window: WINDOW }
+    Throttle {
+        key,
+        limit,
+        window: WINDOW,
+    }
 }

@@ -71,12 +71,18 @@ impl Links {
             return None;
         }
         let (id, seal) = token.split_once('.')?;
-        Some(LinkToken { id: id.parse().ok()?, seal: URL_SAFE_NO_PAD.decode(seal).ok()? })
+        Some(LinkToken {
+            id: id.parse().ok()?,
+            seal: URL_SAFE_NO_PAD.decode(seal).ok()?,
+        })
     }
 
     /// Whether a token was made here, for this purpose and this address.
     pub fn is_ours<I: ToString>(&self, purpose: LinkPurpose, token: &LinkToken<I>, address_key: &str) -> bool {
-        self.0.verifies(sealed_text(purpose, &token.id.to_string(), address_key).as_bytes(), &token.seal)
+        self.0.verifies(
+            sealed_text(purpose, &token.id.to_string(), address_key).as_bytes(),
+            &token.seal,
+        )
     }
 }
 

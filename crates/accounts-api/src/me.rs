@@ -32,7 +32,14 @@ path_values! {
 }
 
 pub(crate) fn routes() -> Routes {
-    routes![read_me, change_me, change_password, list_my_sessions, read_my_session, end_my_session]
+    routes![
+        read_me,
+        change_me,
+        change_password,
+        list_my_sessions,
+        read_my_session,
+        end_my_session
+    ]
 }
 
 /// A login identity.
@@ -149,7 +156,9 @@ impl Parse for PasswordBody {
     type Parsed = (Password, Password);
 
     fn parse(self, faults: &mut Faults) -> Option<(Password, Password)> {
-        let current = faults.text("current_password", self.current_password, |text| bounded(text, *PASSWORD_BYTES.end()));
+        let current = faults.text("current_password", self.current_password, |text| {
+            bounded(text, *PASSWORD_BYTES.end())
+        });
         let new = faults.text("new_password", self.new_password, password_of);
         Some((Password::offered(current?), new?))
     }
@@ -178,7 +187,11 @@ async fn change_password(
     let (service, at) = (&person.service, person.by.at);
     let limits = Limits::passwords_of(client, person.user.address.key());
     limits.admit(service, at).await?;
-    if !service.passwords.verify(current, person.user.password_hash.clone()).await? {
+    if !service
+        .passwords
+        .verify(current, person.user.password_hash.clone())
+        .await?
+    {
         return Err(Problem::new(Code::ReauthenticationRequired));
     }
     limits.forgive(service).await?;
@@ -251,12 +264,27 @@ impl SessionView {
 )]
 async fn list_my_sessions(signed_in: SignedIn, paging: Paging<String>) -> Result<Reply, Problem> {
     let at = signed_in.by.at;
-    let person = signed_in.service.store.person(signed_in.user.id).await?.ok_or_else(Problem::not_found)?;
+    let person = signed_in
+        .service
+        .store
+        .person(signed_in.user.id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     let after: Option<SessionId> = paging.after.as_deref().and_then(|id| id.parse().ok());
-    let live = person.sessions.into_values().rev().filter(|session| session.is_live(at));
-    let found = live.filter(|session| after.is_none_or(|after| session.id < after)).take(paging.limit + 1).collect();
+    let live = person
+        .sessions
+        .into_values()
+        .rev()
+        .filter(|session| session.is_live(at));
+    let found = live
+        .filter(|session| after.is_none_or(|after| session.id < after))
+        .take(paging.limit + 1)
+        .collect();
     let page = paging.page(found, |session: &Session| session.id.to_string());
-    Ok(page.map(|session| SessionView::of(&session, signed_in.session)).reply().tagged_by_body())
+    Ok(page
+        .map(|session| SessionView::of(&session, signed_in.session))
+        .reply()
+        .tagged_by_body())
 }
 
 /// Read one of my sessions
@@ -269,8 +297,16 @@ async fn list_my_sessions(signed_in: SignedIn, paging: Paging<String>) -> Result
     responses((status = 200, description = "The session.", body = SessionView), answer::NotModified)
 )]
 async fn read_my_session(signed_in: SignedIn, PathSession(session): PathSession) -> Result<Reply, Problem> {
-    let person = signed_in.service.store.person(signed_in.user.id).await?.ok_or_else(Problem::not_found)?;
-    let session = person.sessions.get(&session).filter(|session| session.is_live(signed_in.by.at));
+    let person = signed_in
+        .service
+        .store
+        .person(signed_in.user.id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let session = person
+        .sessions
+        .get(&session)
+        .filter(|session| session.is_live(signed_in.by.at));
     let session = session.ok_or_else(Problem::not_found)?;
     Ok(Reply::ok(&SessionView::of(session, signed_in.session)).tagged_by_body())
 }
@@ -285,6 +321,8 @@ async fn read_my_session(signed_in: SignedIn, PathSession(session): PathSession)
     responses((status = 204, description = "The session has ended."))
 )]
 async fn end_my_session(person: SignedIn, PathSession(session): PathSession) -> Result<Reply, Problem> {
-    person.decide(move |person| person.end_session(session, EndReason::Ended)).await?;
+    person
+        .decide(move |person| person.end_session(session, EndReason::Ended))
+        .await?;
     Ok(Reply::no_content())
 }

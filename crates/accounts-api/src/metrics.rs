@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// The media type of the rendered text.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Upper bounds of the latency buckets, in seconds.
-const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
+const BUCKETS: [f64; 12] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
+];
 
 /// The counters of one process. Labels are methods, path templates and statuses: never an id, an
 /// address or anything else of a person.
@@ -39,7 +39,11 @@ impl Metrics {
         )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(durations.clone()))?;
-        Ok(Self { registry, requests, durations })
+        Ok(Self {
+            registry,
+            requests,
+            durations,
+        })
     }
 
     /// Where other parts of the process add their own counters.
@@ -50,7 +54,9 @@ impl Metrics {
     /// Counts a request.
     pub(crate) fn count(&self, method: &str, path: &str, status: &str, took: Duration) {
         self.requests.with_label_values(&[method, path, status]).inc();
-        self.durations.with_label_values(&[method, path]).observe(took.as_secs_f64());
+        self.durations
+            .with_label_values(&[method, path])
+            .observe(took.as_secs_f64());
     }
 
     /// All counters as text.
@@ -74,9 +80,11 @@ mod tests {
         metrics.count("GET", "/v1/accounts/{account}", "200", Duration::from_millis(3));
         metrics.count("GET", "/v1/accounts/{account}", "200", Duration::from_millis(3));
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+        assert!(
+            text.contains(r#"accounts_http_requests_total{method="GET",path="/v1/accounts/{account}",status="200"} 2"#)
+        );
         assert!(text.contains(
-            r#"accounts_http_requests_total{method="GET",path="/v1/accounts/{account}",status="200"} 2"#
+            r#"accounts_http_request_duration_seconds_bucket{method="GET",path="/v1/accounts/{account}",le="0.005"} 2"#
         ));
-        assert!(text.contains(r#"accounts_http_request_duration_seconds_bucket{method="GET",path="/v1/accounts/{account}",le="0.005"} 2"#));
     }
 }

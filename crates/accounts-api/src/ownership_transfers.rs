@@ -73,7 +73,10 @@ impl TransferView {
         let lapsed = (transfer.ended.is_none() && request.expires_at <= at).then_some(request.expires_at);
         Self {
             id: request.id.to_string(),
-            status: transfer.outcome(at).map_or("pending", TransferOutcome::as_str).to_owned(),
+            status: transfer
+                .outcome(at)
+                .map_or("pending", TransferOutcome::as_str)
+                .to_owned(),
             from: ContactRef::of(request.from, &[roster]),
             to: ContactRef::of(request.to, &[roster]),
             created_at: moment::shown(request.created_at),
@@ -100,10 +103,18 @@ impl TransferView {
 async fn list_ownership_transfers(member: Member, paging: Paging<String>) -> Result<Reply, Problem> {
     let after = paging.after.as_deref().and_then(|id| id.parse().ok());
     let limit = i64::try_from(paging.limit + 1).unwrap_or(i64::MAX);
-    let found = member.person.service.store.transfers(member.account, after, limit).await?;
+    let found = member
+        .person
+        .service
+        .store
+        .transfers(member.account, after, limit)
+        .await?;
     let at = member.by().at;
     let page = paging.page(found, |transfer| transfer.request.id.to_string());
-    Ok(page.map(|transfer| TransferView::of(&member.roster, &transfer, at)).reply().tagged_by_body())
+    Ok(page
+        .map(|transfer| TransferView::of(&member.roster, &transfer, at))
+        .reply()
+        .tagged_by_body())
 }
 
 /// The contact who is to own the account.
@@ -111,7 +122,13 @@ async fn list_ownership_transfers(member: Member, paging: Paging<String>) -> Res
 #[schema(example = json!({"contact_id": "con_01h455vb4pex5vsknk084sn02q"}))]
 pub struct TransferBody {
     /// A contact of the account that is verified and logs in.
-    #[schema(required = true, nullable = false, min_length = 30, max_length = 30, pattern = "^con_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+    #[schema(
+        required = true,
+        nullable = false,
+        min_length = 30,
+        max_length = 30,
+        pattern = "^con_[0-7][0-9a-hjkmnp-tv-z]{25}$"
+    )]
     contact_id: Option<String>,
 }
 
@@ -119,7 +136,9 @@ impl Parse for TransferBody {
     type Parsed = ContactId;
 
     fn parse(self, faults: &mut Faults) -> Option<ContactId> {
-        faults.text("contact_id", self.contact_id, |text| text.parse().map_err(|_| FieldCode::InvalidFormat))
+        faults.text("contact_id", self.contact_id, |text| {
+            text.parse().map_err(|_| FieldCode::InvalidFormat)
+        })
     }
 }
 
@@ -160,7 +179,9 @@ async fn transfer_ownership(
     }
     let account = owner.account;
     let answer = move |decision: &Decision| {
-        let Some(transfer) = made(decision, id, by.at) else { return Reply::no_content() };
+        let Some(transfer) = made(decision, id, by.at) else {
+            return Reply::no_content();
+        };
         let location = format!("/v1/accounts/{account}/ownership-transfers/{id}");
         let view = TransferView::of(&decision.after, &transfer, by.at);
         match serde_json::to_vec(&view) {
@@ -177,7 +198,11 @@ fn made(decision: &Decision, id: TransferId, at: DateTime<Utc>) -> Option<Transf
     let mut made = None;
     for change in &decision.changes {
         if let Change::TransferRequested { transfer } = change {
-            made = Some(Transfer { request: transfer.clone(), ended: None, version: 1 });
+            made = Some(Transfer {
+                request: transfer.clone(),
+                ended: None,
+                version: 1,
+            });
         } else if let Change::TransferEnded { transfer, outcome } = change
             && *transfer == id
             && let Some(made) = &mut made
@@ -199,7 +224,13 @@ fn made(decision: &Decision, id: TransferId, at: DateTime<Utc>) -> Option<Transf
     responses((status = 200, description = "The transfer.", body = TransferView), answer::NotModified)
 )]
 async fn read_ownership_transfer(member: Member, PathTransfer(id): PathTransfer) -> Result<Reply, Problem> {
-    let found = member.person.service.store.transfer(member.account, id).await?.ok_or_else(Problem::not_found)?;
+    let found = member
+        .person
+        .service
+        .store
+        .transfer(member.account, id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     Ok(TransferView::reply(&member.roster, &found, member.by().at))
 }
 

@@ -58,7 +58,11 @@ impl<C: Serialize> Paging<C> {
         entries.truncate(self.limit);
         let last = entries.last().filter(|_| more);
         let next_cursor = last.and_then(|last| cursor::write(&self.secret, &self.binding, &key(last)));
-        Page { data: entries, next_cursor, next: self.next }
+        Page {
+            data: entries,
+            next_cursor,
+            next: self.next,
+        }
     }
 }
 
@@ -77,10 +81,14 @@ impl<T> Page<T> {
     where
         T: Serialize,
     {
-        let link = self.next_cursor.as_ref().map(|next| {
-            format!("<{}cursor={}>; rel=\"next\"", self.next, percent::encode(next))
+        let link = self
+            .next_cursor
+            .as_ref()
+            .map(|next| format!("<{}cursor={}>; rel=\"next\"", self.next, percent::encode(next)));
+        let reply = Reply::ok(&Shown {
+            data: &self.data,
+            next_cursor: self.next_cursor.as_deref(),
         });
-        let reply = Reply::ok(&Shown { data: &self.data, next_cursor: self.next_cursor.as_deref() });
         match link.and_then(|link| HeaderValue::try_from(link).ok()) {
             Some(link) => reply.header(LINK, link),
             None => reply,
@@ -111,7 +119,13 @@ fn paging<C: DeserializeOwned>(request: &HttpRequest) -> Result<Paging<C>, Probl
         None => None,
         Some(text) => Some(cursor::read(&settings.cursor_key, &binding, &text).ok_or_else(wrong_cursor)?),
     };
-    Ok(Paging { limit, after, secret: settings.cursor_key.clone(), binding, next })
+    Ok(Paging {
+        limit,
+        after,
+        secret: settings.cursor_key.clone(),
+        binding,
+        next,
+    })
 }
 
 fn wrong_cursor() -> Problem {
@@ -168,9 +182,9 @@ pub(crate) use page;
 
 #[cfg(test)]
 mod tests {
+    use actix_web::body::to_bytes;
     use actix_web::test::TestRequest;
     use actix_web::{HttpResponse, Responder};
-    use actix_web::body::to_bytes;
     use serde_json::Value;
     use utoipa::ToSchema;
 
@@ -187,7 +201,9 @@ mod tests {
             PublicUrl::parse("https://a.example").unwrap(),
             Secret::new(&[7; 32]).unwrap(),
         );
-        TestRequest::with_uri(&format!("/v1/numbers{query}")).app_data(Data::new(settings)).to_http_request()
+        TestRequest::with_uri(&format!("/v1/numbers{query}"))
+            .app_data(Data::new(settings))
+            .to_http_request()
     }
 
     async fn ask(query: &str) -> Result<Paging<(i32,)>, Problem> {
@@ -199,9 +215,15 @@ mod tests {
         let paging = ask(query).await.unwrap();
         let from = paging.after.map_or(1, |(last,)| last + 1);
         let numbers: Vec<i32> = (from..=60).take(paging.limit + 1).collect();
-        let reply = paging.page(numbers, |number| (*number,)).map(|number| number * 10).reply();
+        let reply = paging
+            .page(numbers, |number| (*number,))
+            .map(|number| number * 10)
+            .reply();
         let (head, body) = reply.respond_to(&request(query)).into_parts();
-        (head.set_body(actix_web::body::BoxBody::new(())), serde_json::from_slice(&to_bytes(body).await.unwrap()).unwrap())
+        (
+            head.set_body(actix_web::body::BoxBody::new(())),
+            serde_json::from_slice(&to_bytes(body).await.unwrap()).unwrap(),
+        )
     }
 
     #[actix_web::test]
@@ -230,7 +252,10 @@ mod tests {
     async fn bad_cursors_and_limits_are_400() {
         let (_, first) = walk("").await;
         let cursor = first["next_cursor"].as_str().unwrap();
-        assert_eq!(ask(&format!("?odd=true&cursor={cursor}")).await.unwrap_err().code(), Code::InvalidCursor);
+        assert_eq!(
+            ask(&format!("?odd=true&cursor={cursor}")).await.unwrap_err().code(),
+            Code::InvalidCursor
+        );
         assert_eq!(ask("?cursor=x").await.unwrap_err().code(), Code::InvalidCursor);
         assert_eq!(ask("?cursor=").await.unwrap_err().code(), Code::InvalidCursor);
         assert_eq!(ask("?limit=0").await.unwrap_err().code(), Code::BadRequest);

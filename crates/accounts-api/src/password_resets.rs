@@ -47,16 +47,25 @@ async fn ask_password_reset(
     let address: EmailAddress = address;
     let at = service.clock.now();
     let evenly = Evenly::begin();
-    let answered = key.once(&service, &client.network(), |keep| async {
-        Limits::mails_of(client).admit(&service, at).await?;
-        let act = Act { actor: Actor::System, at, request_id: Some(request_id), keep };
-        let key = address.key().to_owned();
-        let decided = service.store.ask_reset(ResetId::new(), key, &act, accepted().kept()).await;
-        service.mail_waits.notify_one();
-        decided?;
-        Ok(accepted())
-    })
-    .await;
+    let answered = key
+        .once(&service, &client.network(), |keep| async {
+            Limits::mails_of(client).admit(&service, at).await?;
+            let act = Act {
+                actor: Actor::System,
+                at,
+                request_id: Some(request_id),
+                keep,
+            };
+            let key = address.key().to_owned();
+            let decided = service
+                .store
+                .ask_reset(ResetId::new(), key, &act, accepted().kept())
+                .await;
+            service.mail_waits.notify_one();
+            decided?;
+            Ok(accepted())
+        })
+        .await;
     evenly.end().await;
     answered
 }
@@ -76,20 +85,33 @@ async fn confirm_password_reset(
     RequestId(request_id): RequestId,
     service: Data<Service>,
 ) -> Result<Reply, Problem> {
-    let act = |keep| Act { actor: Actor::Link, at: service.clock.now(), request_id: Some(request_id), keep };
+    let act = |keep| Act {
+        actor: Actor::Link,
+        at: service.clock.now(),
+        request_id: Some(request_id),
+        keep,
+    };
     let caller = crate::tokens::sha256_hex(token.as_bytes());
-    key.once(&service, &caller, |keep| confirm(&service, &token, password, act(keep))).await
+    key.once(&service, &caller, |keep| confirm(&service, &token, password, act(keep)))
+        .await
 }
 
 async fn confirm(service: &Service, token: &str, password: Password, act: Act) -> Result<Reply, Problem> {
     let expired = || Problem::new(Code::LinkExpired);
     let link = Links::read::<ResetId>(token).ok_or_else(expired)?;
-    let address = service.store.reset_address(link.id, act.at).await?.ok_or_else(expired)?;
+    let address = service
+        .store
+        .reset_address(link.id, act.at)
+        .await?
+        .ok_or_else(expired)?;
     if !service.links.is_ours(LinkPurpose::Reset, &link, &address) {
         return Err(expired());
     }
     let hash = service.passwords.hash(password).await?;
-    let decided = service.store.use_reset(link.id, hash, &act, |_| Reply::no_content().kept()).await;
+    let decided = service
+        .store
+        .use_reset(link.id, hash, &act, |_| Reply::no_content().kept())
+        .await;
     service.mail_waits.notify_one();
     decided?;
     Ok(Reply::no_content())

@@ -19,7 +19,9 @@ pub struct Password(String);
 impl Password {
     /// Takes a password of 8 to 256 bytes (R01), as it is: nothing is trimmed, folded or cut (R03).
     pub fn parse(text: &str) -> Option<Self> {
-        accounts_domain::users::PASSWORD_BYTES.contains(&text.len()).then(|| Self(text.to_owned()))
+        accounts_domain::users::PASSWORD_BYTES
+            .contains(&text.len())
+            .then(|| Self(text.to_owned()))
     }
 
     /// Takes what somebody offers at a log-in, whatever its length: a wrong one is wrong and not malformed.
@@ -35,8 +37,15 @@ impl std::fmt::Debug for Password {
 }
 
 enum Work {
-    Hash { password: Password, reply: oneshot::Sender<Option<PasswordHash>> },
-    Verify { password: Password, hash: PasswordHash, reply: oneshot::Sender<bool> },
+    Hash {
+        password: Password,
+        reply: oneshot::Sender<Option<PasswordHash>>,
+    },
+    Verify {
+        password: Password,
+        hash: PasswordHash,
+        reply: oneshot::Sender<bool>,
+    },
 }
 
 /// Hashes and checks passwords: argon2id, 19 MiB, 2 passes, 1 lane. Clones share the threads.
@@ -49,7 +58,9 @@ pub struct Passwords {
 
 impl std::fmt::Debug for Passwords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Passwords").field("waiting", &self.queue.len()).finish_non_exhaustive()
+        f.debug_struct("Passwords")
+            .field("waiting", &self.queue.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,11 +74,13 @@ impl Passwords {
         let (queue, waiting) = crossbeam_channel::bounded::<Work>(threads * QUEUE_PER_THREAD);
         for number in 0..threads {
             let waiting = waiting.clone();
-            std::thread::Builder::new().name(format!("accounts-hash-{number}")).spawn(move || {
-                for work in waiting {
-                    work.carry_out();
-                }
-            })?;
+            std::thread::Builder::new()
+                .name(format!("accounts-hash-{number}"))
+                .spawn(move || {
+                    for work in waiting {
+                        work.carry_out();
+                    }
+                })?;
         }
         let nobody = hash(&Password("nobody has this password".to_owned()))
             .ok_or_else(|| std::io::Error::other("the password hash does not work"))?;

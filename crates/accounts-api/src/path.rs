@@ -88,7 +88,12 @@ mod tests {
             PathContact::extract(&request).await
         };
         assert_eq!(read(CONTACT).await.unwrap().0.to_string(), CONTACT);
-        for text in ["acc_01h455vb4pex5vsknk084sn02q", "con_1", "", "con_01h455vb4pex5vsknk084sn02Q"] {
+        for text in [
+            "acc_01h455vb4pex5vsknk084sn02q",
+            "con_1",
+            "",
+            "con_01h455vb4pex5vsknk084sn02Q",
+        ] {
             assert_eq!(read(text).await.unwrap_err().code(), Code::NotFound, "{text}");
         }
     }

@@ -1,10 +1,10 @@
 //! Tags of a state, and what a request makes of them (RFC 9110 sections 8.8.3 and 13).
 
 use accounts_domain::violation::Violation;
-use aws_lc_rs::digest;
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
+use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -61,9 +61,9 @@ impl IfMatch {
     pub fn allows(&self, present: &Tag) -> bool {
         match &self.0 {
             None | Some(Listed::Any) => true,
-            Some(Listed::Tags(tags)) => {
-                tags.iter().any(|(strength, tag)| *strength == Strength::Strong && *tag == present.0)
-            }
+            Some(Listed::Tags(tags)) => tags
+                .iter()
+                .any(|(strength, tag)| *strength == Strength::Strong && *tag == present.0),
         }
     }
 
@@ -77,7 +77,11 @@ impl IfMatch {
     /// # Errors
     /// [`Violation::Stale`].
     pub fn admits(&self, version: i64) -> Result<(), Violation> {
-        if self.allows_version(version) { Ok(()) } else { Err(Violation::Stale) }
+        if self.allows_version(version) {
+            Ok(())
+        } else {
+            Err(Violation::Stale)
+        }
     }
 
     /// Where nothing is locked: 412 unless the change may apply to this state.
@@ -85,7 +89,11 @@ impl IfMatch {
     /// # Errors
     /// 412 `stale`.
     pub fn check(&self, present: &Tag) -> Result<(), Problem> {
-        if self.allows(present) { Ok(()) } else { Err(Problem::new(Code::Stale)) }
+        if self.allows(present) {
+            Ok(())
+        } else {
+            Err(Problem::new(Code::Stale))
+        }
     }
 }
 
@@ -188,9 +196,7 @@ mod tests {
 
     #[actix_web::test]
     async fn if_match_compares_strongly() {
-        let allows = async |values: &[&'static str]| {
-            if_match(values).await.unwrap().allows_version(3)
-        };
+        let allows = async |values: &[&'static str]| if_match(values).await.unwrap().allows_version(3);
         assert!(allows(&[]).await);
         assert!(allows(&["*"]).await);
         assert!(allows(&[r#""v3""#]).await);
@@ -203,7 +209,11 @@ mod tests {
     #[actix_web::test]
     async fn what_is_no_list_of_tags_is_400() {
         for wrong in ["", "v3", r#""v3"#, r#""v3" "v2""#, "*, \"v3\"", "w/\"v3\"", "\"a b\""] {
-            assert_eq!(if_match(&[wrong]).await.unwrap_err().code(), Code::BadRequest, "{wrong}");
+            assert_eq!(
+                if_match(&[wrong]).await.unwrap_err().code(),
+                Code::BadRequest,
+                "{wrong}"
+            );
         }
         assert!(if_match(&["*", r#""v3""#]).await.is_err());
     }

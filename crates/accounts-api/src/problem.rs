@@ -16,8 +16,7 @@ use accounts_store::Kept;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
@@ -79,14 +78,12 @@ impl Problem {
         } else {
             r#"Bearer realm="accounts""#
         };
-        Self::new(Code::Unauthenticated)
-            .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        Self::new(Code::Unauthenticated).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
     /// 403: a member of the account without this permission (`contacts:manage`, say).
     pub fn forbidden(permission: &str) -> Self {
-        let challenge =
-            format!(r#"Bearer realm="accounts", error="insufficient_scope", scope="{permission}""#);
+        let challenge = format!(r#"Bearer realm="accounts", error="insufficient_scope", scope="{permission}""#);
         let problem = Self::new(Code::Forbidden).with("permission", permission);
         match HeaderValue::try_from(challenge) {
             Ok(challenge) => problem.header(WWW_AUTHENTICATE, challenge),
@@ -116,7 +113,9 @@ impl Problem {
 
     /// 503, to be tried again after a second.
     pub fn unavailable(cause: impl fmt::Display) -> Self {
-        Self::new(Code::Unavailable).because(cause).retry_after(Duration::from_secs(1))
+        Self::new(Code::Unavailable)
+            .because(cause)
+            .retry_after(Duration::from_secs(1))
     }
 
     /// 429, to be tried again after `wait`.
@@ -166,7 +165,8 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs().max(1);
-        self.with("retry_after", seconds).header(RETRY_AFTER, HeaderValue::from(seconds))
+        self.with("retry_after", seconds)
+            .header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// Keeps the cause for the log. Causes hold no secret and no request body.
@@ -271,14 +271,21 @@ impl ResponseError for Problem {
         if let Some(kept) = &self.0.kept {
             return Reply::replayed(kept.clone()).into_response(false);
         }
-        self.answer(&Told { language: Language::default(), request_id: "", public_url: "" })
+        self.answer(&Told {
+            language: Language::default(),
+            request_id: "",
+            public_url: "",
+        })
     }
 }
 
 /// What went wrong (RFC 9457). Some codes bring members of their own, `roles` or `permission`, say.
 #[derive(Debug, ToSchema)]
 #[schema(as = Problem)]
-#[expect(dead_code, reason = "the document alone reads the shape; answers are written member by member")]
+#[expect(
+    dead_code,
+    reason = "the document alone reads the shape; answers are written member by member"
+)]
 pub(crate) struct ProblemSchema {
     /// A page that explains the code.
     #[schema(max_length = 512)]
@@ -319,7 +326,10 @@ pub(crate) struct ProblemSchema {
 /// One place of the request that is at fault: `pointer` for a member of the body, else `parameter` and `in`.
 #[derive(Debug, ToSchema)]
 #[schema(as = Fault)]
-#[expect(dead_code, reason = "the document alone reads the shape; answers are written member by member")]
+#[expect(
+    dead_code,
+    reason = "the document alone reads the shape; answers are written member by member"
+)]
 pub(crate) struct FaultSchema {
     /// A JSON pointer (RFC 6901) to the member of the body; empty for the whole.
     #[schema(required = false, nullable = false)]
@@ -350,7 +360,11 @@ mod tests {
     use super::*;
 
     async fn told(problem: &Problem, language: Language) -> (HttpResponse<()>, Value) {
-        let told = Told { language, request_id: "r1", public_url: "https://a.example" };
+        let told = Told {
+            language,
+            request_id: "r1",
+            public_url: "https://a.example",
+        };
         let (head, body) = problem.answer(&told).into_parts();
         (head, serde_json::from_slice(&to_bytes(body).await.unwrap()).unwrap())
     }
@@ -382,7 +396,10 @@ mod tests {
     #[actix_web::test]
     async fn every_fault_is_told_with_its_place() {
         let problem = Problem::invalid_fields(vec![
-            Fault::at(Place::Pointer("/name".into()), FieldFault::new(FieldCode::TooLong).with("max", 100)),
+            Fault::at(
+                Place::Pointer("/name".into()),
+                FieldFault::new(FieldCode::TooLong).with("max", 100),
+            ),
             Fault::at(Place::Query("limit".into()), FieldCode::UnknownParameter.into()),
         ]);
         let (_, body) = told(&problem, Language::En).await;
@@ -414,7 +431,10 @@ mod tests {
             r#"Bearer realm="accounts", error="insufficient_scope", scope="contacts:manage""#
         );
         assert_eq!(header(Problem::unavailable("x"), RETRY_AFTER), "1");
-        assert_eq!(header(Problem::too_many_requests(Duration::from_secs(9)), RETRY_AFTER), "9");
+        assert_eq!(
+            header(Problem::too_many_requests(Duration::from_secs(9)), RETRY_AFTER),
+            "9"
+        );
     }
 
     #[test]
@@ -454,7 +474,11 @@ mod tests {
     #[test]
     fn both_languages_name_the_same_values() {
         let names = |text: &str| -> BTreeSet<String> {
-            text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned()).collect()
+            text.split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split_once('}'))
+                .map(|(name, _)| name.to_owned())
+                .collect()
         };
         let (en, fr) = (texts::of(Language::En), texts::of(Language::Fr));
         for (code, text) in &en.problem {

@@ -57,7 +57,9 @@ impl FromRequest for Preview {
     type Future = Held<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let preview = read(request, |query| Self { dry_run: query.flag("dry_run").unwrap_or(false) });
+        let preview = read(request, |query| Self {
+            dry_run: query.flag("dry_run").unwrap_or(false),
+        });
         held(request, Rank::Value, preview)
     }
 }
@@ -76,7 +78,11 @@ impl Describe for Preview {
 pub(crate) fn read<T>(request: &HttpRequest, read: impl FnOnce(&mut Query) -> T) -> Result<T, Problem> {
     let mut query = Query::parse(request.query_string());
     let value = read(&mut query);
-    if query.faults.is_empty() { Ok(value) } else { Err(Problem::bad_request(query.faults)) }
+    if query.faults.is_empty() {
+        Ok(value)
+    } else {
+        Err(Problem::bad_request(query.faults))
+    }
 }
 
 /// The query of a request, as its parameters read it.
@@ -88,7 +94,10 @@ pub struct Query {
 
 impl Query {
     fn parse(text: &str) -> Self {
-        let mut query = Self { pairs: Vec::new(), faults: Vec::new() };
+        let mut query = Self {
+            pairs: Vec::new(),
+            faults: Vec::new(),
+        };
         for (name, value) in split(text) {
             match (percent::decode(name, true), percent::decode(value, true)) {
                 (Some(name), Some(value)) if value.contains('\0') => {
@@ -243,21 +252,41 @@ mod tests {
             )
         })
         .unwrap();
-        assert_eq!((flag, numbers, limit, word), (Some(true), vec![1, 2], Some(100), Some('n')));
+        assert_eq!(
+            (flag, numbers, limit, word),
+            (Some(true), vec![1, 2], Some(100), Some('n'))
+        );
     }
 
     #[test]
     fn what_is_wrong_is_told() {
-        assert_eq!(fault("limit=10&limit=1000", |q| q.number("limit", 1, 100)), FieldCode::RepeatedParameter);
-        for limit in ["0", "-1", "101", "1000000", "99999999999999999999999", "", "1.0", "+1", "x"] {
+        assert_eq!(
+            fault("limit=10&limit=1000", |q| q.number("limit", 1, 100)),
+            FieldCode::RepeatedParameter
+        );
+        for limit in [
+            "0",
+            "-1",
+            "101",
+            "1000000",
+            "99999999999999999999999",
+            "",
+            "1.0",
+            "+1",
+            "x",
+        ] {
             assert_eq!(
-                fault(&format!("limit={}", percent::encode(limit)), |q| q.number("limit", 1, 100)),
+                fault(&format!("limit={}", percent::encode(limit)), |q| q
+                    .number("limit", 1, 100)),
                 FieldCode::OutOfRange,
                 "{limit}"
             );
         }
         assert_eq!(fault("verified=yes", |q| q.flag("verified")), FieldCode::NotAllowed);
-        assert_eq!(fault("sort=id", |q| q.word("sort", &[("name", 1)])), FieldCode::NotAllowed);
+        assert_eq!(
+            fault("sort=id", |q| q.word("sort", &[("name", 1)])),
+            FieldCode::NotAllowed
+        );
         assert_eq!(fault("n=1&n=x", |q| q.any::<u8>("n")), FieldCode::InvalidFormat);
         assert_eq!(fault("q=a%00", |q| q.one("q")), FieldCode::ForbiddenCharacter);
         assert_eq!(fault("q=%ff", |q| q.one("q")), FieldCode::InvalidFormat);

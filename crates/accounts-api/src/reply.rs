@@ -2,9 +2,7 @@
 
 use accounts_store::Kept;
 use actix_web::body::BoxBody;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, VARY,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, VARY};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 use serde::Serialize;
@@ -48,13 +46,21 @@ impl Reply {
 
     /// 204.
     pub fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: Ok(Vec::new()) }
+        Self {
+            status: StatusCode::NO_CONTENT,
+            headers: Vec::new(),
+            body: Ok(Vec::new()),
+        }
     }
 
     /// 200 with bytes of another media type, a page for people, say.
     pub fn bytes(media_type: &'static str, body: Vec<u8>) -> Self {
         let headers = vec![(CONTENT_TYPE, HeaderValue::from_static(media_type))];
-        Self { status: StatusCode::OK, headers, body: Ok(body) }
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body: Ok(body),
+        }
     }
 
     fn json<T: Serialize + ?Sized>(status: StatusCode, body: &T) -> Self {
@@ -119,9 +125,10 @@ impl Reply {
 
     /// The answer as it is kept for a repeat.
     pub fn kept(&self) -> Kept {
-        let headers = self.headers.iter().filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        });
+        let headers = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
         Kept {
             status: self.status.as_u16(),
             headers: headers.collect(),
@@ -131,9 +138,10 @@ impl Reply {
 
     /// A kept answer, told again; it says that it is one.
     pub fn replayed(kept: Kept) -> Self {
-        let headers = kept.headers.into_iter().filter_map(|(name, value)| {
-            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
-        });
+        let headers = kept
+            .headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)));
         let reply = Self {
             status: StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK),
             headers: headers.collect(),
@@ -153,7 +161,9 @@ impl Responder for Reply {
         let read = matches!(*request.method(), Method::GET | Method::HEAD);
         let known = read
             && self.status == StatusCode::OK
-            && self.etag().is_some_and(|tag| precondition::is_known(request.headers(), tag));
+            && self
+                .etag()
+                .is_some_and(|tag| precondition::is_known(request.headers(), tag));
         self.into_response(known)
     }
 }
@@ -166,7 +176,11 @@ impl Reply {
 
     /// The answer as it is sent; 304 without a body where the caller has it already.
     pub(crate) fn into_response(self, known: bool) -> HttpResponse {
-        let usual = if self.etag().is_some() { "private, no-cache" } else { "no-store" };
+        let usual = if self.etag().is_some() {
+            "private, no-cache"
+        } else {
+            "no-store"
+        };
         let body = match self.body {
             Ok(body) => body,
             Err(cause) => return HttpResponse::from_error(Problem::internal(cause)),

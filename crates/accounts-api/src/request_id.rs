@@ -31,7 +31,9 @@ impl RequestId {
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
         let usable = given.filter(|id| {
             (1..=LONGEST).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         });
         usable.map_or_else(Self::fresh, |id| Self(id.to_owned()))
     }
@@ -64,9 +66,8 @@ pub(crate) fn trace_id(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(TRACEPARENT)?.to_str().ok()?;
     let mut parts = text.split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hex = |part: &str, length| {
-        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
+    let hex =
+        |part: &str, length| part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let some = |part: &str| part.bytes().any(|byte| byte != b'0');
     let valid = hex(version, 2)
         && version != "ff"
@@ -128,8 +129,14 @@ mod tests {
     fn a_trace_id_comes_from_a_valid_header_only() {
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let trace_id = |text: &str| trace_id(&of(TRACEPARENT, text)).map(str::to_owned);
-        assert_eq!(trace_id(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
-        assert_eq!(trace_id(&format!("01-{trace}-00f067aa0ba902b7-01-more")).as_deref(), Some(trace));
+        assert_eq!(
+            trace_id(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(),
+            Some(trace)
+        );
+        assert_eq!(
+            trace_id(&format!("01-{trace}-00f067aa0ba902b7-01-more")).as_deref(),
+            Some(trace)
+        );
         for wrong in [
             String::new(),
             format!("00-{trace}-00f067aa0ba902b7"),

@@ -6,8 +6,8 @@ use accounts_domain::catalog::{Holders, Role};
 use accounts_domain::ids::ContactId;
 use accounts_domain::keys::RoleKey;
 use accounts_domain::language::Language;
-use accounts_domain::roles::Promote;
 use accounts_domain::names::sort_key;
+use accounts_domain::roles::Promote;
 use accounts_domain::roster::{Contact, Roster};
 use accounts_domain::violation::Violation;
 use actix_web::dev::Payload;
@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::body::{Checked, Faults, Parse};
 use crate::consequences::Consequences;
 use crate::contacts::{ContactRef, ContactView, PathContact, keys_of, shown};
-use crate::describe::{answer, Describe, Description};
+use crate::describe::{Describe, Description, answer};
 use crate::gate::{Held, Rank, held};
 use crate::guards::{ManagesRoles, ViewsContacts, service};
 use crate::idempotency::Idempotency;
@@ -32,7 +32,14 @@ use crate::router::{Routes, routes};
 use crate::texts::Wanted;
 
 pub(crate) fn routes() -> Routes {
-    routes![list_roles, read_role, vacate_role, give_role, take_role, promote_contact]
+    routes![
+        list_roles,
+        read_role,
+        vacate_role,
+        give_role,
+        take_role,
+        promote_contact
+    ]
 }
 
 /// The role. One that the catalog does not have is 404.
@@ -50,7 +57,12 @@ impl FromRequest for PathRole {
 
 fn known_role(request: &HttpRequest) -> Result<RoleKey, Problem> {
     let role: RoleKey = path::value(request, "role")?;
-    service(request)?.store.catalog().role(&role).map(|role| role.key.clone()).ok_or_else(Problem::not_found)
+    service(request)?
+        .store
+        .catalog()
+        .role(&role)
+        .map(|role| role.key.clone())
+        .ok_or_else(Problem::not_found)
 }
 
 impl Describe for PathRole {
@@ -114,16 +126,22 @@ impl RoleView {
 impl RoleView {
     /// The tags that a role has for its readers, in each language.
     fn tags(roster: &Roster, role: &RoleKey) -> Vec<Tag> {
-        let Some(role) = roster.catalog().role(role) else { return Vec::new() };
+        let Some(role) = roster.catalog().role(role) else {
+            return Vec::new();
+        };
         let tag = |language| serde_json::to_vec(&Self::of(roster, role, language)).map(|bytes| Tag::of(&bytes));
-        Language::ALL.into_iter().filter_map(|language| tag(language).ok()).collect()
+        Language::ALL
+            .into_iter()
+            .filter_map(|language| tag(language).ok())
+            .collect()
     }
 }
 
 /// The contacts in the order of a drop-down list.
 fn by_name<'a>(contacts: impl Iterator<Item = &'a Contact>) -> Vec<ContactId> {
-    let mut named: Vec<_> =
-        contacts.map(|contact| (sort_key(contact.profile.display_name.as_str()), contact.id)).collect();
+    let mut named: Vec<_> = contacts
+        .map(|contact| (sort_key(contact.profile.display_name.as_str()), contact.id))
+        .collect();
     named.sort();
     named.into_iter().map(|(_, id)| id).collect()
 }
@@ -146,8 +164,18 @@ struct AllRoles {
 )]
 async fn list_roles(member: ViewsContacts, Wanted(language): Wanted) -> Reply {
     let roster = &member.roster;
-    let data = roster.catalog().roles().iter().map(|role| RoleView::of(roster, role, language)).collect();
-    Reply::ok(&AllRoles { data, next_cursor: None }).tagged_by_body().in_language(language)
+    let data = roster
+        .catalog()
+        .roles()
+        .iter()
+        .map(|role| RoleView::of(roster, role, language))
+        .collect();
+    Reply::ok(&AllRoles {
+        data,
+        next_cursor: None,
+    })
+    .tagged_by_body()
+    .in_language(language)
 }
 
 /// Read a role
@@ -159,9 +187,15 @@ async fn list_roles(member: ViewsContacts, Wanted(language): Wanted) -> Reply {
     tag = "roles",
     responses((status = 200, description = "The role.", body = RoleView), answer::NotModified)
 )]
-async fn read_role(member: ViewsContacts, PathRole(role): PathRole, Wanted(language): Wanted) -> Result<Reply, Problem> {
+async fn read_role(
+    member: ViewsContacts,
+    PathRole(role): PathRole,
+    Wanted(language): Wanted,
+) -> Result<Reply, Problem> {
     let role = member.roster.catalog().role(&role).ok_or_else(Problem::not_found)?;
-    Ok(Reply::ok(&RoleView::of(&member.roster, role, language)).tagged_by_body().in_language(language))
+    Ok(Reply::ok(&RoleView::of(&member.roster, role, language))
+        .tagged_by_body()
+        .in_language(language))
 }
 
 /// Leave a primary place
@@ -223,7 +257,9 @@ async fn give_role(
         if_match.admits(roster.contact(contact)?.version)?;
         roster.give_role(by, contact, &role)
     };
-    member.decide(decide, move |decision| shown(&decision.after, contact)).await
+    member
+        .decide(decide, move |decision| shown(&decision.after, contact))
+        .await
 }
 
 /// Take a role
@@ -305,5 +341,9 @@ async fn promote_contact(
         return Ok(Reply::ok(&Consequences::of(&decision, member.by(), true)));
     }
     let by = member.by();
-    member.decide_once(key, decide, move |decision| Reply::ok(&Consequences::of(decision, by, false))).await
+    member
+        .decide_once(key, decide, move |decision| {
+            Reply::ok(&Consequences::of(decision, by, false))
+        })
+        .await
 }

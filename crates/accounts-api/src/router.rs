@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Handler, Payload, ServiceRequest, ServiceResponse, fn_service};
-use actix_web::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Responder};
-use utoipa::openapi::path::HttpMethod;
 use serde_json::Value;
+use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_actix_web::OpenApiFactory;
 
@@ -111,7 +111,10 @@ impl Routes {
 
     /// Every operation as method and path, in the order in which they were listed.
     pub fn list(&self) -> Vec<(Method, String)> {
-        self.0.iter().map(|route| (route.method.clone(), route.path.clone())).collect()
+        self.0
+            .iter()
+            .map(|route| (route.method.clone(), route.path.clone()))
+            .collect()
     }
 
     /// The operations themselves, for the document.
@@ -139,7 +142,9 @@ impl Routes {
 /// What the annotation says about one method of its path. `P::operation()` would lack the tags.
 fn operation(document: &impl OpenApiFactory, path: &str, method: &Method) -> Value {
     let paths = serde_json::to_value(document.paths()).unwrap_or_default();
-    let item = paths.get(path).and_then(|item| item.get(method.as_str().to_ascii_lowercase()));
+    let item = paths
+        .get(path)
+        .and_then(|item| item.get(method.as_str().to_ascii_lowercase()));
     item.cloned().unwrap_or_default()
 }
 
@@ -224,11 +229,17 @@ impl Endpoint {
 }
 
 fn unexpected_body() -> Problem {
-    Problem::bad_request(vec![Fault::at(Place::Pointer(String::new()), FieldCode::UnexpectedBody.into())])
+    Problem::bad_request(vec![Fault::at(
+        Place::Pointer(String::new()),
+        FieldCode::UnexpectedBody.into(),
+    )])
 }
 
 fn has_length(request: &HttpRequest) -> bool {
-    request.headers().get(CONTENT_LENGTH).is_some_and(|length| length != "0")
+    request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .is_some_and(|length| length != "0")
 }
 
 /// Where no argument reads a body: some clients announce chunks and send none, which only shows by reading.

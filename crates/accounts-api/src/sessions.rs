@@ -62,23 +62,48 @@ pub(crate) struct Beginning {
 
 impl Beginning {
     /// A session on the device that makes this request.
-    pub(crate) fn of(request: &HttpRequest, client: ClientAddress, service: &Service, at: DateTime<Utc>) -> Result<Self, Problem> {
+    pub(crate) fn of(
+        request: &HttpRequest,
+        client: ClientAddress,
+        service: &Service,
+        at: DateTime<Utc>,
+    ) -> Result<Self, Problem> {
         let device = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         let device = device.map(|agent| agent.chars().take(200).collect());
         let session = Session::begin(SessionId::new(), at, device, Some(client.network()));
-        let refresh = service.tokens.new_refresh_token().ok_or_else(|| Problem::internal("no randomness"))?;
-        Ok(Self { session: NewSession { session, refresh_hash: refresh.hash() }, refresh })
+        let refresh = service
+            .tokens
+            .new_refresh_token()
+            .ok_or_else(|| Problem::internal("no randomness"))?;
+        Ok(Self {
+            session: NewSession {
+                session,
+                refresh_hash: refresh.hash(),
+            },
+            refresh,
+        })
     }
 
     /// The tokens, once the session has begun.
     pub(crate) fn tokens(&self, service: &Service, user: UserId, at: DateTime<Utc>) -> Result<SessionTokens, Problem> {
-        SessionTokens::of(service, Bearer { user, session: self.session.session.id }, &self.refresh, at)
+        SessionTokens::of(
+            service,
+            Bearer {
+                user,
+                session: self.session.session.id,
+            },
+            &self.refresh,
+            at,
+        )
     }
 }
 
 impl SessionTokens {
     fn of(service: &Service, bearer: Bearer, refresh: &RefreshToken, at: DateTime<Utc>) -> Result<Self, Problem> {
-        let access_token = service.tokens.sign(bearer, at).ok_or_else(|| Problem::internal("no signature"))?;
+        let access_token = service
+            .tokens
+            .sign(bearer, at)
+            .ok_or_else(|| Problem::internal("no signature"))?;
         Ok(Self {
             access_token,
             token_type: "Bearer",
@@ -117,7 +142,10 @@ impl Parse for LogInBody {
         let password = faults.text("password", self.password, |text| bounded(text, 256));
         let address = address?;
         let address_key = EmailAddress::parse(&address).map_or(address, |address| address.key().to_owned());
-        Some(Credentials { address_key, password: Password::offered(password?) })
+        Some(Credentials {
+            address_key,
+            password: Password::offered(password?),
+        })
     }
 }
 
@@ -164,8 +192,21 @@ async fn log_in(
     limits.forgive(&service).await?;
     let beginning = Beginning::of(&request, client, &service, at)?;
     let session = beginning.session.clone();
-    let act = Act { actor: Actor::User(user.id), at, request_id: Some(request_id), keep: None };
-    service.store.decide_user(user.id, &act, move |person| person.log_in(&hash, session.clone()), |_| nothing()).await?;
+    let act = Act {
+        actor: Actor::User(user.id),
+        at,
+        request_id: Some(request_id),
+        keep: None,
+    };
+    service
+        .store
+        .decide_user(
+            user.id,
+            &act,
+            move |person| person.log_in(&hash, session.clone()),
+            |_| nothing(),
+        )
+        .await?;
     let location = format!("/v1/me/sessions/{}", beginning.session.session.id);
     Ok(Reply::created(&location, &beginning.tokens(&service, user.id, at)?))
 }
@@ -183,7 +224,9 @@ impl Parse for RefreshBody {
     type Parsed = RefreshToken;
 
     fn parse(self, faults: &mut Faults) -> Option<RefreshToken> {
-        faults.text("refresh_token", self.refresh_token, |text| bounded(text, LONGEST_TOKEN)).map(RefreshToken::offered)
+        faults
+            .text("refresh_token", self.refresh_token, |text| bounded(text, LONGEST_TOKEN))
+            .map(RefreshToken::offered)
     }
 }
 
@@ -205,16 +248,32 @@ async fn refresh_session(
     let at = service.clock.now();
     let salt = random_text().ok_or_else(|| Problem::internal("no randomness"))?;
     let successor_hash = service.tokens.successor(&token, &salt).hash();
-    let rotation = Rotation { hash: token.hash(), salt, successor_hash };
+    let rotation = Rotation {
+        hash: token.hash(),
+        salt,
+        successor_hash,
+    };
     match service.store.rotate(rotation, at).await? {
         Rotated::Successor { user, session, salt } => {
             let successor = service.tokens.successor(&token, &salt);
-            Ok(Reply::ok(&SessionTokens::of(&service, Bearer { user, session }, &successor, at)?))
+            Ok(Reply::ok(&SessionTokens::of(
+                &service,
+                Bearer { user, session },
+                &successor,
+                at,
+            )?))
         }
         Rotated::Reused { user, session } => {
             tracing::warn!(target: "accounts::security", request_id, user = %user, "a spent refresh token came again");
-            let act = Act { actor: Actor::System, at, request_id: Some(request_id), keep: None };
-            let end = move |person: &accounts_domain::users::Person| match person.end_session(session, EndReason::RefreshReused) {
+            let act = Act {
+                actor: Actor::System,
+                at,
+                request_id: Some(request_id),
+                keep: None,
+            };
+            let end = move |person: &accounts_domain::users::Person| match person
+                .end_session(session, EndReason::RefreshReused)
+            {
                 // Another request saw the same token and has ended the session.
                 Err(accounts_domain::violation::Violation::NotFound) => Ok(Vec::new()),
                 ended => ended,
@@ -238,7 +297,9 @@ async fn refresh_session(
 )]
 async fn log_out(person: SignedIn) -> Result<Reply, Problem> {
     let session = person.session;
-    person.decide(move |person| person.end_session(session, EndReason::LoggedOut)).await?;
+    person
+        .decide(move |person| person.end_session(session, EndReason::LoggedOut))
+        .await?;
     Ok(Reply::no_content())
 }
 

@@ -62,7 +62,11 @@ impl PublicUrl {
             && !authority.as_str().contains('@')
             && uri.query().is_none()
             && !text.contains('#');
-        if plain { Ok(Self(text.to_owned())) } else { Err(InvalidPublicUrl) }
+        if plain {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidPublicUrl)
+        }
     }
 
     /// The address, without a trailing slash.
@@ -137,7 +141,15 @@ mod tests {
             PublicUrl::parse("https://accounts.example/").unwrap().at("/v1"),
             "https://accounts.example/v1"
         );
-        for text in ["", "accounts.example", "ftp://a", "/v1", "http://u@h", "http://a?b", "http://a#b"] {
+        for text in [
+            "",
+            "accounts.example",
+            "ftp://a",
+            "/v1",
+            "http://u@h",
+            "http://a?b",
+            "http://a#b",
+        ] {
             assert_eq!(PublicUrl::parse(text), Err(InvalidPublicUrl), "{text}");
         }
     }

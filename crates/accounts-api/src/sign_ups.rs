@@ -88,7 +88,11 @@ impl Parse for SignUpBody {
             language: language.unwrap_or_default(),
             phones: phones?,
         };
-        Some(NewSignUp { address: address?, owner, account: account? })
+        Some(NewSignUp {
+            address: address?,
+            owner,
+            account: account?,
+        })
     }
 }
 
@@ -126,21 +130,37 @@ async fn sign_up(
     service: Data<Service>,
 ) -> Result<Reply, Problem> {
     let at = service.clock.now();
-    let missing = missing_fields(&service.store.catalog().policy().required_contact_fields, &body.owner, true);
+    let missing = missing_fields(
+        &service.store.catalog().policy().required_contact_fields,
+        &body.owner,
+        true,
+    );
     if !missing.is_empty() {
         return Err(Violation::MissingFields { fields: missing }.into());
     }
-    let sign_up = SignUp { id: SignUpId::new(), address: body.address, owner: body.owner, account: body.account, created_at: at };
+    let sign_up = SignUp {
+        id: SignUpId::new(),
+        address: body.address,
+        owner: body.owner,
+        account: body.account,
+        created_at: at,
+    };
     let evenly = Evenly::begin();
-    let answered = key.once(&service, &client.network(), |keep| async {
-        Limits::mails_of(client).admit(&service, at).await?;
-        let act = Act { actor: Actor::System, at, request_id: Some(request_id), keep };
-        let decided = service.store.sign_up(sign_up, &act, accepted().kept()).await;
-        service.mail_waits.notify_one();
-        decided?;
-        Ok(accepted())
-    })
-    .await;
+    let answered = key
+        .once(&service, &client.network(), |keep| async {
+            Limits::mails_of(client).admit(&service, at).await?;
+            let act = Act {
+                actor: Actor::System,
+                at,
+                request_id: Some(request_id),
+                keep,
+            };
+            let decided = service.store.sign_up(sign_up, &act, accepted().kept()).await;
+            service.mail_waits.notify_one();
+            decided?;
+            Ok(accepted())
+        })
+        .await;
     evenly.end().await;
     answered
 }
@@ -208,21 +228,35 @@ async fn confirm_sign_up(
     RequestId(request_id): RequestId,
     service: Data<Service>,
 ) -> Result<Reply, Problem> {
-    let act = |keep| Act { actor: Actor::Link, at: service.clock.now(), request_id: Some(request_id), keep };
+    let act = |keep| Act {
+        actor: Actor::Link,
+        at: service.clock.now(),
+        request_id: Some(request_id),
+        keep,
+    };
     // Whoever has the link is the caller, so that its seal is part of what a key belongs to.
     let caller = crate::tokens::sha256_hex(token.as_bytes());
-    key.once(&service, &caller, |keep| confirm(&service, &token, password, act(keep))).await
+    key.once(&service, &caller, |keep| confirm(&service, &token, password, act(keep)))
+        .await
 }
 
 async fn confirm(service: &Service, token: &str, password: Password, act: Act) -> Result<Reply, Problem> {
     let expired = || Problem::new(Code::LinkExpired);
     let link = Links::read::<SignUpId>(token).ok_or_else(expired)?;
-    let address = service.store.sign_up_address(link.id, act.at).await?.ok_or_else(expired)?;
+    let address = service
+        .store
+        .sign_up_address(link.id, act.at)
+        .await?
+        .ok_or_else(expired)?;
     if !service.links.is_ours(LinkPurpose::SignUp, &link, &address) {
         return Err(expired());
     }
     let hash = service.passwords.hash(password).await?;
-    let ids = NewIds { account: AccountId::new(), contact: ContactId::new(), user: UserId::new() };
+    let ids = NewIds {
+        account: AccountId::new(),
+        contact: ContactId::new(),
+        user: UserId::new(),
+    };
     let answer = move |roster: &Roster| {
         let opened = OpenedAccount {
             account: AccountView::of(roster),
@@ -231,6 +265,9 @@ async fn confirm(service: &Service, token: &str, password: Password, act: Act) -
         };
         Reply::created(&format!("/v1/accounts/{}", ids.account), &opened).version(roster.account().version)
     };
-    let opened = service.store.confirm_sign_up(link.id, ids, hash, &act, move |roster| answer(roster).kept()).await;
+    let opened = service
+        .store
+        .confirm_sign_up(link.id, ids, hash, &act, move |roster| answer(roster).kept())
+        .await;
     Ok(answer(&opened?))
 }

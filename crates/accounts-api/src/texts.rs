@@ -33,10 +33,8 @@ pub struct ProblemText {
     pub explanation: String,
 }
 
-static ENGLISH: LazyLock<Texts> =
-    LazyLock::new(|| toml::from_str(include_str!("../text/en.toml")).unwrap_or_default());
-static FRENCH: LazyLock<Texts> =
-    LazyLock::new(|| toml::from_str(include_str!("../text/fr.toml")).unwrap_or_default());
+static ENGLISH: LazyLock<Texts> = LazyLock::new(|| toml::from_str(include_str!("../text/en.toml")).unwrap_or_default());
+static FRENCH: LazyLock<Texts> = LazyLock::new(|| toml::from_str(include_str!("../text/fr.toml")).unwrap_or_default());
 
 /// The texts of a language.
 pub fn of(language: Language) -> &'static Texts {
@@ -84,7 +82,9 @@ pub fn wanted(headers: &HeaderMap) -> Language {
     let mut named: Vec<(Language, u16)> = Vec::new();
     for (tag, quality) in &ranges {
         let primary = tag.split('-').next().unwrap_or_default();
-        let language = Language::ALL.into_iter().find(|it| primary.eq_ignore_ascii_case(it.as_str()));
+        let language = Language::ALL
+            .into_iter()
+            .find(|it| primary.eq_ignore_ascii_case(it.as_str()));
         if let Some(language) = language {
             named.push((language, *quality));
         }
@@ -143,7 +143,11 @@ impl actix_web::FromRequest for Wanted {
 impl crate::describe::Describe for Wanted {
     fn describe(description: &mut crate::describe::Description) {
         let schema = serde_json::json!({"type": "string", "default": "en"});
-        description.header("Accept-Language", "English or French: the language of names and sentences.", &schema);
+        description.header(
+            "Accept-Language",
+            "English or French: the language of names and sentences.",
+            &schema,
+        );
     }
 }
 
@@ -190,7 +194,10 @@ mod tests {
             "roles" => Some(&roles),
             _ => None,
         };
-        assert_eq!(fill("At most {limit}: {roles}{other}.", value), "At most 5: billing, technical.");
+        assert_eq!(
+            fill("At most {limit}: {roles}{other}.", value),
+            "At most 5: billing, technical."
+        );
         assert_eq!(fill("open {", value), "open ");
     }
 

@@ -58,7 +58,10 @@ impl StoredKey {
         let failed = |_| std::io::Error::other("no key could be made");
         let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().map_err(failed)?;
         let document: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
-        Ok(Self { pkcs8: STANDARD.encode(document.as_ref()), created_at: at })
+        Ok(Self {
+            pkcs8: STANDARD.encode(document.as_ref()),
+            created_at: at,
+        })
     }
 }
 
@@ -80,7 +83,10 @@ pub struct Tokens {
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("issuer", &self.issuer).field("keys", &self.keys.len()).finish_non_exhaustive()
+        f.debug_struct("Tokens")
+            .field("issuer", &self.issuer)
+            .field("keys", &self.keys.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,18 +145,31 @@ impl Tokens {
         for (number, stored) in keys {
             let (id, signing, jwk) = read_key(stored).ok_or(KeyError::Unreadable { number })?;
             let verifying = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Unreadable { number })?;
-            read.push(Key { id, signing, verifying, created_at: stored.created_at });
+            read.push(Key {
+                id,
+                signing,
+                verifying,
+                created_at: stored.created_at,
+            });
             published.push(jwk);
         }
         if read.is_empty() {
             return Err(KeyError::Missing);
         }
-        Ok(Self { issuer, keys: read, published: JwkSet { keys: published }, refresh })
+        Ok(Self {
+            issuer,
+            keys: read,
+            published: JwkSet { keys: published },
+            refresh,
+        })
     }
 
     /// The key that signs at that moment: the latest that every instance has had [`KEY_REST`] to learn of.
     fn signing_key(&self, at: DateTime<Utc>) -> Option<&Key> {
-        self.keys.iter().find(|key| key.created_at + KEY_REST <= at).or_else(|| self.keys.last())
+        self.keys
+            .iter()
+            .find(|key| key.created_at + KEY_REST <= at)
+            .or_else(|| self.keys.last())
     }
 
     /// The public keys (RFC 7517), for whoever checks our tokens.
@@ -199,7 +218,10 @@ impl Tokens {
         if claims.exp.saturating_sub(claims.iat) > ACCESS_LIFE.num_seconds() {
             return None;
         }
-        Some(Bearer { user: claims.sub.parse().ok()?, session: claims.sid.parse().ok()? })
+        Some(Bearer {
+            user: claims.sub.parse().ok()?,
+            session: claims.sid.parse().ok()?,
+        })
     }
 
     /// A first refresh token. Nothing where the machine has no randomness.
@@ -266,7 +288,10 @@ mod tests {
     }
 
     fn bearer() -> Bearer {
-        Bearer { user: UserId::from_uuid(Uuid::from_u128(1)), session: SessionId::from_uuid(Uuid::from_u128(2)) }
+        Bearer {
+            user: UserId::from_uuid(Uuid::from_u128(1)),
+            session: SessionId::from_uuid(Uuid::from_u128(2)),
+        }
     }
 
     #[test]
@@ -288,7 +313,11 @@ mod tests {
         assert_eq!(rotated.read(&token, at(0)), Some(bearer()));
         assert_eq!(rotated.published().keys.len(), 2);
         let kid = |at| decode_header(rotated.sign(bearer(), at).unwrap()).unwrap().kid;
-        assert_eq!(kid(at(10 + 899)), Some(rotated.keys[1].id.clone()), "others may not know the new one yet");
+        assert_eq!(
+            kid(at(10 + 899)),
+            Some(rotated.keys[1].id.clone()),
+            "others may not know the new one yet"
+        );
         assert_eq!(kid(at(10 + 900)), Some(rotated.keys[0].id.clone()));
         assert_eq!(tokens(&[StoredKey::generate(at(0)).unwrap()]).read(&token, at(0)), None);
     }
@@ -296,7 +325,12 @@ mod tests {
     #[test]
     fn a_token_of_another_issuer_or_kind_is_none() {
         let key = StoredKey::generate(at(0)).unwrap();
-        let staging = Tokens::new("https://staging.example".into(), std::slice::from_ref(&key), Secret::new(&[7; 32]).unwrap()).unwrap();
+        let staging = Tokens::new(
+            "https://staging.example".into(),
+            std::slice::from_ref(&key),
+            Secret::new(&[7; 32]).unwrap(),
+        )
+        .unwrap();
         let ours = tokens(&[key]);
         assert_eq!(ours.read(&staging.sign(bearer(), at(0)).unwrap(), at(0)), None);
         let mut header = Header::new(Algorithm::EdDSA);
@@ -306,7 +340,10 @@ mod tests {
         let token = encode(&header, &claims, &ours.keys[0].signing).unwrap();
         assert_eq!(ours.read(&token, at(0)), None, "typ is JWT");
         header.typ = Some(TYPE.into());
-        assert!(ours.read(&encode(&header, &claims, &ours.keys[0].signing).unwrap(), at(0)).is_some());
+        assert!(
+            ours.read(&encode(&header, &claims, &ours.keys[0].signing).unwrap(), at(0))
+                .is_some()
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Verification of a contact's addresses: sent by a manager, confirmed by whoever reads the mail.
 
-use accounts_domain::address::EmailAddress;
 use accounts_domain::actor::Actor;
+use accounts_domain::address::EmailAddress;
 use accounts_domain::change::Change;
 use accounts_domain::ids::{ContactId, UserId, VerificationId};
 use accounts_domain::roster::Roster;
@@ -27,7 +27,12 @@ use crate::service::Service;
 use crate::sign_ups::password_of;
 
 pub(crate) fn routes() -> Routes {
-    routes![send_verification, send_address_verification, preview_verification, confirm_verification]
+    routes![
+        send_verification,
+        send_address_verification,
+        preview_verification,
+        confirm_verification
+    ]
 }
 
 /// A verification mail that was sent.
@@ -137,9 +142,16 @@ async fn send(
 /// Where a verification goes.
 fn sent_to(changes: &[Change]) -> Result<EmailAddress, Problem> {
     let to = |change: &Change| {
-        if let Change::VerificationSent { address, .. } = change { Some(address.clone()) } else { None }
+        if let Change::VerificationSent { address, .. } = change {
+            Some(address.clone())
+        } else {
+            None
+        }
     };
-    changes.iter().find_map(to).ok_or_else(|| Problem::internal("a verification goes nowhere"))
+    changes
+        .iter()
+        .find_map(to)
+        .ok_or_else(|| Problem::internal("a verification goes nowhere"))
 }
 
 /// The token of a mailed link.
@@ -253,10 +265,16 @@ async fn confirm_verification(
     RequestId(request_id): RequestId,
     service: Data<Service>,
 ) -> Result<Reply, Problem> {
-    let act = |keep| Act { actor: Actor::Link, at: service.clock.now(), request_id: Some(request_id), keep };
+    let act = |keep| Act {
+        actor: Actor::Link,
+        at: service.clock.now(),
+        request_id: Some(request_id),
+        keep,
+    };
     // Whoever has the link is the caller, so that its seal is part of what a key belongs to.
     let caller = crate::tokens::sha256_hex(token.as_bytes());
-    key.once(&service, &caller, |keep| confirm(&service, &token, password, act(keep))).await
+    key.once(&service, &caller, |keep| confirm(&service, &token, password, act(keep)))
+        .await
 }
 
 async fn confirm(service: &Service, token: &str, password: Option<Password>, act: Act) -> Result<Reply, Problem> {
@@ -281,7 +299,9 @@ async fn confirm(service: &Service, token: &str, password: Option<Password>, act
     let kept = answer.clone();
     let decided = service
         .store
-        .confirm_verification(link.id, UserId::new(), hash, &act, move |decision| kept(&decision.after).kept())
+        .confirm_verification(link.id, UserId::new(), hash, &act, move |decision| {
+            kept(&decision.after).kept()
+        })
         .await;
     service.mail_waits.notify_one();
     Ok(answer(&decided?.after))
@@ -292,7 +312,10 @@ async fn open(service: &Service, token: &str) -> Result<(LinkToken<VerificationI
     let expired = || Problem::new(Code::LinkExpired);
     let link = Links::read::<VerificationId>(token).ok_or_else(expired)?;
     let target = service.store.verification(link.id).await?.ok_or_else(expired)?;
-    if service.links.is_ours(LinkPurpose::Verification, &link, &target.address_key) {
+    if service
+        .links
+        .is_ours(LinkPurpose::Verification, &link, &target.address_key)
+    {
         Ok((link, target))
     } else {
         Err(expired())
@@ -301,7 +324,10 @@ async fn open(service: &Service, token: &str) -> Result<(LinkToken<VerificationI
 
 /// Somebody who is a member by another contact stays the one member that they are.
 fn is_member_already(target: &VerificationTarget) -> bool {
-    target.user.as_ref().is_some_and(|user| target.roster.member(user.id).is_some())
+    target
+        .user
+        .as_ref()
+        .is_some_and(|user| target.roster.member(user.id).is_some())
 }
 
 fn needs_password(offer: &VerificationOffer<'_>, target: &VerificationTarget) -> bool {

@@ -65,13 +65,21 @@ impl Roster {
         let member = self.live_member(user, at)?;
         let permissions = self.permissions_of(user, at)?;
         let owner = self.is_owner(user);
-        let visitor = Visitor { contact: member.contact, permissions: Some(&permissions), owner, logs_in: true };
+        let visitor = Visitor {
+            contact: member.contact,
+            permissions: Some(&permissions),
+            owner,
+            logs_in: true,
+        };
         let applications = self.open_applications(&visitor);
         Some(Access {
             owner,
             contact: member.contact,
             roles: member.contact.map(|contact| self.roles_of(contact)).unwrap_or_default(),
-            primary_roles: member.contact.map(|contact| self.primary_roles_of(contact)).unwrap_or_default(),
+            primary_roles: member
+                .contact
+                .map(|contact| self.primary_roles_of(contact))
+                .unwrap_or_default(),
             applications,
             permissions,
         })
@@ -93,8 +101,15 @@ impl Roster {
 
     fn open_applications(&self, visitor: &Visitor<'_>) -> Vec<OpenApplication> {
         let open = |application: &Application| {
-            let reasons: BTreeSet<Reason> = application.opens_for.iter().flat_map(|opening| self.reasons(opening, visitor)).collect();
-            (!reasons.is_empty()).then(|| OpenApplication { application: application.key.clone(), reasons })
+            let reasons: BTreeSet<Reason> = application
+                .opens_for
+                .iter()
+                .flat_map(|opening| self.reasons(opening, visitor))
+                .collect();
+            (!reasons.is_empty()).then(|| OpenApplication {
+                application: application.key.clone(),
+                reasons,
+            })
         };
         self.catalog().applications().iter().filter_map(open).collect()
     }
@@ -104,15 +119,20 @@ impl Roster {
             Opening::Everyone => visitor.logs_in.then_some(Reason::Everyone).into_iter().collect(),
             Opening::Owner => visitor.owner.then_some(Reason::Owner).into_iter().collect(),
             Opening::RoleHolders(roles) => {
-                let held = roles.iter().filter(|role| visitor.contact.is_some_and(|contact| self.holds(contact, role)));
+                let held = roles
+                    .iter()
+                    .filter(|role| visitor.contact.is_some_and(|contact| self.holds(contact, role)));
                 held.cloned().map(Reason::RoleHolder).collect()
             }
             Opening::PrimaryHolders(roles) => {
-                let held = roles.iter().filter(|role| visitor.contact.is_some() && self.primary(role) == visitor.contact);
+                let held = roles
+                    .iter()
+                    .filter(|role| visitor.contact.is_some() && self.primary(role) == visitor.contact);
                 held.cloned().map(Reason::PrimaryHolder).collect()
             }
             Opening::Permissions(keys) => {
-                let has = |key: &&PermissionKey| visitor.permissions.is_some_and(|permissions| permissions.contains(key));
+                let has =
+                    |key: &&PermissionKey| visitor.permissions.is_some_and(|permissions| permissions.contains(key));
                 keys.iter().filter(has).cloned().map(Reason::Permission).collect()
             }
         }
@@ -123,13 +143,16 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::given::{
-        ANA, BEA, CEM, NOW, Person, ZOE, chosen, datacenter, moment, permission, role, roles,
-        saas_suite, standard,
+        ANA, BEA, CEM, NOW, Person, ZOE, chosen, datacenter, moment, permission, role, roles, saas_suite, standard,
     };
 
     fn open_to(roster: &Roster, person: Person) -> BTreeSet<String> {
         let access = roster.access(person.user(), NOW).unwrap();
-        access.applications.into_iter().map(|open| open.application.to_string()).collect()
+        access
+            .applications
+            .into_iter()
+            .map(|open| open.application.to_string())
+            .collect()
     }
 
     fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
@@ -138,7 +161,10 @@ mod tests {
 
     fn reasons(roster: &Roster, person: Person, application: &str) -> BTreeSet<Reason> {
         let access = roster.access(person.user(), NOW).unwrap();
-        let open = access.applications.into_iter().find(|o| o.application.as_str() == application);
+        let open = access
+            .applications
+            .into_iter()
+            .find(|o| o.application.as_str() == application);
         open.map(|open| open.reasons).unwrap_or_default()
     }
 
@@ -193,7 +219,9 @@ mod tests {
 
     #[test]
     fn every_reason_is_told() {
-        let roster = standard().with_member(BEA, chosen(&["invoices:pay"])).holding(BEA, "billing");
+        let roster = standard()
+            .with_member(BEA, chosen(&["invoices:pay"]))
+            .holding(BEA, "billing");
         let wanted = [
             Reason::RoleHolder(role("billing")),
             Reason::Permission(permission("invoices:pay")),

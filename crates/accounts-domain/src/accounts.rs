@@ -14,7 +14,8 @@ use crate::names::{AccountName, TaxId};
 use crate::permission::{Permissions, ServicePermission};
 use crate::phone::PhoneNumber;
 use crate::roster::{
-    Account, AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts, PostalAddress, Roster,
+    Account, AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts,
+    PostalAddress, Roster,
 };
 use crate::violation::Violation;
 
@@ -63,11 +64,18 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
     let contact = Contact {
         id: command.contact,
         profile: command.owner.clone(),
-        address: ContactAddress { email: command.address.clone(), verified_at: Some(by.at) },
+        address: ContactAddress {
+            email: command.address.clone(),
+            verified_at: Some(by.at),
+        },
         pending_address: None,
         more_addresses: BTreeMap::new(),
         login_request: None,
-        subscriptions: catalog.categories().iter().map(|category| category.key.clone()).collect(),
+        subscriptions: catalog
+            .categories()
+            .iter()
+            .map(|category| category.key.clone())
+            .collect(),
         version: 1,
         created_at: by.at,
         updated_at: by.at,
@@ -127,18 +135,27 @@ impl Roster {
             name: patch.name.clone().unwrap_or_else(|| present.name.clone()),
             language: patch.language.unwrap_or(present.language),
             phone: patch.phone.clone().unwrap_or_else(|| present.phone.clone()),
-            postal_address: patch.postal_address.clone().unwrap_or_else(|| present.postal_address.clone()),
+            postal_address: patch
+                .postal_address
+                .clone()
+                .unwrap_or_else(|| present.postal_address.clone()),
             tax_id: patch.tax_id.clone().unwrap_or_else(|| present.tax_id.clone()),
         };
         if profile == *present {
             return Ok(Vec::new());
         }
-        Ok(vec![Change::AccountChanged { profile: Box::new(profile) }])
+        Ok(vec![Change::AccountChanged {
+            profile: Box::new(profile),
+        }])
     }
 
     /// Suspends, reopens or closes the account, which is the provider's to do. Setting the present status changes nothing.
     pub fn change_status(&self, status: AccountStatus) -> Vec<Change> {
-        if self.account().status == status { Vec::new() } else { vec![Change::AccountStatusChanged { status }] }
+        if self.account().status == status {
+            Vec::new()
+        } else {
+            vec![Change::AccountStatusChanged { status }]
+        }
     }
 }
 
@@ -146,8 +163,8 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::given::{
-        ANA, BEA, CATALOG_NAMES, LINK, NOW, SOUND, SYSTEM, ZOE, account, chosen, datacenter, roles,
-        saas_suite, standard,
+        ANA, BEA, CATALOG_NAMES, LINK, NOW, SOUND, SYSTEM, ZOE, account, chosen, datacenter, roles, saas_suite,
+        standard,
     };
     use crate::violation::Violation;
 
@@ -164,7 +181,10 @@ mod tests {
     }
 
     fn named(name: &str) -> AccountPatch {
-        AccountPatch { name: Some(AccountName::parse(name).unwrap()), ..AccountPatch::default() }
+        AccountPatch {
+            name: Some(AccountName::parse(name).unwrap()),
+            ..AccountPatch::default()
+        }
     }
 
     #[test]
@@ -196,9 +216,15 @@ mod tests {
     fn o_05_the_owner_fills_every_place_that_is_not_left_vacant() {
         let filled = |roster: Roster| roster.primary_roles_of(ANA.contact());
         assert_eq!(filled(account("telephony")), roles(&["tech", "accounts", "general"]));
-        assert_eq!(filled(datacenter()), roles(&["general", "billing", "technical", "security"]));
+        assert_eq!(
+            filled(datacenter()),
+            roles(&["general", "billing", "technical", "security"])
+        );
         assert_eq!(filled(saas_suite()), roles(&[]));
-        assert_eq!(filled(account("mixed")), roles(&["one_owner", "one_forbidden", "many_verified"]));
+        assert_eq!(
+            filled(account("mixed")),
+            roles(&["one_owner", "one_forbidden", "many_verified"])
+        );
     }
 
     #[test]
@@ -212,7 +238,13 @@ mod tests {
     fn the_owner_receives_every_category() {
         let roster = standard();
         let owner = roster.contact(ANA.contact()).unwrap();
-        assert!(roster.catalog().categories().iter().all(|c| owner.subscriptions.contains(&c.key)));
+        assert!(
+            roster
+                .catalog()
+                .categories()
+                .iter()
+                .all(|c| owner.subscriptions.contains(&c.key))
+        );
     }
 
     #[test]
@@ -229,7 +261,10 @@ mod tests {
         let roster = standard().with_member(BEA, chosen(&["contacts:manage"]));
         let permission = ServicePermission::AccountManage.key();
         assert_eq!(roster.change_account(ZOE.by(), &named("Rio")), Err(Violation::NotFound));
-        assert_eq!(roster.change_account(BEA.by(), &named("Rio")), Err(Violation::Forbidden { permission }));
+        assert_eq!(
+            roster.change_account(BEA.by(), &named("Rio")),
+            Err(Violation::Forbidden { permission })
+        );
         let changes = roster.change_account(ANA.by(), &named("Rio"));
         let roster = roster.then(changes);
         assert_eq!(roster.account().profile.name.as_str(), "Rio");
@@ -256,6 +291,9 @@ mod tests {
     #[test]
     fn a_closed_account_takes_no_writes() {
         let closed = standard().in_status(AccountStatus::Closed);
-        assert_eq!(closed.change_account(ANA.by(), &named("Rio")), Err(Violation::AccountClosed));
+        assert_eq!(
+            closed.change_account(ANA.by(), &named("Rio")),
+            Err(Violation::AccountClosed)
+        );
     }
 }

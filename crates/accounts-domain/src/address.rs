@@ -107,11 +107,30 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["ana", "ana@", "@x.example", "a b@x.example", "ana@localhost", "ana@x..example", "ana@-x.example", "ána@x.example"] {
-            assert_eq!(EmailAddress::parse(text), Err(ValueFault::Form { kind: "email" }), "{text}");
+        for text in [
+            "ana",
+            "ana@",
+            "@x.example",
+            "a b@x.example",
+            "ana@localhost",
+            "ana@x..example",
+            "ana@-x.example",
+            "ána@x.example",
+        ] {
+            assert_eq!(
+                EmailAddress::parse(text),
+                Err(ValueFault::Form { kind: "email" }),
+                "{text}"
+            );
         }
-        assert_eq!(EmailAddress::parse("ana@x.example\r\nBcc: b@x.example"), Err(ValueFault::ForbiddenCharacter));
-        assert_eq!(EmailAddress::parse(&format!("{}@x.example", "a".repeat(250))), Err(ValueFault::TooLong { max: 254 }));
+        assert_eq!(
+            EmailAddress::parse("ana@x.example\r\nBcc: b@x.example"),
+            Err(ValueFault::ForbiddenCharacter)
+        );
+        assert_eq!(
+            EmailAddress::parse(&format!("{}@x.example", "a".repeat(250))),
+            Err(ValueFault::TooLong { max: 254 })
+        );
     }
 
     #[test]

@@ -87,7 +87,12 @@ pub struct Entry {
 
 impl Entry {
     fn new(kind: &'static str, subject: Subject) -> Self {
-        Self { kind, subject, data: Vec::new(), values: Vec::new() }
+        Self {
+            kind,
+            subject,
+            data: Vec::new(),
+            values: Vec::new(),
+        }
     }
 
     fn with(mut self, name: &'static str, datum: Datum) -> Self {
@@ -132,23 +137,38 @@ fn entry(before: &Roster, change: &Change) -> Entry {
     let account = Subject::Account(before.account().id);
     let contact = Subject::Contact;
     let address = |of: ContactId, field: &'static str, old: Option<&str>, new: Option<&str>| {
-        vec![PersonalValue { of: contact(of), field, before: old.map(str::to_owned), after: new.map(str::to_owned) }]
+        vec![PersonalValue {
+            of: contact(of),
+            field,
+            before: old.map(str::to_owned),
+            after: new.map(str::to_owned),
+        }]
     };
     match change {
         Change::AccountOpened { owner } => {
             let values = account_values(account, None, Some(&before.account().profile));
-            Entry::new("account.opened", account).word("owner", owner).word("contact", &before.owner()).fields(values)
+            Entry::new("account.opened", account)
+                .word("owner", owner)
+                .word("contact", &before.owner())
+                .fields(values)
         }
-        Change::AccountChanged { profile } => {
-            Entry::new("account.changed", account).fields(account_values(account, Some(&before.account().profile), Some(profile)))
-        }
+        Change::AccountChanged { profile } => Entry::new("account.changed", account).fields(account_values(
+            account,
+            Some(&before.account().profile),
+            Some(profile),
+        )),
         Change::AccountStatusChanged { status } => Entry::new("account.status_changed", account)
             .word("status", status.as_str())
             .word("former_status", before.account().status.as_str()),
         Change::ContactAdded { contact: added } => {
             let mut values = contact_values(added.id, None, Some(&added.profile));
             values.extend(address(added.id, "address", None, Some(added.address.email.as_str())));
-            values.extend(address(added.id, "more_addresses", None, more_addresses(added).as_deref()));
+            values.extend(address(
+                added.id,
+                "more_addresses",
+                None,
+                more_addresses(added).as_deref(),
+            ));
             let entry = Entry::new("contact.added", contact(added.id)).fields(values);
             match &added.login_request {
                 Some(permissions) => entry.permissions("login_permissions", permissions),
@@ -162,30 +182,87 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::ContactRemoved { contact: id } => {
             let old = before.contact(*id).ok();
             let mut values = contact_values(*id, old.map(|contact| &contact.profile), None);
-            values.extend(address(*id, "address", old.map(|contact| contact.address.email.as_str()), None));
-            values.extend(address(*id, "more_addresses", old.and_then(more_addresses).as_deref(), None));
+            values.extend(address(
+                *id,
+                "address",
+                old.map(|contact| contact.address.email.as_str()),
+                None,
+            ));
+            values.extend(address(
+                *id,
+                "more_addresses",
+                old.and_then(more_addresses).as_deref(),
+                None,
+            ));
             Entry::new("contact.removed", contact(*id)).fields(values)
         }
         Change::ContactErased { contact: id } => Entry::new("contact.erased", contact(*id)),
-        Change::AddressReplaced { contact: id, address: new } => {
+        Change::AddressReplaced {
+            contact: id,
+            address: new,
+        } => {
             let old = before.contact(*id).ok().map(|contact| contact.address.email.as_str());
-            Entry::new("contact.address_replaced", contact(*id)).fields(address(*id, "address", old, Some(new.as_str())))
+            Entry::new("contact.address_replaced", contact(*id)).fields(address(
+                *id,
+                "address",
+                old,
+                Some(new.as_str()),
+            ))
         }
-        Change::AddressProposed { contact: id, address: new } => {
-            let old = before.contact(*id).ok().and_then(|contact| contact.pending_address.as_ref()).map(EmailAddress::as_str);
-            Entry::new("contact.address_proposed", contact(*id)).fields(address(*id, "pending_address", old, Some(new.as_str())))
+        Change::AddressProposed {
+            contact: id,
+            address: new,
+        } => {
+            let old = before
+                .contact(*id)
+                .ok()
+                .and_then(|contact| contact.pending_address.as_ref())
+                .map(EmailAddress::as_str);
+            Entry::new("contact.address_proposed", contact(*id)).fields(address(
+                *id,
+                "pending_address",
+                old,
+                Some(new.as_str()),
+            ))
         }
-        Change::AddressWithdrawn { contact: id, address: old } => {
-            Entry::new("contact.address_withdrawn", contact(*id)).fields(address(*id, "pending_address", Some(old.as_str()), None))
-        }
-        Change::AddressAdded { contact: id, address: new } => {
-            Entry::new("contact.address_added", contact(*id)).fields(address(*id, "more_addresses", None, Some(new.as_str())))
-        }
-        Change::AddressRemoved { contact: id, address: old } => {
-            Entry::new("contact.address_removed", contact(*id)).fields(address(*id, "more_addresses", Some(old.as_str()), None))
-        }
-        Change::AddressVerified { contact: id, address: new, .. } => {
-            let waited = |contact: &&Contact| contact.pending_address.as_ref().is_some_and(|pending| pending.key() == new.key());
+        Change::AddressWithdrawn {
+            contact: id,
+            address: old,
+        } => Entry::new("contact.address_withdrawn", contact(*id)).fields(address(
+            *id,
+            "pending_address",
+            Some(old.as_str()),
+            None,
+        )),
+        Change::AddressAdded {
+            contact: id,
+            address: new,
+        } => Entry::new("contact.address_added", contact(*id)).fields(address(
+            *id,
+            "more_addresses",
+            None,
+            Some(new.as_str()),
+        )),
+        Change::AddressRemoved {
+            contact: id,
+            address: old,
+        } => Entry::new("contact.address_removed", contact(*id)).fields(address(
+            *id,
+            "more_addresses",
+            Some(old.as_str()),
+            None,
+        )),
+        Change::AddressVerified {
+            contact: id,
+            address: new,
+            ..
+        } => {
+            let waited = |contact: &&Contact| {
+                contact
+                    .pending_address
+                    .as_ref()
+                    .is_some_and(|pending| pending.key() == new.key())
+            };
             // The address that waited takes the main one's place; any other keeps its own.
             let values = match before.contact(*id).ok().filter(waited) {
                 Some(old) => address(*id, "address", Some(old.address.email.as_str()), Some(new.as_str())),
@@ -193,11 +270,19 @@ fn entry(before: &Roster, change: &Change) -> Entry {
             };
             Entry::new("contact.verified", contact(*id)).fields(values)
         }
-        Change::VerificationSent { verification, address: to } => {
+        Change::VerificationSent {
+            verification,
+            address: to,
+        } => {
             let values = address(verification.contact, "sent_to", None, Some(to.as_str()));
-            Entry::new("contact.verification_sent", contact(verification.contact)).word("verification", &verification.id).fields(values)
+            Entry::new("contact.verification_sent", contact(verification.contact))
+                .word("verification", &verification.id)
+                .fields(values)
         }
-        Change::SubscriptionsChanged { contact: id, categories } => {
+        Change::SubscriptionsChanged {
+            contact: id,
+            categories,
+        } => {
             let keys = categories.iter().map(ToString::to_string).collect();
             Entry::new("contact.subscriptions_changed", contact(*id)).with("categories", Datum::Words(keys))
         }
@@ -205,13 +290,21 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::RoleTaken { role, contact: id } => Entry::new("role.taken", contact(*id)).word("role", role),
         Change::PrimaryMoved { role, from, to } => {
             let subject = to.or(*from).map_or(account, contact);
-            Entry::new("role.primary_moved", subject).word("role", role).maybe("from", from.as_ref()).maybe("to", to.as_ref())
+            Entry::new("role.primary_moved", subject)
+                .word("role", role)
+                .maybe("from", from.as_ref())
+                .maybe("to", to.as_ref())
         }
-        Change::MemberAdded { user, contact: linked, permissions } => {
-            Entry::new("member.added", Subject::User(*user)).maybe("contact", linked.as_ref()).permissions("permissions", permissions)
-        }
+        Change::MemberAdded {
+            user,
+            contact: linked,
+            permissions,
+        } => Entry::new("member.added", Subject::User(*user))
+            .maybe("contact", linked.as_ref())
+            .permissions("permissions", permissions),
         Change::PermissionsChanged { user, permissions } => {
-            let entry = Entry::new("member.permissions_changed", Subject::User(*user)).permissions("permissions", permissions);
+            let entry =
+                Entry::new("member.permissions_changed", Subject::User(*user)).permissions("permissions", permissions);
             match before.member(*user) {
                 Some(member) => entry.permissions("former_permissions", &member.permissions),
                 None => entry,
@@ -222,21 +315,30 @@ fn entry(before: &Roster, change: &Change) -> Entry {
             .word("transfer", &transfer.id)
             .word("from", &transfer.from)
             .word("to", &transfer.to),
-        Change::TransferEnded { transfer, outcome } => {
-            Entry::new("ownership_transfer.ended", account).word("transfer", transfer).word("outcome", outcome.as_str())
-        }
-        Change::OwnerMoved { from, to } => Entry::new("owner.moved", contact(*to)).word("from", from).word("to", to),
+        Change::TransferEnded { transfer, outcome } => Entry::new("ownership_transfer.ended", account)
+            .word("transfer", transfer)
+            .word("outcome", outcome.as_str()),
+        Change::OwnerMoved { from, to } => Entry::new("owner.moved", contact(*to))
+            .word("from", from)
+            .word("to", to),
     }
 }
 
 /// The event of an operator who came to be.
 pub fn operator_created(operator: &Operator) -> Entry {
     let subject = Subject::Operator(operator.id);
-    let value = |field, after: String| PersonalValue { of: subject, field, before: None, after: Some(after) };
-    Entry::new("operator.created", subject).word("kind", operator.kind.as_str()).fields(vec![
-        value("address", operator.address.to_string()),
-        value("display_name", operator.display_name.to_string()),
-    ])
+    let value = |field, after: String| PersonalValue {
+        of: subject,
+        field,
+        before: None,
+        after: Some(after),
+    };
+    Entry::new("operator.created", subject)
+        .word("kind", operator.kind.as_str())
+        .fields(vec![
+            value("address", operator.address.to_string()),
+            value("display_name", operator.display_name.to_string()),
+        ])
 }
 
 /// The event of each change of a user.
@@ -261,12 +363,13 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
         UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
         UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),
-        UserChange::SessionEnded { session, reason: EndReason::RefreshReused } => {
-            Entry::new("user.refresh_reused", user).word("session", session)
-        }
-        UserChange::SessionEnded { session, reason } => {
-            Entry::new("user.session_ended", user).word("session", session).word("reason", reason.as_str())
-        }
+        UserChange::SessionEnded {
+            session,
+            reason: EndReason::RefreshReused,
+        } => Entry::new("user.refresh_reused", user).word("session", session),
+        UserChange::SessionEnded { session, reason } => Entry::new("user.session_ended", user)
+            .word("session", session)
+            .word("reason", reason.as_str()),
     };
     changes.iter().map(entry).collect()
 }
@@ -277,16 +380,28 @@ fn account_values(of: Subject, old: Option<&AccountProfile>, new: Option<&Accoun
         [
             ("name", profile.map(|profile| profile.name.to_string())),
             ("language", profile.map(|profile| profile.language.to_string())),
-            ("phone", profile.and_then(|profile| profile.phone.as_ref()).map(ToString::to_string)),
+            (
+                "phone",
+                profile
+                    .and_then(|profile| profile.phone.as_ref())
+                    .map(ToString::to_string),
+            ),
             ("postal_address", postal.map(postal_text)),
-            ("tax_id", profile.and_then(|profile| profile.tax_id.as_ref()).map(ToString::to_string)),
+            (
+                "tax_id",
+                profile
+                    .and_then(|profile| profile.tax_id.as_ref())
+                    .map(ToString::to_string),
+            ),
         ]
     };
     pair(of, read(old), read(new))
 }
 
 fn postal_text(address: &crate::roster::PostalAddress) -> String {
-    let rest = [&address.postal_code, &address.city, &address.region].into_iter().flatten();
+    let rest = [&address.postal_code, &address.city, &address.region]
+        .into_iter()
+        .flatten();
     let mut parts: Vec<&str> = address.lines.iter().chain(rest).map(AddressLine::as_str).collect();
     parts.push(&address.country);
     parts.join(", ")
@@ -300,9 +415,24 @@ fn contact_values(id: ContactId, old: Option<&ContactProfile>, new: Option<&Cont
     let read = |profile: Option<&ContactProfile>| {
         [
             ("display_name", profile.map(|profile| profile.display_name.to_string())),
-            ("first_name", profile.and_then(|profile| profile.first_name.as_ref()).map(ToString::to_string)),
-            ("last_name", profile.and_then(|profile| profile.last_name.as_ref()).map(ToString::to_string)),
-            ("title", profile.and_then(|profile| profile.title.as_ref()).map(ToString::to_string)),
+            (
+                "first_name",
+                profile
+                    .and_then(|profile| profile.first_name.as_ref())
+                    .map(ToString::to_string),
+            ),
+            (
+                "last_name",
+                profile
+                    .and_then(|profile| profile.last_name.as_ref())
+                    .map(ToString::to_string),
+            ),
+            (
+                "title",
+                profile
+                    .and_then(|profile| profile.title.as_ref())
+                    .map(ToString::to_string),
+            ),
             ("language", profile.map(|profile| profile.language.to_string())),
             ("phones", profile.and_then(|profile| phones(&profile.phones))),
         ]
@@ -311,7 +441,11 @@ fn contact_values(id: ContactId, old: Option<&ContactProfile>, new: Option<&Cont
 }
 
 fn more_addresses(contact: &Contact) -> Option<String> {
-    let addresses: Vec<&str> = contact.more_addresses.values().map(|address| address.email.as_str()).collect();
+    let addresses: Vec<&str> = contact
+        .more_addresses
+        .values()
+        .map(|address| address.email.as_str())
+        .collect();
     (!addresses.is_empty()).then(|| addresses.join(", "))
 }
 
@@ -320,7 +454,15 @@ fn pair<const N: usize>(
     old: [(&'static str, Option<String>); N],
     new: [(&'static str, Option<String>); N],
 ) -> Vec<PersonalValue> {
-    old.into_iter().zip(new).map(|((field, before), (_, after))| PersonalValue { of, field, before, after }).collect()
+    old.into_iter()
+        .zip(new)
+        .map(|((field, before), (_, after))| PersonalValue {
+            of,
+            field,
+            before,
+            after,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -363,9 +505,15 @@ mod tests {
     fn names_of_fields_are_data_and_values_are_personal() {
         let before = standard().with(BEA);
         let display_name = DisplayName::parse("Beatriz").ok();
-        let patch = ContactPatch { display_name, ..ContactPatch::default() };
+        let patch = ContactPatch {
+            display_name,
+            ..ContactPatch::default()
+        };
         let entry = only(&before, before.change_contact(ANA.by(), BEA.contact(), &patch));
-        assert_eq!((entry.kind, entry.subject), ("contact.changed", Subject::Contact(BEA.contact())));
+        assert_eq!(
+            (entry.kind, entry.subject),
+            ("contact.changed", Subject::Contact(BEA.contact()))
+        );
         assert_eq!(datum(&entry, "fields"), &words(&["display_name"]));
         let value = PersonalValue {
             of: Subject::Contact(BEA.contact()),
@@ -384,7 +532,11 @@ mod tests {
             ..BEA.added()
         };
         let entry = only(&standard(), standard().create_contact(ANA.by(), &command));
-        let more = entry.values.iter().find(|value| value.field == "more_addresses").unwrap();
+        let more = entry
+            .values
+            .iter()
+            .find(|value| value.field == "more_addresses")
+            .unwrap();
         assert_eq!(more.after.as_deref(), Some("b2@lima.example, b3@lima.example"));
         assert_eq!(datum(&entry, "login_permissions"), &words(&["audit:view"]));
     }
@@ -401,10 +553,17 @@ mod tests {
     #[test]
     fn an_address_that_waited_is_recorded_as_taking_the_main_ones_place() {
         let before = standard().with_verified(BEA);
-        let patch = ContactPatch { address: Some(address("b2")), ..ContactPatch::default() };
+        let patch = ContactPatch {
+            address: Some(address("b2")),
+            ..ContactPatch::default()
+        };
         let changes = before.change_contact(ANA.by(), BEA.contact(), &patch);
         let before = before.then(changes);
-        let send = SendVerification { id: link_id(7), contact: BEA.contact(), address: None };
+        let send = SendVerification {
+            id: link_id(7),
+            contact: BEA.contact(),
+            address: None,
+        };
         let changes = before.send_verification(ANA.by(), &send);
         let before = before.then(changes);
         let entry = only(&before, before.confirm_verification(LINK, &BEA.confirms(7)));
@@ -427,7 +586,10 @@ mod tests {
     fn changed_permissions_are_recorded_before_and_after() {
         let before = standard().with_member(BEA, chosen(&["audit:view"]));
         let permissions = Permissions::All;
-        let change = Change::PermissionsChanged { user: BEA.user(), permissions };
+        let change = Change::PermissionsChanged {
+            user: BEA.user(),
+            permissions,
+        };
         let entry = only(&before, Ok(vec![change]));
         assert_eq!(datum(&entry, "permissions"), &word("all"));
         assert_eq!(datum(&entry, "former_permissions"), &words(&["audit:view"]));
@@ -436,10 +598,16 @@ mod tests {
     #[test]
     fn the_data_of_an_event_names_nobody() {
         let before = datacenter().with_member(BEA, chosen(&["audit:view"])).with(CEM);
-        let create = CreateContact { roles: roles(&["general"]), ..crate::given::ZOE.added() };
+        let create = CreateContact {
+            roles: roles(&["general"]),
+            ..crate::given::ZOE.added()
+        };
         let mut changes = before.create_contact(ANA.by(), &create).unwrap();
         changes.extend(before.promote(ANA.by(), &BEA.promoted(&["billing"])).unwrap());
-        let told = format!("{:?}", entries(&before, &changes).iter().map(|e| &e.data).collect::<Vec<_>>());
+        let told = format!(
+            "{:?}",
+            entries(&before, &changes).iter().map(|e| &e.data).collect::<Vec<_>>()
+        );
         for personal in ["Zoe", "Bea", "lima.example", "+33"] {
             assert!(!told.contains(personal), "{personal} in {told}");
         }

@@ -10,8 +10,8 @@ use crate::keys::{CategoryKey, RoleKey};
 use crate::ownership::TransferOutcome;
 use crate::permission::Permissions;
 use crate::roster::{
-    AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts, PendingTransfer, Roster,
-    Verification,
+    AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts,
+    PendingTransfer, Roster, Verification,
 };
 
 /// One change of an account. A decision is a list of them; none is left out and none says nothing.
@@ -191,7 +191,9 @@ impl Change {
             | Self::SubscriptionsChanged { contact, .. }
             | Self::RoleGiven { contact, .. }
             | Self::RoleTaken { contact, .. }
-            | Self::MemberAdded { contact: Some(contact), .. } => vec![*contact],
+            | Self::MemberAdded {
+                contact: Some(contact), ..
+            } => vec![*contact],
             Self::VerificationSent { verification, .. } => vec![verification.contact],
             Self::PrimaryMoved { from, to, .. } => from.iter().chain(to).copied().collect(),
             Self::OwnerMoved { from, to } => vec![*from, *to],
@@ -211,7 +213,10 @@ impl Change {
 
     /// Whether a change alters the account's own row.
     pub fn touches_account(&self) -> bool {
-        matches!(self, Self::AccountChanged { .. } | Self::AccountStatusChanged { .. } | Self::OwnerMoved { .. })
+        matches!(
+            self,
+            Self::AccountChanged { .. } | Self::AccountStatusChanged { .. } | Self::OwnerMoved { .. }
+        )
     }
 }
 
@@ -271,20 +276,31 @@ impl Parts {
             Change::ContactAdded { contact } => {
                 self.contacts.insert(contact.id, (**contact).clone());
             }
-            Change::ContactChanged { contact, profile } => self.edit(*contact, |contact| contact.profile = (**profile).clone()),
+            Change::ContactChanged { contact, profile } => {
+                self.edit(*contact, |contact| contact.profile = (**profile).clone())
+            }
             Change::ContactRemoved { contact } | Change::ContactErased { contact } => {
                 self.contacts.remove(contact);
-                self.verifications.retain(|_, verification| verification.contact != *contact);
+                self.verifications
+                    .retain(|_, verification| verification.contact != *contact);
             }
             Change::AddressReplaced { contact, address } => {
-                self.edit(*contact, |contact| contact.address = ContactAddress { email: address.clone(), verified_at: None });
+                self.edit(*contact, |contact| {
+                    contact.address = ContactAddress {
+                        email: address.clone(),
+                        verified_at: None,
+                    }
+                });
             }
             Change::AddressProposed { contact, address } => {
                 self.edit(*contact, |contact| contact.pending_address = Some(address.clone()));
             }
             Change::AddressWithdrawn { contact, .. } => self.edit(*contact, |contact| contact.pending_address = None),
             Change::AddressAdded { contact, address } => self.edit(*contact, |contact| {
-                let added = ContactAddress { email: address.clone(), verified_at: None };
+                let added = ContactAddress {
+                    email: address.clone(),
+                    verified_at: None,
+                };
                 contact.more_addresses.insert(address.key().to_owned(), added);
             }),
             Change::AddressRemoved { contact, address } => self.edit(*contact, |contact| {
@@ -316,7 +332,11 @@ impl Parts {
                     self.primaries.remove(role);
                 }
             },
-            Change::MemberAdded { user, contact, permissions } => {
+            Change::MemberAdded {
+                user,
+                contact,
+                permissions,
+            } => {
                 let member = Membership {
                     user: *user,
                     contact: *contact,
@@ -350,26 +370,37 @@ impl Parts {
 
     /// Changes a contact. Links to addresses that it no longer has are dead, also where it gets one of them back.
     fn edit(&mut self, id: ContactId, edit: impl FnOnce(&mut Contact)) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(contact) = self.contacts.get_mut(&id) else {
+            return;
+        };
         edit(contact);
         let keys: BTreeSet<&str> = contact.addresses().map(EmailAddress::key).collect();
-        self.verifications.retain(|_, link| link.contact != id || keys.contains(link.address_key.as_str()));
+        self.verifications
+            .retain(|_, link| link.contact != id || keys.contains(link.address_key.as_str()));
     }
 
     /// A proven address keeps its place, but one that waited becomes the main one. Links to it are used up.
     fn verify(&mut self, id: ContactId, address: &EmailAddress, at: DateTime<Utc>) {
         let key = address.key();
         self.edit(id, |contact| {
-            if contact.pending_address.as_ref().is_some_and(|pending| pending.key() == key) {
+            if contact
+                .pending_address
+                .as_ref()
+                .is_some_and(|pending| pending.key() == key)
+            {
                 contact.pending_address = None;
-                contact.address = ContactAddress { email: address.clone(), verified_at: Some(at) };
+                contact.address = ContactAddress {
+                    email: address.clone(),
+                    verified_at: Some(at),
+                };
             } else if contact.address.email.key() == key {
                 contact.address.verified_at = Some(at);
             } else if let Some(more) = contact.more_addresses.get_mut(key) {
                 more.verified_at = Some(at);
             }
         });
-        self.verifications.retain(|_, verification| verification.contact != id || verification.address_key != key);
+        self.verifications
+            .retain(|_, verification| verification.contact != id || verification.address_key != key);
     }
 }
 

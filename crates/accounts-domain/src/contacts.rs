@@ -58,7 +58,8 @@ pub struct ContactPatch {
 
 impl ContactPatch {
     fn edits_addresses(&self, contact: &Contact) -> bool {
-        let main = |address: &EmailAddress| address.key() != contact.address.email.key() || contact.pending_address.is_some();
+        let main =
+            |address: &EmailAddress| address.key() != contact.address.email.key() || contact.pending_address.is_some();
         let more = |addresses: &Vec<EmailAddress>| {
             let keys: BTreeSet<&str> = addresses.iter().map(EmailAddress::key).collect();
             !keys.into_iter().eq(contact.more_addresses.keys().map(String::as_str))
@@ -102,21 +103,33 @@ impl Roster {
         if command.login.is_some() {
             self.require_login_offered()?;
         }
-        let unverified = |email: &EmailAddress| ContactAddress { email: email.clone(), verified_at: None };
+        let unverified = |email: &EmailAddress| ContactAddress {
+            email: email.clone(),
+            verified_at: None,
+        };
         let contact = Contact {
             id: command.id,
             profile: command.profile.clone(),
             address: unverified(&command.address),
             pending_address: None,
-            more_addresses: command.more_addresses.iter().map(|email| (email.key().to_owned(), unverified(email))).collect(),
+            more_addresses: command
+                .more_addresses
+                .iter()
+                .map(|email| (email.key().to_owned(), unverified(email)))
+                .collect(),
             login_request: command.login.clone(),
             subscriptions: command.subscriptions.clone(),
             version: 1,
             created_at: by.at,
             updated_at: by.at,
         };
-        let mut changes = vec![Change::ContactAdded { contact: Box::new(contact) }];
-        changes.extend(command.roles.iter().map(|role| Change::RoleGiven { role: role.clone(), contact: command.id }));
+        let mut changes = vec![Change::ContactAdded {
+            contact: Box::new(contact),
+        }];
+        changes.extend(command.roles.iter().map(|role| Change::RoleGiven {
+            role: role.clone(),
+            contact: command.id,
+        }));
         Ok(changes)
     }
 
@@ -134,7 +147,10 @@ impl Roster {
         self.require_active()?;
         let mut changes = Vec::new();
         if profile != contact.profile {
-            changes.push(Change::ContactChanged { contact: id, profile: Box::new(profile) });
+            changes.push(Change::ContactChanged {
+                contact: id,
+                profile: Box::new(profile),
+            });
         }
         if let Some(address) = &patch.address {
             changes.extend(self.change_address(by, contact, address)?);
@@ -149,7 +165,12 @@ impl Roster {
     ///
     /// # Errors
     /// Refused for a category that the catalog does not know.
-    pub fn subscribe(&self, by: By, id: ContactId, categories: &BTreeSet<CategoryKey>) -> Result<Vec<Change>, Violation> {
+    pub fn subscribe(
+        &self,
+        by: By,
+        id: ContactId,
+        categories: &BTreeSet<CategoryKey>,
+    ) -> Result<Vec<Change>, Violation> {
         if !self.is_self(by, id) {
             self.require(by, ServicePermission::ContactsManage)?;
         }
@@ -159,7 +180,10 @@ impl Roster {
         if contact.subscriptions == *categories {
             return Ok(Vec::new());
         }
-        Ok(vec![Change::SubscriptionsChanged { contact: id, categories: categories.clone() }])
+        Ok(vec![Change::SubscriptionsChanged {
+            contact: id,
+            categories: categories.clone(),
+        }])
     }
 
     /// Removes one of a contact's more addresses, or the one that waits for its verification.
@@ -174,17 +198,22 @@ impl Roster {
             return Err(Violation::AddressInUse);
         }
         if let Some(address) = contact.pending_address.as_ref().filter(|address| address.key() == key) {
-            return Ok(vec![Change::AddressWithdrawn { contact: id, address: address.clone() }]);
+            return Ok(vec![Change::AddressWithdrawn {
+                contact: id,
+                address: address.clone(),
+            }]);
         }
         let address = contact.more_addresses.get(key).ok_or(Violation::NotFound)?;
-        Ok(vec![Change::AddressRemoved { contact: id, address: address.email.clone() }])
+        Ok(vec![Change::AddressRemoved {
+            contact: id,
+            address: address.email.clone(),
+        }])
     }
 
     /// Removes a contact without roles (M-52 to M-54). Its membership ends, and a transfer to it is taken back.
     ///
     /// # Errors
-    /// The owner and holders of roles stay, with the roles that stand in the way. A contact that logs in is removed by
-    /// those alone who may also end a membership.
+    /// The owner and holders of roles stay, with the roles that stand in the way.
     pub fn remove_contact(&self, by: By, id: ContactId) -> Result<Vec<Change>, Violation> {
         self.leave(by, id, Change::ContactRemoved { contact: id })
     }
@@ -200,9 +229,6 @@ impl Roster {
     fn leave(&self, by: By, id: ContactId, last: Change) -> Result<Vec<Change>, Violation> {
         self.require(by, ServicePermission::ContactsManage)?;
         self.contact(id)?;
-        if self.member_of_contact(id).is_some() {
-            self.require(by, ServicePermission::MembersManage)?;
-        }
         self.require_active()?;
         let roles = self.roles_of(id);
         if id == self.owner() {
@@ -213,8 +239,15 @@ impl Roster {
         }
         let mut changes = Vec::new();
         if let Some(transfer) = self.parts.transfer.as_ref().filter(|transfer| transfer.to == id) {
-            let outcome = if transfer.expires_at <= by.at { TransferOutcome::Expired } else { TransferOutcome::Cancelled };
-            changes.push(Change::TransferEnded { transfer: transfer.id, outcome });
+            let outcome = if transfer.expires_at <= by.at {
+                TransferOutcome::Expired
+            } else {
+                TransferOutcome::Cancelled
+            };
+            changes.push(Change::TransferEnded {
+                transfer: transfer.id,
+                outcome,
+            });
         }
         if let Some(member) = self.member_of_contact(id) {
             changes.push(Change::MemberRemoved { user: member.user });
@@ -227,7 +260,13 @@ impl Roster {
         let is_pending = |pending: &EmailAddress| pending.key() == address.key();
         if contact.address.email.key() == address.key() {
             let withdrawn = contact.pending_address.clone();
-            return Ok(withdrawn.map(|address| Change::AddressWithdrawn { contact: contact.id, address }).into_iter().collect());
+            return Ok(withdrawn
+                .map(|address| Change::AddressWithdrawn {
+                    contact: contact.id,
+                    address,
+                })
+                .into_iter()
+                .collect());
         }
         if contact.pending_address.as_ref().is_some_and(is_pending) {
             return Ok(Vec::new());
@@ -240,7 +279,11 @@ impl Roster {
         self.require_free(address)?;
         let (contact, verified) = (contact.id, contact.is_verified());
         let address = address.clone();
-        Ok(vec![if verified { Change::AddressProposed { contact, address } } else { Change::AddressReplaced { contact, address } }])
+        Ok(vec![if verified {
+            Change::AddressProposed { contact, address }
+        } else {
+            Change::AddressReplaced { contact, address }
+        }])
     }
 
     fn change_more_addresses(
@@ -254,13 +297,19 @@ impl Roster {
         let mut changes = Vec::new();
         for (key, address) in &contact.more_addresses {
             if !wanted.contains_key(key.as_str()) {
-                changes.push(Change::AddressRemoved { contact: contact.id, address: address.email.clone() });
+                changes.push(Change::AddressRemoved {
+                    contact: contact.id,
+                    address: address.email.clone(),
+                });
             }
         }
         for (key, address) in wanted {
             if !contact.more_addresses.contains_key(key) {
                 self.require_free(address)?;
-                changes.push(Change::AddressAdded { contact: contact.id, address: address.clone() });
+                changes.push(Change::AddressAdded {
+                    contact: contact.id,
+                    address: address.clone(),
+                });
             }
         }
         Ok(changes)
@@ -269,7 +318,8 @@ impl Roster {
     /// Whether the actor is this contact.
     pub fn is_self(&self, by: By, contact: ContactId) -> bool {
         let Actor::User(user) = by.actor else { return false };
-        self.live_member(user, by.at).is_some_and(|member| member.contact == Some(contact))
+        self.live_member(user, by.at)
+            .is_some_and(|member| member.contact == Some(contact))
     }
 
     /// Managers edit contacts; where the catalog says so, a person with a log-in alone edits the own names.
@@ -285,7 +335,11 @@ impl Roster {
         if own && patch.edits_addresses(contact) {
             self.require(by, ServicePermission::ContactsManage)?;
         }
-        if personal && !own && self.member_of_contact(id).is_some() && edits_person(&contact.profile, &merged(&contact.profile, patch)) {
+        if personal
+            && !own
+            && self.member_of_contact(id).is_some()
+            && edits_person(&contact.profile, &merged(&contact.profile, patch))
+        {
             return Err(Violation::ProfileBelongsToPerson);
         }
         Ok(contact)
@@ -293,13 +347,22 @@ impl Roster {
 
     fn require_room(&self) -> Result<(), Violation> {
         let limit = self.contact_limit();
-        if self.parts.contacts.len() < usize::from(limit) { Ok(()) } else { Err(Violation::ContactLimitReached { limit }) }
+        if self.parts.contacts.len() < usize::from(limit) {
+            Ok(())
+        } else {
+            Err(Violation::ContactLimitReached { limit })
+        }
     }
 
     fn require_known(&self, categories: &BTreeSet<CategoryKey>) -> Result<(), Violation> {
-        match categories.iter().find(|category| self.catalog.category(category).is_none()) {
+        match categories
+            .iter()
+            .find(|category| self.catalog.category(category).is_none())
+        {
             None => Ok(()),
-            Some(category) => Err(Violation::UnknownCategory { category: category.clone() }),
+            Some(category) => Err(Violation::UnknownCategory {
+                category: category.clone(),
+            }),
         }
     }
 
@@ -313,7 +376,11 @@ impl Roster {
     /// Refuses a contact that lacks what the catalog requires (L-05, L-07).
     fn require_fields(&self, profile: &ContactProfile, has_role: bool) -> Result<(), Violation> {
         let fields = missing_fields(&self.catalog.policy().required_contact_fields, profile, has_role);
-        if fields.is_empty() { Ok(()) } else { Err(Violation::MissingFields { fields }) }
+        if fields.is_empty() {
+            Ok(())
+        } else {
+            Err(Violation::MissingFields { fields })
+        }
     }
 
     /// Refuses to empty a required field. One that was never filled stands in nobody's way: the catalog may
@@ -321,21 +388,34 @@ impl Roster {
     fn require_kept(&self, present: &ContactProfile, profile: &ContactProfile) -> Result<(), Violation> {
         let required = &self.catalog.policy().required_contact_fields;
         let lacking = missing_fields(required, present, true);
-        let fields: BTreeSet<_> = missing_fields(required, profile, true).difference(&lacking).copied().collect();
-        if fields.is_empty() { Ok(()) } else { Err(Violation::MissingFields { fields }) }
+        let fields: BTreeSet<_> = missing_fields(required, profile, true)
+            .difference(&lacking)
+            .copied()
+            .collect();
+        if fields.is_empty() {
+            Ok(())
+        } else {
+            Err(Violation::MissingFields { fields })
+        }
     }
 }
 
 fn require_few(more: &[EmailAddress]) -> Result<(), Violation> {
     let max = Contact::MORE_ADDRESSES;
-    if more.len() > max { Err(Violation::TooManyAddresses { max }) } else { Ok(()) }
+    if more.len() > max {
+        Err(Violation::TooManyAddresses { max })
+    } else {
+        Ok(())
+    }
 }
 
 fn require_distinct(main: &EmailAddress, more: &[EmailAddress]) -> Result<(), Violation> {
     let mut seen = BTreeSet::from([main.key()]);
     match more.iter().find(|address| !seen.insert(address.key())) {
         None => Ok(()),
-        Some(address) => Err(Violation::AddressTaken { address: address.clone() }),
+        Some(address) => Err(Violation::AddressTaken {
+            address: address.clone(),
+        }),
     }
 }
 
@@ -347,7 +427,11 @@ fn edits_person(present: &ContactProfile, profile: &ContactProfile) -> bool {
 }
 
 /// The required fields that a profile lacks.
-pub fn missing_fields(required: &BTreeSet<ContactField>, profile: &ContactProfile, has_role: bool) -> BTreeSet<ContactField> {
+pub fn missing_fields(
+    required: &BTreeSet<ContactField>,
+    profile: &ContactProfile,
+    has_role: bool,
+) -> BTreeSet<ContactField> {
     let lacks = |field: &&ContactField| match field {
         ContactField::FirstName => profile.first_name.is_none(),
         ContactField::LastName => profile.last_name.is_none(),
@@ -360,7 +444,10 @@ pub fn missing_fields(required: &BTreeSet<ContactField>, profile: &ContactProfil
 
 fn merged(profile: &ContactProfile, patch: &ContactPatch) -> ContactProfile {
     ContactProfile {
-        display_name: patch.display_name.clone().unwrap_or_else(|| profile.display_name.clone()),
+        display_name: patch
+            .display_name
+            .clone()
+            .unwrap_or_else(|| profile.display_name.clone()),
         first_name: patch.first_name.clone().unwrap_or_else(|| profile.first_name.clone()),
         last_name: patch.last_name.clone().unwrap_or_else(|| profile.last_name.clone()),
         title: patch.title.clone().unwrap_or_else(|| profile.title.clone()),

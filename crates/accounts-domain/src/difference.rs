@@ -61,9 +61,21 @@ pub struct Difference {
 
 impl Difference {
     /// What lies between two rosters of one account, as the caller sees it at that moment.
-    pub fn between(before: &Roster, after: &Roster, changes: &[Change], caller: Option<UserId>, at: DateTime<Utc>) -> Self {
-        let contacts: BTreeSet<ContactId> = before.contacts().chain(after.contacts()).map(|contact| contact.id).collect();
-        let own_contact = caller.and_then(|user| before.member(user)).and_then(|member| member.contact);
+    pub fn between(
+        before: &Roster,
+        after: &Roster,
+        changes: &[Change],
+        caller: Option<UserId>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        let contacts: BTreeSet<ContactId> = before
+            .contacts()
+            .chain(after.contacts())
+            .map(|contact| contact.id)
+            .collect();
+        let own_contact = caller
+            .and_then(|user| before.member(user))
+            .and_then(|member| member.contact);
         let applications = application_shifts(before, after, &contacts, at);
         let caller_closes = applications
             .iter()
@@ -74,7 +86,9 @@ impl Difference {
             moves: changes.iter().filter_map(moved).collect(),
             applications,
             categories: category_shifts(before, after),
-            caller_loses: caller.map(|user| lost_permissions(before, after, user, at)).unwrap_or_default(),
+            caller_loses: caller
+                .map(|user| lost_permissions(before, after, user, at))
+                .unwrap_or_default(),
             caller_closes,
         }
     }
@@ -82,27 +96,57 @@ impl Difference {
 
 fn moved(change: &Change) -> Option<Move> {
     if let Change::PrimaryMoved { role, from, to } = change {
-        Some(Move { role: role.clone(), from: *from, to: *to })
+        Some(Move {
+            role: role.clone(),
+            from: *from,
+            to: *to,
+        })
     } else {
         None
     }
 }
 
-fn application_shifts(before: &Roster, after: &Roster, contacts: &BTreeSet<ContactId>, at: DateTime<Utc>) -> Vec<ApplicationShift> {
+fn application_shifts(
+    before: &Roster,
+    after: &Roster,
+    contacts: &BTreeSet<ContactId>,
+    at: DateTime<Utc>,
+) -> Vec<ApplicationShift> {
     let open_to = |roster: &Roster, contact: ContactId| -> BTreeSet<ApplicationKey> {
         if roster.contact(contact).is_err() {
             return BTreeSet::new();
         }
-        roster.applications_of(contact, at).into_iter().map(|open| open.application).collect()
+        roster
+            .applications_of(contact, at)
+            .into_iter()
+            .map(|open| open.application)
+            .collect()
     };
-    let seen: Vec<_> = contacts.iter().map(|contact| (*contact, open_to(before, *contact), open_to(after, *contact))).collect();
+    let seen: Vec<_> = contacts
+        .iter()
+        .map(|contact| (*contact, open_to(before, *contact), open_to(after, *contact)))
+        .collect();
     let shift = |application: &ApplicationKey| ApplicationShift {
         application: application.clone(),
-        opens_for: seen.iter().filter(|(_, was, is)| !was.contains(application) && is.contains(application)).map(|(id, ..)| *id).collect(),
-        closes_for: seen.iter().filter(|(_, was, is)| was.contains(application) && !is.contains(application)).map(|(id, ..)| *id).collect(),
+        opens_for: seen
+            .iter()
+            .filter(|(_, was, is)| !was.contains(application) && is.contains(application))
+            .map(|(id, ..)| *id)
+            .collect(),
+        closes_for: seen
+            .iter()
+            .filter(|(_, was, is)| was.contains(application) && !is.contains(application))
+            .map(|(id, ..)| *id)
+            .collect(),
     };
-    let shifts = after.catalog().applications().iter().map(|application| shift(&application.key));
-    shifts.filter(|shift| !shift.opens_for.is_empty() || !shift.closes_for.is_empty()).collect()
+    let shifts = after
+        .catalog()
+        .applications()
+        .iter()
+        .map(|application| shift(&application.key));
+    shifts
+        .filter(|shift| !shift.opens_for.is_empty() || !shift.closes_for.is_empty())
+        .collect()
 }
 
 fn category_shifts(before: &Roster, after: &Roster) -> Vec<CategoryShift> {
@@ -115,7 +159,9 @@ fn category_shifts(before: &Roster, after: &Roster) -> Vec<CategoryShift> {
         }
     };
     let shifts = after.catalog().categories().iter().map(|category| shift(&category.key));
-    shifts.filter(|shift| !shift.gains.is_empty() || !shift.loses.is_empty()).collect()
+    shifts
+        .filter(|shift| !shift.gains.is_empty() || !shift.loses.is_empty())
+        .collect()
 }
 
 fn lost_permissions(before: &Roster, after: &Roster, user: UserId, at: DateTime<Utc>) -> BTreeSet<PermissionKey> {
@@ -130,15 +176,23 @@ impl Roster {
     /// The contacts that a category reaches: by their roles, by their wish, and the owner where the catalog says
     /// so; where that is nobody, those of the fallback. Unverified ones are reached only where the catalog says so.
     pub fn hearers(&self, category: &CategoryKey) -> BTreeSet<ContactId> {
-        let Some(policy) = self.catalog().category(category) else { return BTreeSet::new() };
+        let Some(policy) = self.catalog().category(category) else {
+            return BTreeSet::new();
+        };
         let audience = policy.audience.iter().flat_map(|audience| match audience {
             Audience::RoleHolders => {
-                let routes = self.catalog().roles().iter().filter(|role| role.categories.contains(category));
+                let routes = self
+                    .catalog()
+                    .roles()
+                    .iter()
+                    .filter(|role| role.categories.contains(category));
                 routes.flat_map(|role| self.holders(&role.key)).collect()
             }
-            Audience::Subscribers => {
-                self.contacts().filter(|contact| contact.subscriptions.contains(category)).map(|contact| contact.id).collect()
-            }
+            Audience::Subscribers => self
+                .contacts()
+                .filter(|contact| contact.subscriptions.contains(category))
+                .map(|contact| contact.id)
+                .collect(),
             Audience::Owner => BTreeSet::from([self.owner()]),
         });
         let hearers = self.reached(audience.collect());
@@ -149,16 +203,27 @@ impl Roster {
             Fallback::Nobody => BTreeSet::new(),
             Fallback::Owner => self.reached(BTreeSet::from([self.owner()])),
             Fallback::Role => {
-                let holders = self.catalog().fallback_role().map(|role| self.holders(role)).unwrap_or_default();
+                let holders = self
+                    .catalog()
+                    .fallback_role()
+                    .map(|role| self.holders(role))
+                    .unwrap_or_default();
                 let hearers = self.reached(holders);
-                if hearers.is_empty() { self.reached(BTreeSet::from([self.owner()])) } else { hearers }
+                if hearers.is_empty() {
+                    self.reached(BTreeSet::from([self.owner()]))
+                } else {
+                    hearers
+                }
             }
         }
     }
 
     fn reached(&self, contacts: BTreeSet<ContactId>) -> BTreeSet<ContactId> {
         let unverified = self.catalog().policy().notify_unverified;
-        contacts.into_iter().filter(|contact| unverified || self.contact(*contact).is_ok_and(Contact::is_verified)).collect()
+        contacts
+            .into_iter()
+            .filter(|contact| unverified || self.contact(*contact).is_ok_and(Contact::is_verified))
+            .collect()
     }
 }
 
@@ -166,8 +231,7 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::given::{
-        ANA, BEA, CEM, NOW, Person, categories, category, hosting, role, saas_suite, standard,
-        telephony, transfer_id,
+        ANA, BEA, CEM, NOW, Person, categories, category, hosting, role, saas_suite, standard, telephony, transfer_id,
     };
     use crate::ownership::TransferOwnership;
 
@@ -185,8 +249,11 @@ mod tests {
     fn m_57_m_58_a_promotion_tells_what_moves_and_opens() {
         let before = standard().with_verified(BEA);
         let difference = promoting(&before, BEA, "technical", ANA);
-        let moved =
-            Move { role: role("technical"), from: Some(ANA.contact()), to: Some(BEA.contact()) };
+        let moved = Move {
+            role: role("technical"),
+            from: Some(ANA.contact()),
+            to: Some(BEA.contact()),
+        };
         assert_eq!(difference.moves, [moved]);
         let shift = ApplicationShift {
             application: "help_desk".parse().unwrap(),
@@ -224,7 +291,10 @@ mod tests {
     #[test]
     fn an_owner_who_transfers_learns_what_is_lost() {
         let before = saas_suite().with_verified(BEA);
-        let command = TransferOwnership { id: transfer_id(1), to: BEA.contact() };
+        let command = TransferOwnership {
+            id: transfer_id(1),
+            to: BEA.contact(),
+        };
         let changes = before.transfer_ownership(ANA.by(), &command).unwrap();
         let after = before.clone().after(&changes, NOW);
         let difference = Difference::between(&before, &after, &changes, Some(ANA.user()), NOW);
@@ -235,7 +305,10 @@ mod tests {
 
     #[test]
     fn what_concerns_others_is_no_loss_of_the_caller() {
-        let before = standard().with_verified(BEA).with_verified(CEM).promoted(BEA, &["billing"]);
+        let before = standard()
+            .with_verified(BEA)
+            .with_verified(CEM)
+            .promoted(BEA, &["billing"]);
         let difference = promoting(&before, CEM, "billing", ANA);
         assert_eq!(difference.caller_loses, BTreeSet::new());
         assert_eq!(difference.caller_closes, BTreeSet::new());

@@ -105,42 +105,104 @@ pub struct Mail {
 
 /// The mails that a decision calls for.
 pub fn mails(before: &Roster, after: &Roster, changes: &[Change]) -> Vec<Mail> {
-    changes.iter().flat_map(|change| mails_of(before, after, change)).collect()
+    changes
+        .iter()
+        .flat_map(|change| mails_of(before, after, change))
+        .collect()
 }
 
 fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
     let account = after.account().profile.name.to_string();
-    let name_of = |id: ContactId| after.contact(id).map(|contact| contact.profile.display_name.to_string()).unwrap_or_default();
+    let name_of = |id: ContactId| {
+        after
+            .contact(id)
+            .map(|contact| contact.profile.display_name.to_string())
+            .unwrap_or_default()
+    };
     let to_contact = |id: ContactId, letter: Letter| {
         let contact = after.contact(id).ok()?;
-        Some(Mail { contact: Some(id), to: contact.address.email.clone(), language: contact.profile.language, letter })
+        Some(Mail {
+            contact: Some(id),
+            to: contact.address.email.clone(),
+            language: contact.profile.language,
+            letter,
+        })
     };
     match change {
         Change::VerificationSent { verification, address } => {
-            let Ok(contact) = after.contact(verification.contact) else { return Vec::new() };
-            let letter = Letter::VerifyContact { verification: verification.id, name: name_of(contact.id), account };
-            vec![Mail { contact: Some(contact.id), to: address.clone(), language: contact.profile.language, letter }]
+            let Ok(contact) = after.contact(verification.contact) else {
+                return Vec::new();
+            };
+            let letter = Letter::VerifyContact {
+                verification: verification.id,
+                name: name_of(contact.id),
+                account,
+            };
+            vec![Mail {
+                contact: Some(contact.id),
+                to: address.clone(),
+                language: contact.profile.language,
+                letter,
+            }]
         }
         Change::AddressVerified { contact, .. } => {
-            let (Ok(old), Ok(new)) = (before.contact(*contact), after.contact(*contact)) else { return Vec::new() };
+            let (Ok(old), Ok(new)) = (before.contact(*contact), after.contact(*contact)) else {
+                return Vec::new();
+            };
             if old.address.email.key() == new.address.email.key() {
                 return Vec::new();
             }
-            let letter = Letter::AddressMoved { name: name_of(*contact), account };
-            vec![Mail { contact: Some(*contact), to: old.address.email.clone(), language: new.profile.language, letter }]
+            let letter = Letter::AddressMoved {
+                name: name_of(*contact),
+                account,
+            };
+            vec![Mail {
+                contact: Some(*contact),
+                to: old.address.email.clone(),
+                language: new.profile.language,
+                letter,
+            }]
         }
         Change::TransferRequested { transfer } if after.owner() == transfer.from => {
-            let letter = Letter::OwnershipOffered { name: name_of(transfer.to), account, owner: name_of(transfer.from) };
+            let letter = Letter::OwnershipOffered {
+                name: name_of(transfer.to),
+                account,
+                owner: name_of(transfer.from),
+            };
             to_contact(transfer.to, letter).into_iter().collect()
         }
-        Change::TransferEnded { outcome: TransferOutcome::Declined, .. } => {
-            let contact = before.parts().transfer.as_ref().map(|transfer| name_of(transfer.to)).unwrap_or_default();
+        Change::TransferEnded {
+            outcome: TransferOutcome::Declined,
+            ..
+        } => {
+            let contact = before
+                .parts()
+                .transfer
+                .as_ref()
+                .map(|transfer| name_of(transfer.to))
+                .unwrap_or_default();
             let owner = after.owner();
-            to_contact(owner, Letter::OwnershipDeclined { name: name_of(owner), account, contact }).into_iter().collect()
+            to_contact(
+                owner,
+                Letter::OwnershipDeclined {
+                    name: name_of(owner),
+                    account,
+                    contact,
+                },
+            )
+            .into_iter()
+            .collect()
         }
         Change::OwnerMoved { from, to } => {
-            let letter = |reader: ContactId| Letter::OwnershipMoved { name: name_of(reader), account: account.clone(), owner: name_of(*to) };
-            [*from, *to].into_iter().filter_map(|reader| to_contact(reader, letter(reader))).collect()
+            let letter = |reader: ContactId| Letter::OwnershipMoved {
+                name: name_of(reader),
+                account: account.clone(),
+                owner: name_of(*to),
+            };
+            [*from, *to]
+                .into_iter()
+                .filter_map(|reader| to_contact(reader, letter(reader)))
+                .collect()
         }
         Change::AccountOpened { .. }
         | Change::AccountChanged { .. }
@@ -170,9 +232,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
 mod tests {
     use super::*;
     use crate::contacts::ContactPatch;
-    use crate::given::{
-        ANA, BEA, LINK, NOW, Person, address, link_id, mixed, saas_suite, standard, transfer_id,
-    };
+    use crate::given::{ANA, BEA, LINK, NOW, Person, address, link_id, mixed, saas_suite, standard, transfer_id};
     use crate::ownership::TransferOwnership;
     use crate::permission::Permissions;
     use crate::verification::SendVerification;
@@ -182,11 +242,18 @@ mod tests {
     }
 
     fn verifying() -> SendVerification {
-        SendVerification { id: link_id(7), contact: BEA.contact(), address: None }
+        SendVerification {
+            id: link_id(7),
+            contact: BEA.contact(),
+            address: None,
+        }
     }
 
     fn transferring() -> TransferOwnership {
-        TransferOwnership { id: transfer_id(1), to: BEA.contact() }
+        TransferOwnership {
+            id: transfer_id(1),
+            to: BEA.contact(),
+        }
     }
 
     fn readers(mails: &[Mail]) -> Vec<&str> {
@@ -208,14 +275,22 @@ mod tests {
             account: "Lima".to_owned(),
         };
         let contact = Some(BEA.contact());
-        let mail = Mail { contact, to: BEA.address(), language: Language::Fr, letter };
+        let mail = Mail {
+            contact,
+            to: BEA.address(),
+            language: Language::Fr,
+            letter,
+        };
         assert_eq!(written(&before, &changes), [mail]);
     }
 
     #[test]
     fn the_former_address_is_told_when_another_takes_its_place() {
         let before = standard().with_verified(BEA);
-        let patch = ContactPatch { address: Some(address("b2")), ..ContactPatch::default() };
+        let patch = ContactPatch {
+            address: Some(address("b2")),
+            ..ContactPatch::default()
+        };
         let changes = before.change_contact(ANA.by(), BEA.contact(), &patch);
         let waiting = before.then(changes);
         let changes = waiting.send_verification(ANA.by(), &verifying()).unwrap();

@@ -127,13 +127,20 @@ mod tests {
     #[test]
     fn a_name_is_bounded_in_characters_not_bytes() {
         assert!(DisplayName::parse(&"é".repeat(100)).is_ok());
-        assert_eq!(DisplayName::parse(&"é".repeat(101)), Err(ValueFault::TooLong { max: 100 }));
+        assert_eq!(
+            DisplayName::parse(&"é".repeat(101)),
+            Err(ValueFault::TooLong { max: 100 })
+        );
     }
 
     #[test]
     fn a_name_refuses_what_would_split_a_header_or_turn_a_text() {
         for text in ["a\0b", "a\r\nb", "a\u{2028}b", "a\u{202E}b", "a\u{2066}b", "a\u{1b}[0m"] {
-            assert_eq!(DisplayName::parse(text), Err(ValueFault::ForbiddenCharacter), "{text:?}");
+            assert_eq!(
+                DisplayName::parse(text),
+                Err(ValueFault::ForbiddenCharacter),
+                "{text:?}"
+            );
         }
         assert_eq!(DisplayName::parse(" \t "), Err(ValueFault::Empty));
     }

@@ -88,7 +88,9 @@ impl Roster {
         self.contact(command.to)?;
         self.require_active()?;
         if command.to == self.owner() {
-            return Err(Violation::ContactIsOwner { roles: self.roles_of(command.to) });
+            return Err(Violation::ContactIsOwner {
+                roles: self.roles_of(command.to),
+            });
         }
         if self.pending_transfer(by.at).is_some() {
             return Err(Violation::TransferPending);
@@ -96,14 +98,25 @@ impl Roster {
         self.require_fit_to_own(command.to, by.at)?;
         let mut changes = Vec::new();
         if let Some(lapsed) = &self.parts.transfer {
-            changes.push(Change::TransferEnded { transfer: lapsed.id, outcome: TransferOutcome::Expired });
+            changes.push(Change::TransferEnded {
+                transfer: lapsed.id,
+                outcome: TransferOutcome::Expired,
+            });
         }
-        let transfer =
-            PendingTransfer { id: command.id, from: self.owner(), to: command.to, created_at: by.at, expires_at: by.at + TRANSFER_LIFE };
+        let transfer = PendingTransfer {
+            id: command.id,
+            from: self.owner(),
+            to: command.to,
+            created_at: by.at,
+            expires_at: by.at + TRANSFER_LIFE,
+        };
         changes.push(Change::TransferRequested { transfer });
         match self.catalog.policy().owner_transfer {
             OwnerTransfer::Immediate => {
-                changes.push(Change::TransferEnded { transfer: command.id, outcome: TransferOutcome::Accepted });
+                changes.push(Change::TransferEnded {
+                    transfer: command.id,
+                    outcome: TransferOutcome::Accepted,
+                });
                 changes.extend(self.move_ownership(command.to));
             }
             OwnerTransfer::Accepted => {}
@@ -121,7 +134,10 @@ impl Roster {
         self.require_active()?;
         self.require_waiting(transfer, by.at)?;
         self.require_fit_to_own(to, by.at)?;
-        let mut changes = vec![Change::TransferEnded { transfer: transfer.request.id, outcome: TransferOutcome::Accepted }];
+        let mut changes = vec![Change::TransferEnded {
+            transfer: transfer.request.id,
+            outcome: TransferOutcome::Accepted,
+        }];
         changes.extend(self.move_ownership(to));
         Ok(changes)
     }
@@ -134,7 +150,10 @@ impl Roster {
         self.require_recipient(by, transfer)?;
         self.require_active()?;
         self.require_waiting(transfer, by.at)?;
-        Ok(vec![Change::TransferEnded { transfer: transfer.request.id, outcome: TransferOutcome::Declined }])
+        Ok(vec![Change::TransferEnded {
+            transfer: transfer.request.id,
+            outcome: TransferOutcome::Declined,
+        }])
     }
 
     /// The owner takes the offer back.
@@ -145,13 +164,20 @@ impl Roster {
         self.require_owner(by)?;
         self.require_active()?;
         self.require_waiting(transfer, by.at)?;
-        Ok(vec![Change::TransferEnded { transfer: transfer.request.id, outcome: TransferOutcome::Cancelled }])
+        Ok(vec![Change::TransferEnded {
+            transfer: transfer.request.id,
+            outcome: TransferOutcome::Cancelled,
+        }])
     }
 
     fn require_recipient(&self, by: By, transfer: &Transfer) -> Result<ContactId, Violation> {
         let user = by.actor.user().ok_or(Violation::OtherPerson)?;
         let member = self.live_member(user, by.at).ok_or(Violation::NotFound)?;
-        if member.contact == Some(transfer.request.to) { Ok(transfer.request.to) } else { Err(Violation::OtherPerson) }
+        if member.contact == Some(transfer.request.to) {
+            Ok(transfer.request.to)
+        } else {
+            Err(Violation::OtherPerson)
+        }
     }
 
     /// Only a verified contact owns an account, with a log-in that is in use and does not end by itself: with
@@ -198,7 +224,10 @@ impl Roster {
                 FormerOwner::All => Permissions::All,
             };
             if member.permissions != permissions {
-                changes.push(Change::PermissionsChanged { user: member.user, permissions });
+                changes.push(Change::PermissionsChanged {
+                    user: member.user,
+                    permissions,
+                });
             }
         }
         changes
@@ -210,8 +239,8 @@ mod tests {
     use super::*;
     use crate::change::Change;
     use crate::given::{
-        ANA, BEA, CEM, LINK, NOW, SYSTEM, ZOE, datacenter, mixed, moment, permission, role,
-        roles, saas_suite, standard, transfer_id,
+        ANA, BEA, CEM, LINK, NOW, SYSTEM, ZOE, datacenter, mixed, moment, permission, role, roles, saas_suite,
+        standard, transfer_id,
     };
     use crate::permission::ServicePermission;
     use crate::roster::AccountStatus;
@@ -220,7 +249,10 @@ mod tests {
     const DAY: i64 = 24 * 60;
 
     fn to(person: crate::given::Person) -> TransferOwnership {
-        TransferOwnership { id: transfer_id(1), to: person.contact() }
+        TransferOwnership {
+            id: transfer_id(1),
+            to: person.contact(),
+        }
     }
 
     fn transferred(roster: Roster) -> Roster {
@@ -229,7 +261,9 @@ mod tests {
     }
 
     fn two(roster: Roster) -> Roster {
-        roster.with_member(BEA, Permissions::none()).with_member(CEM, Permissions::All)
+        roster
+            .with_member(BEA, Permissions::none())
+            .with_member(CEM, Permissions::All)
     }
 
     mod at_once {
@@ -318,8 +352,10 @@ mod tests {
         #[test]
         fn the_record_tells_of_the_request_and_its_acceptance() {
             let changes = two(saas_suite()).transfer_ownership(ANA.by(), &to(BEA)).unwrap();
-            let accepted =
-                Change::TransferEnded { transfer: transfer_id(1), outcome: TransferOutcome::Accepted };
+            let accepted = Change::TransferEnded {
+                transfer: transfer_id(1),
+                outcome: TransferOutcome::Accepted,
+            };
             assert!(matches!(changes[0], Change::TransferRequested { .. }));
             assert_eq!(changes[1], accepted);
         }
@@ -352,17 +388,31 @@ mod tests {
         #[test]
         fn the_contact_declines_and_the_owner_takes_back() {
             let waiting = transferred(two(mixed()));
-            let ended = |outcome| Ok(vec![Change::TransferEnded { transfer: transfer_id(1), outcome }]);
+            let ended = |outcome| {
+                Ok(vec![Change::TransferEnded {
+                    transfer: transfer_id(1),
+                    outcome,
+                }])
+            };
             let transfer = waiting.waiting();
-            assert_eq!(waiting.decline_transfer(BEA.by(), &transfer), ended(TransferOutcome::Declined));
-            assert_eq!(waiting.cancel_transfer(ANA.by(), &transfer), ended(TransferOutcome::Cancelled));
+            assert_eq!(
+                waiting.decline_transfer(BEA.by(), &transfer),
+                ended(TransferOutcome::Declined)
+            );
+            assert_eq!(
+                waiting.cancel_transfer(ANA.by(), &transfer),
+                ended(TransferOutcome::Cancelled)
+            );
             assert_eq!(waiting.cancel_transfer(CEM.by(), &transfer), Err(Violation::OwnerOnly));
         }
 
         #[test]
         fn one_transfer_waits_at_a_time() {
             let waiting = transferred(two(mixed()));
-            let second = TransferOwnership { id: transfer_id(2), to: CEM.contact() };
+            let second = TransferOwnership {
+                id: transfer_id(2),
+                to: CEM.contact(),
+            };
             let refused = waiting.transfer_ownership(ANA.by(), &second);
             assert_eq!(refused, Err(Violation::TransferPending));
         }
@@ -381,10 +431,19 @@ mod tests {
         #[test]
         fn the_next_transfer_ends_the_one_that_nobody_answered() {
             let waiting = transferred(two(mixed()));
-            let second = TransferOwnership { id: transfer_id(2), to: CEM.contact() };
+            let second = TransferOwnership {
+                id: transfer_id(2),
+                to: CEM.contact(),
+            };
             let changes = waiting.transfer_ownership(ANA.by_at(moment(8 * DAY)), &second).unwrap();
             let outcome = TransferOutcome::Expired;
-            assert_eq!(changes[0], Change::TransferEnded { transfer: transfer_id(1), outcome });
+            assert_eq!(
+                changes[0],
+                Change::TransferEnded {
+                    transfer: transfer_id(1),
+                    outcome
+                }
+            );
         }
 
         #[test]

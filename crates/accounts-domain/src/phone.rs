@@ -103,14 +103,24 @@ mod tests {
 
     #[test]
     fn numbers_become_e164() {
-        assert_eq!(PhoneNumber::parse("+33 1 42 68 53 00").unwrap().as_str(), "+33142685300");
-        assert_eq!(PhoneNumber::parse("+1 (415) 555-2671").unwrap().as_str(), "+14155552671");
+        assert_eq!(
+            PhoneNumber::parse("+33 1 42 68 53 00").unwrap().as_str(),
+            "+33142685300"
+        );
+        assert_eq!(
+            PhoneNumber::parse("+1 (415) 555-2671").unwrap().as_str(),
+            "+14155552671"
+        );
     }
 
     #[test]
     fn what_no_country_knows_is_refused() {
         for text in ["0142685300", "+999 123", "+33 1", "+33142685300 ext. 5", "call me"] {
-            assert_eq!(PhoneNumber::parse(text), Err(ValueFault::Form { kind: "phone" }), "{text}");
+            assert_eq!(
+                PhoneNumber::parse(text),
+                Err(ValueFault::Form { kind: "phone" }),
+                "{text}"
+            );
         }
     }
 }

@@ -39,7 +39,10 @@ impl Roster {
             return Ok(Vec::new());
         }
         self.require_givable(role, verified)?;
-        Ok(vec![Change::RoleGiven { role: role.clone(), contact }])
+        Ok(vec![Change::RoleGiven {
+            role: role.clone(),
+            contact,
+        }])
     }
 
     /// Refuses what an ordinary role cannot be given for.
@@ -49,7 +52,11 @@ impl Roster {
             Holders::One => return Err(Violation::RoleHasSingleHolder { role: role.clone() }),
             Holders::Many => {}
         }
-        if policy.verified_only && !verified { Err(Violation::ContactNotVerified) } else { Ok(()) }
+        if policy.verified_only && !verified {
+            Err(Violation::ContactNotVerified)
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes an ordinary role. Taking what the contact does not hold changes nothing.
@@ -72,7 +79,10 @@ impl Roster {
         if policy.vacancy == Vacancy::Forbidden && self.holders(role).len() == 1 {
             return Err(Violation::RoleMustBeFilled { role: role.clone() });
         }
-        Ok(vec![Change::RoleTaken { role: role.clone(), contact }])
+        Ok(vec![Change::RoleTaken {
+            role: role.clone(),
+            contact,
+        }])
     }
 
     /// Moves each role's primary place to one contact. Former holders keep the ordinary role where many may
@@ -83,12 +93,19 @@ impl Roster {
     pub fn promote(&self, by: By, command: &Promote) -> Result<Vec<Change>, Violation> {
         self.require(by, ServicePermission::RolesManage)?;
         let contact = self.contact(command.contact)?;
-        let roles = command.roles.iter().map(|role| self.role(role)).collect::<Result<Vec<_>, _>>()?;
+        let roles = command
+            .roles
+            .iter()
+            .map(|role| self.role(role))
+            .collect::<Result<Vec<_>, _>>()?;
         self.require_active()?;
         if !contact.is_verified() {
             return Err(Violation::ContactNotVerified);
         }
-        Ok(roles.into_iter().flat_map(|role| self.move_primary(role, Some(command.contact))).collect())
+        Ok(roles
+            .into_iter()
+            .flat_map(|role| self.move_primary(role, Some(command.contact)))
+            .collect())
     }
 
     /// Leaves a role's primary place vacant, or gives it back to the owner, as the catalog says (M-17). A role
@@ -126,10 +143,16 @@ impl Roster {
         if role.holders == Holders::One
             && let Some(from) = from
         {
-            changes.push(Change::RoleTaken { role: key(), contact: from });
+            changes.push(Change::RoleTaken {
+                role: key(),
+                contact: from,
+            });
         }
         if let Some(to) = to.filter(|to| !self.holds(*to, &role.key)) {
-            changes.push(Change::RoleGiven { role: key(), contact: to });
+            changes.push(Change::RoleGiven {
+                role: key(),
+                contact: to,
+            });
         }
         changes.push(Change::PrimaryMoved { role: key(), from, to });
         changes
@@ -140,7 +163,12 @@ impl Roster {
     pub(crate) fn fill_vacancies(&self) -> Vec<Change> {
         let owner = self.owner();
         let vacant = |role: &&Role| role.vacancy != Vacancy::Allowed && self.primary(&role.key).is_none();
-        self.catalog.roles().iter().filter(vacant).flat_map(|role| self.move_primary(role, Some(owner))).collect()
+        self.catalog
+            .roles()
+            .iter()
+            .filter(vacant)
+            .flat_map(|role| self.move_primary(role, Some(owner)))
+            .collect()
     }
 }
 
@@ -148,8 +176,8 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::given::{
-        ANA, BEA, CEM, LINK, NOW, SYSTEM, ZOE, chosen, datacenter, mixed, permission, role, roles,
-        saas_suite, standard, telephony,
+        ANA, BEA, CEM, LINK, NOW, SYSTEM, ZOE, chosen, datacenter, mixed, permission, role, roles, saas_suite,
+        standard, telephony,
     };
     use crate::roster::AccountStatus;
 
@@ -219,7 +247,10 @@ mod tests {
         #[test]
         fn the_primary_holder_keeps_the_role() {
             let refused = standard().take_role(ANA.by(), ANA.contact(), &role("billing"));
-            assert_eq!(refused, Err(Violation::ContactIsPrimaryHolder { role: role("billing") }));
+            assert_eq!(
+                refused,
+                Err(Violation::ContactIsPrimaryHolder { role: role("billing") })
+            );
         }
 
         #[test]
@@ -227,7 +258,9 @@ mod tests {
             let roster = datacenter().with(BEA).holding(BEA, "billing");
             let changes = roster.take_role(ANA.by(), BEA.contact(), &role("general"));
             let roster = roster.then(changes);
-            let refused = Violation::ContactHoldsRoles { roles: roles(&["billing"]) };
+            let refused = Violation::ContactHoldsRoles {
+                roles: roles(&["billing"]),
+            };
             assert_eq!(roster.remove_contact(ANA.by(), BEA.contact()), Err(refused));
             let changes = roster.take_role(ANA.by(), BEA.contact(), &role("billing"));
             assert!(roster.then(changes).remove_contact(ANA.by(), BEA.contact()).is_ok());
@@ -237,7 +270,9 @@ mod tests {
         fn a_role_that_must_be_filled_keeps_its_last_holder() {
             let roster = both(mixed().not_activated()).holding(BEA, "many_verified");
             let take = |roster: &Roster| roster.take_role(SYSTEM, BEA.contact(), &role("many_verified"));
-            let refused = Violation::RoleMustBeFilled { role: role("many_verified") };
+            let refused = Violation::RoleMustBeFilled {
+                role: role("many_verified"),
+            };
             assert_eq!(take(&roster), Err(refused));
             assert!(take(&roster.holding(CEM, "many_verified")).is_ok());
         }
@@ -245,11 +280,22 @@ mod tests {
         #[test]
         fn m_10_m_11_only_who_may_manages_roles() {
             let roster = both(saas_suite()).joined(BEA, chosen(&["contacts:manage"]));
-            let refused = Violation::Forbidden { permission: permission("roles:manage") };
+            let refused = Violation::Forbidden {
+                permission: permission("roles:manage"),
+            };
             let billing = role("billing");
-            assert_eq!(roster.give_role(BEA.by(), CEM.contact(), &billing), Err(refused.clone()));
-            assert_eq!(roster.take_role(BEA.by(), CEM.contact(), &billing), Err(refused.clone()));
-            assert_eq!(roster.promote(BEA.by(), &BEA.promoted(&["billing"])), Err(refused.clone()));
+            assert_eq!(
+                roster.give_role(BEA.by(), CEM.contact(), &billing),
+                Err(refused.clone())
+            );
+            assert_eq!(
+                roster.take_role(BEA.by(), CEM.contact(), &billing),
+                Err(refused.clone())
+            );
+            assert_eq!(
+                roster.promote(BEA.by(), &BEA.promoted(&["billing"])),
+                Err(refused.clone())
+            );
             assert_eq!(roster.vacate(BEA.by(), &billing), Err(refused));
             assert_eq!(roster.vacate(ZOE.by(), &billing), Err(Violation::NotFound));
         }
@@ -258,8 +304,14 @@ mod tests {
         fn an_unknown_role_is_refused_and_a_suspended_account_too() {
             let roster = standard().with_verified(BEA);
             let unknown = Err(Violation::UnknownRole { role: role("captain") });
-            assert_eq!(roster.give_role(ANA.by(), BEA.contact(), &role("captain")), unknown.clone());
-            assert_eq!(roster.promote(ANA.by(), &BEA.promoted(&["billing", "captain"])), unknown.clone());
+            assert_eq!(
+                roster.give_role(ANA.by(), BEA.contact(), &role("captain")),
+                unknown.clone()
+            );
+            assert_eq!(
+                roster.promote(ANA.by(), &BEA.promoted(&["billing", "captain"])),
+                unknown.clone()
+            );
             let suspended = roster.in_status(AccountStatus::Suspended);
             assert_eq!(suspended.take_role(ANA.by(), BEA.contact(), &role("captain")), unknown);
             let refused = suspended.vacate(ANA.by(), &role("billing"));
@@ -272,7 +324,9 @@ mod tests {
 
         #[test]
         fn m_56_m_57_a_single_role_moves_in_one_act() {
-            let roster = both(saas_suite()).promoted(BEA, &["billing"]).promoted(CEM, &["billing"]);
+            let roster = both(saas_suite())
+                .promoted(BEA, &["billing"])
+                .promoted(CEM, &["billing"]);
             assert_eq!(roster.holders(&role("billing")), BTreeSet::from([CEM.contact()]));
             assert_eq!(roster.primary(&role("billing")), Some(CEM.contact()));
         }
@@ -283,9 +337,19 @@ mod tests {
             let changes = roster.promote(ANA.by(), &CEM.promoted(&["billing"])).unwrap();
             let (key, from, to) = (role("billing"), BEA.contact(), CEM.contact());
             let wanted = [
-                Change::RoleTaken { role: key.clone(), contact: from },
-                Change::RoleGiven { role: key.clone(), contact: to },
-                Change::PrimaryMoved { role: key, from: Some(from), to: Some(to) },
+                Change::RoleTaken {
+                    role: key.clone(),
+                    contact: from,
+                },
+                Change::RoleGiven {
+                    role: key.clone(),
+                    contact: to,
+                },
+                Change::PrimaryMoved {
+                    role: key,
+                    from: Some(from),
+                    to: Some(to),
+                },
             ];
             assert_eq!(changes, wanted);
         }
@@ -340,9 +404,18 @@ mod tests {
         #[test]
         fn one_unknown_role_stops_them_all() {
             let roster = both(standard());
-            assert!(roster.promote(ANA.by(), &BEA.promoted(&["billing", "captain"])).is_err());
+            assert!(
+                roster
+                    .promote(ANA.by(), &BEA.promoted(&["billing", "captain"]))
+                    .is_err()
+            );
             let refused = roster.promote(LINK, &BEA.promoted(&["billing"]));
-            assert_eq!(refused, Err(Violation::Forbidden { permission: permission("roles:manage") }));
+            assert_eq!(
+                refused,
+                Err(Violation::Forbidden {
+                    permission: permission("roles:manage")
+                })
+            );
         }
     }
 

@@ -193,7 +193,9 @@ impl MemberStatus {
 
     /// The status of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Suspended].into_iter().find(|status| status.as_str() == name)
+        [Self::Active, Self::Suspended]
+            .into_iter()
+            .find(|status| status.as_str() == name)
     }
 }
 
@@ -351,13 +353,18 @@ impl Roster {
 
     /// Whether this user owns the account.
     pub fn is_owner(&self, user: UserId) -> bool {
-        self.member(user).is_some_and(|member| member.contact == Some(self.owner()))
+        self.member(user)
+            .is_some_and(|member| member.contact == Some(self.owner()))
     }
 
     /// What a user may do at that moment; the owner may do everything.
     pub fn permissions_of(&self, user: UserId, at: DateTime<Utc>) -> Option<Permissions> {
         let member = self.live_member(user, at)?;
-        if member.contact == Some(self.owner()) { Some(Permissions::All) } else { Some(member.permissions.clone()) }
+        if member.contact == Some(self.owner()) {
+            Some(Permissions::All)
+        } else {
+            Some(member.permissions.clone())
+        }
     }
 
     /// The holders of a role, the primary one among them.
@@ -367,7 +374,10 @@ impl Roster {
 
     /// Whether a contact holds a role.
     pub fn holds(&self, contact: ContactId, role: &RoleKey) -> bool {
-        self.parts.holders.get(role).is_some_and(|holders| holders.contains(&contact))
+        self.parts
+            .holders
+            .get(role)
+            .is_some_and(|holders| holders.contains(&contact))
     }
 
     /// The primary holder of a role.
@@ -377,17 +387,29 @@ impl Roster {
 
     /// The roles that a contact holds.
     pub fn roles_of(&self, contact: ContactId) -> BTreeSet<RoleKey> {
-        self.parts.holders.iter().filter(|(_, holders)| holders.contains(&contact)).map(|(role, _)| role.clone()).collect()
+        self.parts
+            .holders
+            .iter()
+            .filter(|(_, holders)| holders.contains(&contact))
+            .map(|(role, _)| role.clone())
+            .collect()
     }
 
     /// The roles whose primary place a contact has.
     pub fn primary_roles_of(&self, contact: ContactId) -> BTreeSet<RoleKey> {
-        self.parts.primaries.iter().filter(|(_, holder)| **holder == contact).map(|(role, _)| role.clone()).collect()
+        self.parts
+            .primaries
+            .iter()
+            .filter(|(_, holder)| **holder == contact)
+            .map(|(role, _)| role.clone())
+            .collect()
     }
 
     /// The greatest number of contacts, the owner's own among them (M-04, M-06).
     pub fn contact_limit(&self) -> u16 {
-        self.account().contact_limit.unwrap_or(self.catalog.policy().contact_limit)
+        self.account()
+            .contact_limit
+            .unwrap_or(self.catalog.policy().contact_limit)
     }
 
     /// The transfer that waits for its answer at that moment.
@@ -397,11 +419,14 @@ impl Roster {
 
     /// Whose address that is, main, pending or more.
     pub fn contact_with_address(&self, key: &str) -> Option<&Contact> {
-        self.contacts().find(|contact| contact.addresses().any(|address| address.key() == key))
+        self.contacts()
+            .find(|contact| contact.addresses().any(|address| address.key() == key))
     }
 
     pub(crate) fn role(&self, role: &RoleKey) -> Result<&Role, Violation> {
-        self.catalog.role(role).ok_or_else(|| Violation::UnknownRole { role: role.clone() })
+        self.catalog
+            .role(role)
+            .ok_or_else(|| Violation::UnknownRole { role: role.clone() })
     }
 
     /// Refuses who may not do this now. To somebody who is no member the account is not there.
@@ -411,10 +436,18 @@ impl Roster {
     pub fn require(&self, by: By, permission: ServicePermission) -> Result<(), Violation> {
         match by.actor {
             Actor::System => Ok(()),
-            Actor::Link => Err(Violation::Forbidden { permission: permission.key() }),
+            Actor::Link => Err(Violation::Forbidden {
+                permission: permission.key(),
+            }),
             Actor::User(user) => {
                 let permissions = self.permissions_of(user, by.at).ok_or(Violation::NotFound)?;
-                if permissions.contains(&permission.key()) { Ok(()) } else { Err(Violation::Forbidden { permission: permission.key() }) }
+                if permissions.contains(&permission.key()) {
+                    Ok(())
+                } else {
+                    Err(Violation::Forbidden {
+                        permission: permission.key(),
+                    })
+                }
             }
         }
     }
@@ -426,7 +459,11 @@ impl Roster {
             Actor::Link => Err(Violation::OwnerOnly),
             Actor::User(user) => {
                 self.live_member(user, by.at).ok_or(Violation::NotFound)?;
-                if self.is_owner(user) { Ok(()) } else { Err(Violation::OwnerOnly) }
+                if self.is_owner(user) {
+                    Ok(())
+                } else {
+                    Err(Violation::OwnerOnly)
+                }
             }
         }
     }
@@ -436,11 +473,17 @@ impl Roster {
         if let Permissions::Chosen(chosen) = permissions
             && let Some(unknown) = chosen.iter().find(|key| !self.catalog.knows_permission(key))
         {
-            return Err(Violation::UnknownPermission { permission: unknown.clone() });
+            return Err(Violation::UnknownPermission {
+                permission: unknown.clone(),
+            });
         }
         let Actor::User(user) = by.actor else { return Ok(()) };
         let own = self.permissions_of(user, by.at).ok_or(Violation::NotFound)?;
-        if own.covers(permissions) { Ok(()) } else { Err(Violation::CannotGrant) }
+        if own.covers(permissions) {
+            Ok(())
+        } else {
+            Err(Violation::CannotGrant)
+        }
     }
 
     /// Refuses every write to an account that is suspended or closed.
@@ -456,7 +499,9 @@ impl Roster {
     pub(crate) fn require_free(&self, address: &EmailAddress) -> Result<(), Violation> {
         match self.contact_with_address(address.key()) {
             None => Ok(()),
-            Some(_) => Err(Violation::AddressTaken { address: address.clone() }),
+            Some(_) => Err(Violation::AddressTaken {
+                address: address.clone(),
+            }),
         }
     }
 }

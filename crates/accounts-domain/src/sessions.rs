@@ -61,7 +61,14 @@ pub struct Session {
 impl Session {
     /// A session that begins now.
     pub fn begin(id: SessionId, at: DateTime<Utc>, user_agent: Option<String>, network: Option<String>) -> Self {
-        Self { id, created_at: at, last_used_at: at, expires_at: at + SESSION_LIFE, user_agent, network }
+        Self {
+            id,
+            created_at: at,
+            last_used_at: at,
+            expires_at: at + SESSION_LIFE,
+            user_agent,
+            network,
+        }
     }
 
     /// Whether it may still be used at that moment.

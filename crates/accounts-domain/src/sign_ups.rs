@@ -37,8 +37,17 @@ impl SignUp {
         let letter = if known {
             Letter::SignUpKnown { name }
         } else {
-            Letter::ConfirmSignUp { sign_up: self.id, name, account: self.account.to_string() }
+            Letter::ConfirmSignUp {
+                sign_up: self.id,
+                name,
+                account: self.account.to_string(),
+            }
         };
-        Mail { contact: None, to: self.address.clone(), language: self.owner.language, letter }
+        Mail {
+            contact: None,
+            to: self.address.clone(),
+            language: self.owner.language,
+            letter,
+        }
     }
 }

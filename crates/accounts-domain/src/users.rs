@@ -52,7 +52,9 @@ impl UserStatus {
 
     /// The status of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Suspended].into_iter().find(|status| status.as_str() == name)
+        [Self::Active, Self::Suspended]
+            .into_iter()
+            .find(|status| status.as_str() == name)
     }
 }
 
@@ -118,7 +120,10 @@ pub struct NewSession {
 
 impl NewSession {
     fn start(self) -> UserChange {
-        UserChange::SessionStarted { session: self.session, refresh_hash: self.refresh_hash }
+        UserChange::SessionStarted {
+            session: self.session,
+            refresh_hash: self.refresh_hash,
+        }
     }
 }
 
@@ -178,7 +183,10 @@ impl Person {
     pub fn change_password(&self, hash: PasswordHash, next: Option<NewSession>) -> Vec<UserChange> {
         let mut changes = vec![UserChange::PasswordChanged { hash }];
         changes.extend(self.resets.keys().map(|reset| UserChange::ResetSpent { reset: *reset }));
-        let ended = |session: &SessionId| UserChange::SessionEnded { session: *session, reason: EndReason::PasswordChanged };
+        let ended = |session: &SessionId| UserChange::SessionEnded {
+            session: *session,
+            reason: EndReason::PasswordChanged,
+        };
         changes.extend(self.sessions.keys().map(ended));
         changes.extend(next.map(NewSession::start));
         changes
@@ -189,7 +197,11 @@ impl Person {
         if self.user.status != UserStatus::Active {
             return Vec::new();
         }
-        let reset = Reset { id, address_key: self.user.address.key().to_owned(), expires_at: at + RESET_LIFE };
+        let reset = Reset {
+            id,
+            address_key: self.user.address.key().to_owned(),
+            expires_at: at + RESET_LIFE,
+        };
         vec![UserChange::ResetSent { reset }]
     }
 
@@ -230,15 +242,26 @@ impl Person {
     pub fn mails(&self, changes: &[UserChange]) -> Vec<Mail> {
         let name = self.user.display_name.to_string();
         let letter = |change: &UserChange| match change {
-            UserChange::ResetSent { reset } => Some(Letter::ResetPassword { reset: reset.id, name: name.clone() }),
+            UserChange::ResetSent { reset } => Some(Letter::ResetPassword {
+                reset: reset.id,
+                name: name.clone(),
+            }),
             UserChange::PasswordChanged { .. } => Some(Letter::PasswordChanged { name: name.clone() }),
-            UserChange::SessionEnded { reason: EndReason::RefreshReused, .. } => Some(Letter::SessionEnded { name: name.clone() }),
+            UserChange::SessionEnded {
+                reason: EndReason::RefreshReused,
+                ..
+            } => Some(Letter::SessionEnded { name: name.clone() }),
             UserChange::ProfileChanged { .. }
             | UserChange::ResetSpent { .. }
             | UserChange::SessionStarted { .. }
             | UserChange::SessionEnded { .. } => None,
         };
-        let mail = |letter| Mail { contact: None, to: self.user.address.clone(), language: self.user.language, letter };
+        let mail = |letter| Mail {
+            contact: None,
+            to: self.user.address.clone(),
+            language: self.user.language,
+            letter,
+        };
         changes.iter().filter_map(letter).map(mail).collect()
     }
 }
@@ -258,7 +281,10 @@ mod tests {
     }
 
     fn new_session() -> NewSession {
-        NewSession { session: session(3), refresh_hash: "hash".into() }
+        NewSession {
+            session: session(3),
+            refresh_hash: "hash".into(),
+        }
     }
 
     fn reset_id() -> ResetId {
@@ -280,14 +306,25 @@ mod tests {
             created_at: at(0),
             updated_at: at(0),
         };
-        let reset = Reset { id: reset_id(), address_key: user.address.key().to_owned(), expires_at: at(30) };
-        Person { user, sessions: BTreeMap::from([(session(2).id, session(2))]), resets: BTreeMap::from([(reset.id, reset)]) }
+        let reset = Reset {
+            id: reset_id(),
+            address_key: user.address.key().to_owned(),
+            expires_at: at(30),
+        };
+        Person {
+            user,
+            sessions: BTreeMap::from([(session(2).id, session(2))]),
+            resets: BTreeMap::from([(reset.id, reset)]),
+        }
     }
 
     #[test]
     fn a_new_password_ends_everything_older() {
         let changes = person().change_password(PasswordHash("new".into()), Some(new_session()));
-        assert!(changes.contains(&UserChange::SessionEnded { session: session(2).id, reason: EndReason::PasswordChanged }));
+        assert!(changes.contains(&UserChange::SessionEnded {
+            session: session(2).id,
+            reason: EndReason::PasswordChanged
+        }));
         assert!(changes.contains(&UserChange::ResetSpent { reset: reset_id() }));
         assert_eq!(changes.last(), Some(&new_session().start()));
     }
@@ -296,7 +333,10 @@ mod tests {
     fn a_reset_works_for_half_an_hour_and_for_its_address() {
         let hash = || PasswordHash("new".into());
         assert!(person().use_reset(reset_id(), hash(), at(29)).is_ok());
-        assert_eq!(person().use_reset(reset_id(), hash(), at(30)), Err(Violation::LinkExpired));
+        assert_eq!(
+            person().use_reset(reset_id(), hash(), at(30)),
+            Err(Violation::LinkExpired)
+        );
         let mut moved = person();
         moved.user.address = EmailAddress::parse("ana@other.example").unwrap();
         assert_eq!(moved.use_reset(reset_id(), hash(), at(1)), Err(Violation::LinkExpired));
@@ -304,7 +344,10 @@ mod tests {
 
     #[test]
     fn a_log_in_that_raced_a_password_change_is_refused() {
-        assert_eq!(person().log_in(&PasswordHash("older".into()), new_session()), Err(Violation::WrongPassword));
+        assert_eq!(
+            person().log_in(&PasswordHash("older".into()), new_session()),
+            Err(Violation::WrongPassword)
+        );
         assert!(person().log_in(&PasswordHash("old".into()), new_session()).is_ok());
     }
 

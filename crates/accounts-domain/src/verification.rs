@@ -68,20 +68,39 @@ impl Roster {
             created_at: by.at,
             expires_at: by.at + VERIFICATION_LIFE,
         };
-        Ok(vec![Change::VerificationSent { verification, address: address.clone() }])
+        Ok(vec![Change::VerificationSent {
+            verification,
+            address: address.clone(),
+        }])
     }
 
     /// What following a link does at that moment.
     ///
     /// # Errors
     /// [`Violation::LinkExpired`] for a link that is used, too old or of an address that the contact no longer has.
-    pub fn verification_offer(&self, id: VerificationId, at: DateTime<Utc>) -> Result<VerificationOffer<'_>, Violation> {
-        let link = self.parts.verifications.get(&id).filter(|link| at < link.expires_at).ok_or(Violation::LinkExpired)?;
+    pub fn verification_offer(
+        &self,
+        id: VerificationId,
+        at: DateTime<Utc>,
+    ) -> Result<VerificationOffer<'_>, Violation> {
+        let link = self
+            .parts
+            .verifications
+            .get(&id)
+            .filter(|link| at < link.expires_at)
+            .ok_or(Violation::LinkExpired)?;
         let contact = self.contact(link.contact).map_err(|_| Violation::LinkExpired)?;
-        let address = contact.addresses().find(|address| address.key() == link.address_key).ok_or(Violation::LinkExpired)?;
+        let address = contact
+            .addresses()
+            .find(|address| address.key() == link.address_key)
+            .ok_or(Violation::LinkExpired)?;
         let is_main = contact.address.email.key() == link.address_key;
         let login = if is_main { self.login_due(contact) } else { None };
-        Ok(VerificationOffer { contact, address, login })
+        Ok(VerificationOffer {
+            contact,
+            address,
+            login,
+        })
     }
 
     /// Proves the address. A contact that is due a log-in gets it; the owner fills the places that waited for it.
@@ -91,11 +110,19 @@ impl Roster {
     pub fn confirm_verification(&self, by: By, command: &ConfirmVerification) -> Result<Vec<Change>, Violation> {
         let offer = self.verification_offer(command.id, by.at)?;
         self.require_active()?;
-        let mut changes = vec![Change::AddressVerified { contact: offer.contact.id, address: offer.address.clone(), at: by.at }];
+        let mut changes = vec![Change::AddressVerified {
+            contact: offer.contact.id,
+            address: offer.address.clone(),
+            at: by.at,
+        }];
         if let Some(permissions) = offer.login
             && self.member(command.user).is_none()
         {
-            changes.push(Change::MemberAdded { user: command.user, contact: Some(offer.contact.id), permissions });
+            changes.push(Change::MemberAdded {
+                user: command.user,
+                contact: Some(offer.contact.id),
+                permissions,
+            });
         }
         // One of the more addresses proves nothing about the main one, which alone makes a contact verified.
         let proves_main = offer.address.key() == offer.contact.address.email.key();
@@ -114,15 +141,23 @@ impl Roster {
         match policy.contact_login {
             ContactLogin::Never => None,
             ContactLogin::OnRequest => contact.login_request.clone(),
-            ContactLogin::OnVerification => {
-                Some(contact.login_request.clone().unwrap_or_else(|| policy.contact_login_permissions.clone()))
-            }
+            ContactLogin::OnVerification => Some(
+                contact
+                    .login_request
+                    .clone()
+                    .unwrap_or_else(|| policy.contact_login_permissions.clone()),
+            ),
         }
     }
 
     fn pause(&self, contact: ContactId, key: &str) -> Option<DateTime<Utc>> {
         let same = |link: &&Verification| link.contact == contact && link.address_key == key;
-        self.parts.verifications.values().filter(same).map(|link| link.created_at + VERIFICATION_PAUSE).max()
+        self.parts
+            .verifications
+            .values()
+            .filter(same)
+            .map(|link| link.created_at + VERIFICATION_PAUSE)
+            .max()
     }
 }
 
@@ -134,7 +169,11 @@ fn unproven<'a>(contact: &'a Contact, asked: Option<&EmailAddress>) -> Result<&'
             None => Ok(&contact.address.email),
         };
     };
-    if contact.pending_address.as_ref().is_some_and(|pending| pending.key() == asked.key()) {
+    if contact
+        .pending_address
+        .as_ref()
+        .is_some_and(|pending| pending.key() == asked.key())
+    {
         return unproven(contact, None);
     }
     let known = std::iter::once(&contact.address).chain(contact.more_addresses.values());
@@ -150,17 +189,24 @@ mod tests {
     use super::*;
     use crate::contacts::{ContactPatch, CreateContact};
     use crate::given::{
-        ANA, BEA, CEM, LINK, NOW, Person, ZOE, address, chosen, datacenter, hosting, link_id, mixed,
-        permission, role, saas_suite, seconds, standard,
+        ANA, BEA, CEM, LINK, NOW, Person, ZOE, address, chosen, datacenter, hosting, link_id, mixed, permission, role,
+        saas_suite, seconds, standard,
     };
     use crate::roster::AccountStatus;
 
     fn to(person: Person, link: u32) -> SendVerification {
-        SendVerification { id: link_id(link), contact: person.contact(), address: None }
+        SendVerification {
+            id: link_id(link),
+            contact: person.contact(),
+            address: None,
+        }
     }
 
     fn to_address(person: Person, link: u32, local_part: &str) -> SendVerification {
-        SendVerification { address: Some(address(local_part)), ..to(person, link) }
+        SendVerification {
+            address: Some(address(local_part)),
+            ..to(person, link)
+        }
     }
 
     fn sent(roster: Roster, command: &SendVerification) -> Roster {
@@ -175,7 +221,10 @@ mod tests {
 
     fn with_more(roster: Roster, person: Person, local_part: &str) -> Roster {
         let more_addresses = Some(vec![address(local_part)]);
-        let patch = ContactPatch { more_addresses, ..ContactPatch::default() };
+        let patch = ContactPatch {
+            more_addresses,
+            ..ContactPatch::default()
+        };
         let changes = roster.change_contact(crate::given::SYSTEM, person.contact(), &patch);
         roster.then(changes)
     }
@@ -231,15 +280,23 @@ mod tests {
         let permission = permission("contacts:manage");
         let refused = roster.send_verification(CEM.by(), &to(BEA, 7));
         assert_eq!(refused, Err(Violation::Forbidden { permission }));
-        assert_eq!(roster.send_verification(ZOE.by(), &to(BEA, 7)), Err(Violation::NotFound));
-        assert_eq!(roster.send_verification(ANA.by(), &to(ZOE, 7)), Err(Violation::NotFound));
+        assert_eq!(
+            roster.send_verification(ZOE.by(), &to(BEA, 7)),
+            Err(Violation::NotFound)
+        );
+        assert_eq!(
+            roster.send_verification(ANA.by(), &to(ZOE, 7)),
+            Err(Violation::NotFound)
+        );
     }
 
     #[test]
     fn a_link_works_for_72_hours_and_once() {
         let roster = sent(standard().with(BEA), &to(BEA, 7));
         let confirm = |roster: &Roster, at| {
-            roster.confirm_verification(By { at, ..LINK }, &BEA.confirms(7)).map(|_| ())
+            roster
+                .confirm_verification(By { at, ..LINK }, &BEA.confirms(7))
+                .map(|_| ())
         };
         assert_eq!(confirm(&roster, NOW + VERIFICATION_LIFE - seconds(1)), Ok(()));
         assert_eq!(confirm(&roster, NOW + VERIFICATION_LIFE), Err(Violation::LinkExpired));
@@ -273,7 +330,10 @@ mod tests {
 
     #[test]
     fn l_08_a_login_comes_with_verification_where_it_was_asked_for() {
-        let command = CreateContact { login: Some(chosen(&["tickets:view"])), ..BEA.added() };
+        let command = CreateContact {
+            login: Some(chosen(&["tickets:view"])),
+            ..BEA.added()
+        };
         let before = standard();
         let changes = before.create_contact(ANA.by(), &command);
         let roster = sent(before.then(changes).with(CEM), &to(BEA, 7));
@@ -293,7 +353,10 @@ mod tests {
     #[test]
     fn who_is_a_member_already_stays_as_they_are() {
         let roster = sent(saas_suite().with(BEA), &to(BEA, 7));
-        let command = ConfirmVerification { user: ANA.user(), ..BEA.confirms(7) };
+        let command = ConfirmVerification {
+            user: ANA.user(),
+            ..BEA.confirms(7)
+        };
         let changes = roster.confirm_verification(LINK, &command);
         let roster = roster.then(changes);
         assert_eq!(roster.member(ANA.user()).unwrap().contact, Some(ANA.contact()));

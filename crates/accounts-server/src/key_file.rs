@@ -96,7 +96,8 @@ pub fn rotated(mut keys: Vec<StoredKey>, new: StoredKey) -> Vec<StoredKey> {
         .map(|key| Some(key.created_at))
         .chain([None])
         .collect();
-    let in_use = |successor: &Option<DateTime<Utc>>| successor.is_none_or(|since| now < since + KEY_REST + ACCESS_LIFE + CLOCKS);
+    let in_use =
+        |successor: &Option<DateTime<Utc>>| successor.is_none_or(|since| now < since + KEY_REST + ACCESS_LIFE + CLOCKS);
     keys.into_iter()
         .zip(successors)
         .filter(|(_, successor)| in_use(successor))

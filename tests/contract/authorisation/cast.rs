@@ -57,6 +57,8 @@ pub(super) struct Caller {
     pub client: Client,
     /// A second session, to be ended.
     spare: String,
+    /// A third one, which was ended.
+    ended: String,
 }
 
 /// What there is in an account.
@@ -110,6 +112,7 @@ impl<'a> Cast<'a> {
                 kind: Kind::Anonymous,
                 client: app.client().clone(),
                 spare: home.session.clone(),
+                ended: home.session.clone(),
             },
             caller(Kind::Stranger, &dan),
             caller(Kind::Former, &former),
@@ -206,8 +209,7 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
             (Ids::Foreign(_), "session") => self.other.session.clone(),
             (Ids::Deleted(_), "contact") => self.removed.clone(),
-            // It was ended under this very id a moment ago.
-            (Ids::Deleted(_), "session") => caller.spare.clone(),
+            (Ids::Deleted(_), "session") => caller.ended.clone(),
             (Ids::Random(_), "account") => an_id("acc"),
             (Ids::Random(_), "contact") => an_id("con"),
             (Ids::Random(_), "transfer") => an_id("trf"),
@@ -308,10 +310,13 @@ fn member<'a>(app: &'a App, owner: &Person<'a>, name: &str, login: &Value) -> (S
 }
 
 fn caller(kind: Kind, person: &Person<'_>) -> Caller {
+    let ended = session(person);
+    person.delete(format!("/v1/me/sessions/{ended}")).expect(204);
     Caller {
         kind,
         client: Client::clone(person),
         spare: session(person),
+        ended,
     }
 }
 

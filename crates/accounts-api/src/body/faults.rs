@@ -18,7 +18,11 @@ pub struct Faults {
 
 impl Faults {
     pub(super) fn new(request: HttpRequest, found: Vec<Fault>) -> Self {
-        Self { request, path: Vec::new(), found }
+        Self {
+            request,
+            path: Vec::new(),
+            found,
+        }
     }
 
     /// Adds a fault of a member of the present object.
@@ -51,11 +55,7 @@ impl Faults {
     }
 
     /// The outcome of parsing a member: its value, or its fault collected.
-    pub fn check<T, E: Into<FieldFault>>(
-        &mut self,
-        member: &str,
-        parsed: Result<T, E>,
-    ) -> Option<T> {
+    pub fn check<T, E: Into<FieldFault>>(&mut self, member: &str, parsed: Result<T, E>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
             Err(fault) => {

@@ -67,7 +67,9 @@ impl Parse for PersonPatch {
 
 async fn read<B: Parse>(request: TestRequest, body: &str) -> Result<B::Parsed, Problem> {
     let (request, mut payload) = request.set_payload(body.to_owned()).to_http_parts();
-    Checked::<B>::from_request(&request, &mut payload).await.map(|Checked(parsed)| parsed)
+    Checked::<B>::from_request(&request, &mut payload)
+        .await
+        .map(|Checked(parsed)| parsed)
 }
 
 fn post() -> TestRequest {
@@ -94,7 +96,9 @@ async fn a_body_becomes_what_it_stands_for() {
 #[actix_web::test]
 async fn every_fault_is_told_at_once() {
     let body = r#"{"phones":[{"number":"x"},{"id":1},{"number":"3"}],"owner":true}"#;
-    let problem = read::<PersonBody>(post(), &body.replace(r#",{"number":"3"}"#, "")).await.unwrap_err();
+    let problem = read::<PersonBody>(post(), &body.replace(r#",{"number":"3"}"#, ""))
+        .await
+        .unwrap_err();
     let body = told(problem).await;
     assert_eq!(body["code"], "invalid-fields");
     let found: Vec<(&str, &str)> = body["errors"]
@@ -125,7 +129,12 @@ async fn lists_have_an_end() {
 
 #[actix_web::test]
 async fn another_media_type_is_415() {
-    for media_type in ["text/plain", "application/merge-patch+json", "application/jsonx", "application/json; charset=latin1"] {
+    for media_type in [
+        "text/plain",
+        "application/merge-patch+json",
+        "application/jsonx",
+        "application/json; charset=latin1",
+    ] {
         let request = TestRequest::post().insert_header((CONTENT_TYPE, media_type));
         let problem = read::<PersonBody>(request, "{}").await.unwrap_err();
         assert_eq!(problem.code(), Code::UnsupportedMediaType, "{media_type}");
@@ -140,9 +149,15 @@ async fn another_media_type_is_415() {
 
 #[actix_web::test]
 async fn parameters_and_case_of_the_media_type_do_not_matter() {
-    for media_type in ["application/json; charset=utf-8", "Application/JSON ; charset=\"UTF-8\""] {
+    for media_type in [
+        "application/json; charset=utf-8",
+        "Application/JSON ; charset=\"UTF-8\"",
+    ] {
         let request = TestRequest::post().insert_header((CONTENT_TYPE, media_type));
-        assert!(read::<PersonBody>(request, r#"{"name":"a"}"#).await.is_ok(), "{media_type}");
+        assert!(
+            read::<PersonBody>(request, r#"{"name":"a"}"#).await.is_ok(),
+            "{media_type}"
+        );
     }
 }
 
@@ -152,7 +167,10 @@ async fn in_a_patch_absent_and_null_differ() {
         let read = async |body: &str| read::<PersonPatch>(patch(media_type), body).await;
         assert_eq!(read("{}").await.unwrap(), (None, None));
         assert_eq!(read(r#"{"title":null}"#).await.unwrap(), (None, Some(None)));
-        assert_eq!(read(r#"{"title":"CEO"}"#).await.unwrap(), (None, Some(Some("CEO".to_owned()))));
+        assert_eq!(
+            read(r#"{"title":"CEO"}"#).await.unwrap(),
+            (None, Some(Some("CEO".to_owned())))
+        );
         let body = told(read(r#"{"name":null}"#).await.unwrap_err()).await;
         assert_eq!(body["errors"][0]["code"], "required");
     }
@@ -162,10 +180,16 @@ async fn in_a_patch_absent_and_null_differ() {
 async fn a_large_body_is_413() {
     let long = json!({"name": "a".repeat(70_000)}).to_string();
     let body = told(read::<PersonBody>(post(), &long).await.unwrap_err()).await;
-    assert_eq!((&body["code"], &body["limit"]), (&json!("payload-too-large"), &json!(65_536)));
+    assert_eq!(
+        (&body["code"], &body["limit"]),
+        (&json!("payload-too-large"), &json!(65_536))
+    );
 }
 
 #[actix_web::test]
 async fn an_empty_body_is_not_readable() {
-    assert_eq!(read::<PersonBody>(post(), "").await.unwrap_err().code(), Code::BadRequest);
+    assert_eq!(
+        read::<PersonBody>(post(), "").await.unwrap_err().code(),
+        Code::BadRequest
+    );
 }

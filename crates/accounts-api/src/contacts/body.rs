@@ -25,7 +25,13 @@ const KEYS: usize = 200;
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct PhoneBody {
     /// The number with its country code; blanks, dashes and brackets are dropped.
-    #[schema(required = true, nullable = false, min_length = 1, max_length = 40, example = "+33 1 42 68 53 00")]
+    #[schema(
+        required = true,
+        nullable = false,
+        min_length = 1,
+        max_length = 40,
+        example = "+33 1 42 68 53 00"
+    )]
     number: Option<String>,
     /// `mobile`, `landline`, `fax` or `other`; `other` where nothing is said.
     #[schema(pattern = "^(mobile|landline|fax|other)$", example = "landline")]
@@ -146,7 +152,11 @@ impl Parse for ContactBody {
 impl LoginBody {
     fn parse(self, faults: &mut Faults) -> Option<Permissions> {
         let chosen: BTreeSet<PermissionKey> = keys_of(faults, "permissions", self.permissions.unwrap_or_default())?;
-        Some(if self.all_permissions == Some(true) { Permissions::All } else { Permissions::Chosen(chosen) })
+        Some(if self.all_permissions == Some(true) {
+            Permissions::All
+        } else {
+            Permissions::Chosen(chosen)
+        })
     }
 }
 
@@ -205,8 +215,12 @@ impl Parse for ContactPatchBody {
             last_name: faults.patched_text("last_name", self.last_name, PersonName::parse),
             title: faults.patched_text("title", self.title, JobTitle::parse),
             language: language_of(faults, language),
-            phones: self.phones.and_then(|phones| phones_of(faults, phones.unwrap_or_default())),
-            more_addresses: self.more_addresses.and_then(|addresses| addresses_of(faults, addresses.unwrap_or_default())),
+            phones: self
+                .phones
+                .and_then(|phones| phones_of(faults, phones.unwrap_or_default())),
+            more_addresses: self
+                .more_addresses
+                .and_then(|addresses| addresses_of(faults, addresses.unwrap_or_default())),
         };
         faults.is_empty().then_some(patch)
     }
@@ -233,7 +247,9 @@ impl Parse for SubscriptionsBody {
 /// A language by its name; none where nothing was said.
 pub(crate) fn language_of(faults: &mut Faults, language: Option<String>) -> Option<Language> {
     let known = || FieldFault::not_allowed(Language::ALL.map(Language::as_str));
-    faults.optional_text("language", language, |text| Language::from_str(text).map_err(|_| known()))
+    faults.optional_text("language", language, |text| {
+        Language::from_str(text).map_err(|_| known())
+    })
 }
 
 /// Telephone numbers.
@@ -243,20 +259,26 @@ pub(crate) fn phones_of(faults: &mut Faults, phones: Vec<PhoneBody>) -> Option<V
         let known = || FieldFault::not_allowed(PhoneKind::ALL.map(PhoneKind::as_str));
         let kind = phone.kind.unwrap_or_else(|| PhoneKind::Other.as_str().to_owned());
         let kind = faults.check("kind", PhoneKind::from_name(&kind).ok_or_else(known));
-        Some(Phone { number: number?, kind: kind? })
+        Some(Phone {
+            number: number?,
+            kind: kind?,
+        })
     })
 }
 
 fn addresses_of(faults: &mut Faults, addresses: Vec<String>) -> Option<Vec<EmailAddress>> {
-    faults.each("more_addresses", addresses, Contact::MORE_ADDRESSES, |faults, address| {
-        match EmailAddress::parse(&address) {
+    faults.each(
+        "more_addresses",
+        addresses,
+        Contact::MORE_ADDRESSES,
+        |faults, address| match EmailAddress::parse(&address) {
             Ok(address) => Some(address),
             Err(fault) => {
                 faults.add_here(fault);
                 None
             }
-        }
-    })
+        },
+    )
 }
 
 /// Keys of the catalog, each in the form of its kind; whether there is such a one, the rules say.

@@ -23,8 +23,13 @@ impl ContactRef {
     /// The reference to a contact of the account, or to one that was there before.
     pub fn of(id: ContactId, rosters: &[&Roster]) -> Self {
         let contact = rosters.iter().find_map(|roster| roster.contact(id).ok());
-        let display_name = contact.map(|contact| contact.profile.display_name.to_string()).unwrap_or_default();
-        Self { id: id.to_string(), display_name }
+        let display_name = contact
+            .map(|contact| contact.profile.display_name.to_string())
+            .unwrap_or_default();
+        Self {
+            id: id.to_string(),
+            display_name,
+        }
     }
 }
 
@@ -54,7 +59,10 @@ pub struct AddressView {
 
 /// A person or a mailbox that the provider knows for an account.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "a representation; each is a fact of its own to its readers")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a representation; each is a fact of its own to its readers"
+)]
 pub struct ContactView {
     /// Its id.
     #[schema(example = "con_01h455vb4pex5vsknk084sn02q")]
@@ -137,7 +145,12 @@ impl ContactView {
             verified_at: contact.address.verified_at.map(moment::shown),
             pending_address: contact.pending_address.as_ref().map(ToString::to_string),
             more_addresses: contact.more_addresses.values().map(more).collect(),
-            phones: phones.map(|phone| PhoneView { number: phone.number.to_string(), kind: phone.kind.as_str().to_owned() }).collect(),
+            phones: phones
+                .map(|phone| PhoneView {
+                    number: phone.number.to_string(),
+                    kind: phone.kind.as_str().to_owned(),
+                })
+                .collect(),
             owner: roster.owner() == contact.id,
             roles: keys(&roster.roles_of(contact.id)),
             primary_roles: keys(&roster.primary_roles_of(contact.id)),

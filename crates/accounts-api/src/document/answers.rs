@@ -39,7 +39,9 @@ pub(super) fn all(
         }));
     }
     let conditional = answers.contains_key("304") || description.tagged;
-    let paged = parameters.iter().any(|parameter| parameter.get("name") == Some(&json!("cursor")));
+    let paged = parameters
+        .iter()
+        .any(|parameter| parameter.get("name") == Some(&json!("cursor")));
     for (status, answer) in &mut answers {
         complete(status, answer, conditional, paged, description.replayed);
     }
@@ -150,11 +152,21 @@ fn borne_by(code: Code) -> &'static [&'static str] {
 /// A problem as a caller may see it.
 fn example(code: Code) -> Value {
     let mut problem = Problem::new(code);
-    let detail = texts::of(Language::En).problem.get(code.as_str()).map_or("", |text| &text.detail);
+    let detail = texts::of(Language::En)
+        .problem
+        .get(code.as_str())
+        .map_or("", |text| &text.detail);
     for (name, value) in [
         ("accepted", json!("application/json")),
         ("allow", json!("GET, HEAD")),
-        ("limit", if code == Code::PayloadTooLarge { json!(65_536) } else { json!(5) }),
+        (
+            "limit",
+            if code == Code::PayloadTooLarge {
+                json!(65_536)
+            } else {
+                json!(5)
+            },
+        ),
         ("permission", json!("contacts:manage")),
         ("retry_after", json!(30)),
         ("role", json!("billing")),
@@ -168,7 +180,10 @@ fn example(code: Code) -> Value {
     if code == Code::InvalidFields {
         problem = problem.faults(vec![at(Place::Pointer("/name".to_owned()))]);
     }
-    let told =
-        Told { language: Language::En, request_id: "9f86d081884c7d659a2feaa0-1", public_url: "" };
+    let told = Told {
+        language: Language::En,
+        request_id: "9f86d081884c7d659a2feaa0-1",
+        public_url: "",
+    };
     serde_json::from_slice(&problem.body(&told)).unwrap_or(Value::Null)
 }

@@ -19,7 +19,9 @@ pub(super) fn close_inputs(document: &mut Value) {
     names(document.pointer("/components/responses"), &mut answered);
     reach(document, &mut asked);
     reach(document, &mut answered);
-    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut)
+    let Some(schemas) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
     else {
         return;
     };
@@ -32,7 +34,10 @@ pub(super) fn close_inputs(document: &mut Value) {
 
 fn operations(document: &Value) -> impl Iterator<Item = &Value> {
     let paths = document.get("paths").and_then(Value::as_object).into_iter().flatten();
-    paths.filter_map(|(_, item)| item.as_object()).flatten().map(|(_, operation)| operation)
+    paths
+        .filter_map(|(_, item)| item.as_object())
+        .flatten()
+        .map(|(_, operation)| operation)
 }
 
 /// The schemas that a part of the document refers to.
@@ -61,7 +66,10 @@ fn reach(document: &Value, found: &mut BTreeSet<String>) {
     while size != found.len() {
         size = found.len();
         for name in found.clone() {
-            names(document.pointer("/components/schemas").and_then(|all| all.get(&name)), found);
+            names(
+                document.pointer("/components/schemas").and_then(|all| all.get(&name)),
+                found,
+            );
         }
     }
 }
@@ -87,14 +95,21 @@ pub(super) fn never_null(parameter: &mut Value) {
         return;
     };
     if let Some(kinds) = schema.get_mut("type").filter(|kinds| kinds.is_array()) {
-        let others: Vec<Value> =
-            kinds.as_array().into_iter().flatten().filter(|kind| **kind != "null").cloned().collect();
+        let others: Vec<Value> = kinds
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|kind| **kind != "null")
+            .cloned()
+            .collect();
         if let [kind] = others.as_slice() {
             *kinds = kind.clone();
         }
     }
     let choices = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
-    let others: Vec<&Value> = choices.filter(|choice| choice.get("type") != Some(&json!("null"))).collect();
+    let others: Vec<&Value> = choices
+        .filter(|choice| choice.get("type") != Some(&json!("null")))
+        .collect();
     if let [only] = others.as_slice() {
         *schema = (*only).clone();
     }
@@ -110,7 +125,10 @@ pub(super) fn bound_numbers(part: &mut Value) {
                 Some(Value::Array(kinds)) => kinds.contains(&json!("integer")),
                 _ => false,
             };
-            let unsigned = members.get("minimum").and_then(Value::as_f64).is_some_and(|min| min >= 0.0);
+            let unsigned = members
+                .get("minimum")
+                .and_then(Value::as_f64)
+                .is_some_and(|min| min >= 0.0);
             if integer && unsigned && !members.contains_key("maximum") {
                 let wide = members.get("format") == Some(&json!("int64"));
                 let most = if wide { 9_007_199_254_740_991_u64 } else { 2_147_483_647 };

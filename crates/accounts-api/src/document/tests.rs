@@ -121,7 +121,10 @@ struct ContactFilters {
 
 impl Filters for ContactFilters {
     fn read(query: &mut Query) -> Self {
-        Self { role: Some(query.any("role")), verified: query.flag("verified") }
+        Self {
+            role: Some(query.any("role")),
+            verified: query.flag("verified"),
+        }
     }
 }
 
@@ -181,13 +184,18 @@ fn sample() -> Value {
         description: "Who may do what.",
         contact_name: "Accounts",
         contact_url: "https://accounts.example",
-        tags: &[("contacts", "The contacts of an account."), ("health", "How the service is.")],
+        tags: &[
+            ("contacts", "The contacts of an account."),
+            ("health", "How the service is."),
+        ],
     };
     assemble(&routes, &about)
 }
 
 fn at<'v>(document: &'v Value, pointer: &str) -> &'v Value {
-    document.pointer(pointer).unwrap_or_else(|| panic!("{pointer} in {document:#}"))
+    document
+        .pointer(pointer)
+        .unwrap_or_else(|| panic!("{pointer} in {document:#}"))
 }
 
 const CONTACTS: &str = "/paths/~1v1~1accounts~1{account}~1contacts";
@@ -202,14 +210,30 @@ fn arguments_and_annotation_make_the_operation() {
     assert_eq!(create["security"], json!([{"bearer": []}]));
     assert_eq!(create["x-permission"], "contacts:manage");
     assert_eq!(create["tags"], json!(["contacts"]));
-    let names: Vec<_> = create["parameters"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    let names: Vec<_> = create["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["account", "dry_run", "Idempotency-Key"]);
     let statuses: Vec<_> = create["responses"].as_object().unwrap().keys().collect();
-    assert_eq!(statuses, ["201", "400", "401", "403", "404", "408", "409", "413", "415", "422", "503"]);
+    assert_eq!(
+        statuses,
+        [
+            "201", "400", "401", "403", "404", "408", "409", "413", "415", "422", "503"
+        ]
+    );
     let conflict = at(create, "/responses/409/content/application~1problem+json/examples");
     let codes: Vec<_> = conflict.as_object().unwrap().keys().collect();
-    assert_eq!(codes, ["address-taken", "contact-limit-reached", "idempotency-in-flight"]);
-    assert_eq!(conflict["contact-limit-reached"]["value"]["detail"], "The account has as many contacts as it may: 5.");
+    assert_eq!(
+        codes,
+        ["address-taken", "contact-limit-reached", "idempotency-in-flight"]
+    );
+    assert_eq!(
+        conflict["contact-limit-reached"]["value"]["detail"],
+        "The account has as many contacts as it may: 5."
+    );
     assert!(at(create, "/responses/201/headers").get("Location").is_some());
     assert_eq!(at(&document, "/paths/~1healthz/get/security"), &json!([]));
 }
@@ -218,10 +242,17 @@ fn arguments_and_annotation_make_the_operation() {
 fn inputs_are_closed_and_outputs_are_not() {
     let document = sample();
     for name in ["NewContact", "NewPhone", "ContactPatch"] {
-        assert_eq!(at(&document, &format!("/components/schemas/{name}/additionalProperties")), false);
+        assert_eq!(
+            at(&document, &format!("/components/schemas/{name}/additionalProperties")),
+            false
+        );
     }
     for name in ["Contact", "ContactPage", "Fault"] {
-        assert!(at(&document, &format!("/components/schemas/{name}")).get("additionalProperties").is_none());
+        assert!(
+            at(&document, &format!("/components/schemas/{name}"))
+                .get("additionalProperties")
+                .is_none()
+        );
     }
     assert_eq!(at(&document, "/components/schemas/Problem/additionalProperties"), true);
 }
@@ -229,7 +260,10 @@ fn inputs_are_closed_and_outputs_are_not() {
 #[test]
 fn bounds_and_nulls_are_stated() {
     let document = sample();
-    assert_eq!(at(&document, "/components/schemas/Contact/properties/addresses/maximum"), 2_147_483_647);
+    assert_eq!(
+        at(&document, "/components/schemas/Contact/properties/addresses/maximum"),
+        2_147_483_647
+    );
     let input = at(&document, "/components/schemas/NewContact");
     assert_eq!(input["required"], json!(["name"]));
     assert_eq!(input["properties"]["name"]["type"], "string");
@@ -250,7 +284,11 @@ fn conditions_are_documented() {
     let change = at(&document, &format!("{CONTACT}/patch"));
     assert!(change["parameters"].to_string().contains("If-Match"));
     assert!(change["responses"].get("412").is_some());
-    assert!(at(change, "/requestBody/content").get("application/merge-patch+json").is_some());
+    assert!(
+        at(change, "/requestBody/content")
+            .get("application/merge-patch+json")
+            .is_some()
+    );
     let parameters = at(&document, &format!("{CONTACTS}/get/parameters")).as_array().unwrap();
     let role = parameters.iter().find(|parameter| parameter["name"] == "role").unwrap();
     assert_eq!(role["schema"]["type"], "array");

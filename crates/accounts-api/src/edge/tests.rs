@@ -40,7 +40,10 @@ async fn ask(request: TestRequest) -> (ServiceResponse<()>, Value) {
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let body = to_bytes(body).await.unwrap();
-    (ServiceResponse::new(request, response), serde_json::from_slice(&body).unwrap_or(Value::Null))
+    (
+        ServiceResponse::new(request, response),
+        serde_json::from_slice(&body).unwrap_or(Value::Null),
+    )
 }
 
 fn header<'a>(response: &'a ServiceResponse<()>, name: &str) -> &'a str {
@@ -63,7 +66,9 @@ async fn every_answer_bears_the_common_headers() {
 
 #[actix_web::test]
 async fn problems_are_told_in_the_callers_language() {
-    let request = TestRequest::get().uri("/nowhere").insert_header((ACCEPT_LANGUAGE, "fr-CH, en;q=0.2"));
+    let request = TestRequest::get()
+        .uri("/nowhere")
+        .insert_header((ACCEPT_LANGUAGE, "fr-CH, en;q=0.2"));
     let (response, body) = ask(request).await;
     assert_eq!(response.status(), 404);
     assert_eq!(body["title"], "Introuvable");
@@ -78,7 +83,10 @@ async fn an_error_of_the_framework_becomes_a_problem() {
     let (response, body) = ask(TestRequest::get().uri("/framework")).await;
     assert_eq!(response.status(), 400);
     assert_eq!(body["code"], "bad-request");
-    assert_eq!(header(&response, "content-type"), "application/problem+json; charset=utf-8");
+    assert_eq!(
+        header(&response, "content-type"),
+        "application/problem+json; charset=utf-8"
+    );
 }
 
 #[actix_web::test]
@@ -106,7 +114,9 @@ async fn a_preflight_is_answered_for_listed_origins_only() {
 
 #[actix_web::test]
 async fn answers_are_readable_for_listed_origins_and_say_what() {
-    let request = TestRequest::get().uri("/hello").insert_header(("origin", "https://app.example"));
+    let request = TestRequest::get()
+        .uri("/hello")
+        .insert_header(("origin", "https://app.example"));
     let (response, _) = ask(request).await;
     assert_eq!(header(&response, "access-control-allow-origin"), "https://app.example");
     assert_eq!(
@@ -140,7 +150,10 @@ async fn raw(request: &str) -> String {
 #[actix_web::test]
 async fn head_says_what_get_would_and_sends_no_body() {
     let ask = async |method: &str| {
-        raw(&format!("{method} /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await
+        raw(&format!(
+            "{method} /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        ))
+        .await
     };
     let (get, head) = (ask("GET").await, ask("HEAD").await);
     let (_, body) = get.split_once("\r\n\r\n").unwrap();
@@ -167,8 +180,14 @@ async fn requests_are_counted_by_template() {
         call_service(&app, TestRequest::get().uri(path).to_request()).await;
     }
     let text = String::from_utf8(metrics.render().unwrap()).unwrap();
-    assert!(text.contains(r#"{method="GET",path="/hello",status="200"} 1"#), "{text}");
-    assert!(text.contains(r#"{method="GET",path="/hello",status="400"} 1"#), "{text}");
+    assert!(
+        text.contains(r#"{method="GET",path="/hello",status="200"} 1"#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"{method="GET",path="/hello",status="400"} 1"#),
+        "{text}"
+    );
     assert!(text.contains(r#"{method="GET",path="none",status="404"} 1"#), "{text}");
     assert!(!text.contains("secret") && !text.contains("nowhere"));
 }

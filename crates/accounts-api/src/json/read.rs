@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::value::StringDeserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::Step;
@@ -28,7 +26,9 @@ impl Walk {
         self.path.borrow_mut().push(step);
         let outcome = read();
         if outcome.is_err() {
-            self.failed.borrow_mut().get_or_insert_with(|| self.path.borrow().clone());
+            self.failed
+                .borrow_mut()
+                .get_or_insert_with(|| self.path.borrow().clone());
         }
         self.path.borrow_mut().pop();
         outcome
@@ -60,9 +60,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 (None, Some(value), _) => visitor.visit_i64(value),
                 (None, None, value) => visitor.visit_f64(value.unwrap_or(f64::NAN)),
             },
-            Node::List(entries) => {
-                visitor.visit_seq(Entries { rest: entries.into_iter(), next: 0, walk: self.walk })
-            }
+            Node::List(entries) => visitor.visit_seq(Entries {
+                rest: entries.into_iter(),
+                next: 0,
+                walk: self.walk,
+            }),
             Node::Object(members) => visitor.visit_map(Members {
                 rest: members.into_iter(),
                 value: None,
@@ -80,11 +82,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -146,16 +144,15 @@ struct Entries<'w> {
 impl<'de> SeqAccess<'de> for Entries<'_> {
     type Error = ReadError;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, ReadError> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
         let Some(node) = self.rest.next() else {
             return Ok(None);
         };
         let step = Step::Entry(self.next);
         self.next += 1;
-        self.walk.below(step, || seed.deserialize(Reader::new(node, self.walk))).map(Some)
+        self.walk
+            .below(step, || seed.deserialize(Reader::new(node, self.walk)))
+            .map(Some)
     }
 }
 
@@ -181,7 +178,8 @@ impl<'de> MapAccess<'de> for Members<'_> {
         let Some((name, node)) = self.value.take() else {
             return Err(<ReadError as serde::de::Error>::custom("a value without a name"));
         };
-        self.walk.below(Step::Member(name), || seed.deserialize(Reader::new(node, self.walk)))
+        self.walk
+            .below(Step::Member(name), || seed.deserialize(Reader::new(node, self.walk)))
     }
 }
 
@@ -230,7 +228,11 @@ impl serde::de::Error for ReadError {
             unexpected,
             Unexpected::Signed(_) | Unexpected::Unsigned(_) | Unexpected::Float(_)
         );
-        let code = if number { FieldCode::OutOfRange } else { FieldCode::InvalidFormat };
+        let code = if number {
+            FieldCode::OutOfRange
+        } else {
+            FieldCode::InvalidFormat
+        };
         Self(Judged::NotTaken(code.into()))
     }
 

@@ -41,7 +41,10 @@ pub(super) fn parse(text: &[u8]) -> Result<Parsed, Problem> {
     let root = Seed(&mut growing).deserialize(&mut deserializer);
     let root = root.and_then(|root| deserializer.end().map(|()| root));
     match root {
-        Ok(root) => Ok(Parsed { root, faults: growing.faults }),
+        Ok(root) => Ok(Parsed {
+            root,
+            faults: growing.faults,
+        }),
         Err(_) => Err(Problem::bad_request(growing.unreadable.into_iter().collect())),
     }
 }

@@ -225,7 +225,9 @@ mod tests {
         for code in Code::ALL {
             assert_eq!(Code::from_name(code.as_str()), Some(*code));
             assert!(
-                code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                code.as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
                 "{code:?}"
             );
             assert!((400..600).contains(&code.status()));

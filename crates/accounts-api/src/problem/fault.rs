@@ -34,7 +34,10 @@ pub struct FieldFault {
 impl FieldFault {
     /// A fault with nothing beside its code.
     pub fn new(code: FieldCode) -> Self {
-        Self { code, params: Map::new() }
+        Self {
+            code,
+            params: Map::new(),
+        }
     }
 
     /// Adds a value that the sentence names: `max`, say.

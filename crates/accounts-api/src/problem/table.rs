@@ -37,13 +37,16 @@ impl From<Violation> for Problem {
             Violation::AddressInUse => Self::new(Code::AddressInUse),
             Violation::TooManyAddresses { max } => Self::new(Code::TooManyAddresses).with("limit", max),
             Violation::MissingFields { fields } => missing(&fields),
-            Violation::UnknownRole { role } => Self::invalid_field("/roles", unknown(FieldCode::UnknownRole, role.as_str())),
+            Violation::UnknownRole { role } => {
+                Self::invalid_field("/roles", unknown(FieldCode::UnknownRole, role.as_str()))
+            }
             Violation::UnknownCategory { category } => {
                 Self::invalid_field("/categories", unknown(FieldCode::UnknownCategory, category.as_str()))
             }
-            Violation::UnknownPermission { permission } => {
-                Self::invalid_field("/login/permissions", unknown(FieldCode::UnknownPermission, permission.as_str()))
-            }
+            Violation::UnknownPermission { permission } => Self::invalid_field(
+                "/login/permissions",
+                unknown(FieldCode::UnknownPermission, permission.as_str()),
+            ),
             Violation::CannotGrant => Self::new(Code::CannotGrant),
             Violation::RoleHasSingleHolder { role } => Self::new(Code::RoleHasSingleHolder).with("role", role.as_str()),
             Violation::ContactNotVerified => Self::new(Code::ContactNotVerified),
@@ -101,7 +104,12 @@ fn missing(fields: &BTreeSet<ContactField>) -> Problem {
         ContactField::Phone => "/phones",
         ContactField::Role => "/roles",
     };
-    let fault = |field| super::Fault::at(super::Place::Pointer(pointer(field).to_owned()), FieldCode::Required.into());
+    let fault = |field| {
+        super::Fault::at(
+            super::Place::Pointer(pointer(field).to_owned()),
+            FieldCode::Required.into(),
+        )
+    };
     Problem::invalid_fields(fields.iter().map(fault).collect())
 }
 

@@ -28,7 +28,11 @@ impl FromRequest for Caller {
         let known = request.headers().contains_key("authorization");
         crate::gate::opens(request, async move {
             tokio::task::yield_now().await;
-            if known { Ok(Self) } else { Err(Problem::unauthenticated(false)) }
+            if known {
+                Ok(Self)
+            } else {
+                Err(Problem::unauthenticated(false))
+            }
         })
     }
 }
@@ -90,7 +94,11 @@ async fn ask(request: TestRequest) -> (StatusCode, String, Value) {
     let app = init_service(app).await;
     let response = call_service(&app, request.to_request()).await;
     let status = response.status();
-    let allow = response.headers().get(ALLOW).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let allow = response
+        .headers()
+        .get(ALLOW)
+        .map_or("", |value| value.to_str().unwrap())
+        .to_owned();
     let body = to_bytes(response.into_body()).await.unwrap();
     (status, allow, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
@@ -125,7 +133,15 @@ async fn a_wrong_method_is_405_with_what_is_allowed() {
 
 #[actix_web::test]
 async fn an_unknown_path_is_a_problem() {
-    for path in ["/", "/v1", "/v1/things/", "/v1//things", "/v1/things/7/8", "/.git/config", "/v1/Things"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v1/things/",
+        "/v1//things",
+        "/v1/things/7/8",
+        "/.git/config",
+        "/v1/Things",
+    ] {
         let (status, _, body) = ask(known(get(path))).await;
         assert_eq!(status, 404, "{path}");
         assert_eq!(body["code"], "not-found");
@@ -139,7 +155,10 @@ async fn nothing_is_judged_before_the_caller_is_known() {
     let (status, _, body) = ask(known(get("/v1/things/7?y=1&z"))).await;
     assert_eq!(status, 400);
     assert_eq!(body["errors"].as_array().unwrap().len(), 2);
-    assert_eq!(body["errors"][0], json!({"parameter": "y", "in": "query", "code": "unknown-parameter", "detail": "There is no such parameter."}));
+    assert_eq!(
+        body["errors"][0],
+        json!({"parameter": "y", "in": "query", "code": "unknown-parameter", "detail": "There is no such parameter."})
+    );
 }
 
 #[actix_web::test]

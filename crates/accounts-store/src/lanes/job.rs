@@ -165,13 +165,18 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        let outcome = self.outcome.unwrap_or_else(|| {
+        let Self {
+            work, reply, outcome, ..
+        } = *self;
+        // The closure goes first: it may hold the last handle of the lanes, which this thread cannot wait for.
+        drop(work);
+        let outcome = outcome.unwrap_or_else(|| {
             Err(WriteError::Store(StoreError::failed(
                 "a call was answered before it ran",
             )))
         });
         // A caller that is gone needs no answer.
-        let _ = self.reply.send(outcome);
+        let _ = reply.send(outcome);
     }
 
     fn fail(self: Box<Self>, error: StoreError) {
