@@ -277,7 +277,7 @@ impl Parts {
                 self.contacts.insert(contact.id, (**contact).clone());
             }
             Change::ContactChanged { contact, profile } => {
-                self.edit(*contact, |contact| contact.profile = (**profile).clone())
+                self.edit(*contact, |contact| contact.profile = (**profile).clone());
             }
             Change::ContactRemoved { contact } | Change::ContactErased { contact } => {
                 self.contacts.remove(contact);
