@@ -1,5 +1,7 @@
 //! Accounts: opened, read, changed, and those of a person.
 
+use std::sync::Arc;
+
 use accounts_domain::accounts::{AccountPatch, OpenAccount};
 use accounts_domain::ids::{AccountId, ContactId};
 use accounts_domain::names::{AccountName, AddressLine, DisplayName, PersonName, TaxId, ValueFault, sort_key};
@@ -441,14 +443,14 @@ async fn list_my_accounts(
         .store
         .accounts_of(person.user.id, after, limit, at)
         .await?;
-    let place = |roster: &Roster| {
+    let place = |roster: &Arc<Roster>| {
         (
             sort_key(roster.account().profile.name.as_str()),
             roster.account().id.to_string(),
         )
     };
     let page = paging.page(found, place);
-    let view = |roster: Roster| {
+    let view = |roster: Arc<Roster>| {
         let access = roster.access(person.user.id, at)?;
         Some(MyAccount {
             account: AccountView::of(&roster),

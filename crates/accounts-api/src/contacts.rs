@@ -299,7 +299,7 @@ async fn remove_contact(
         roster.remove_contact(by, contact)
     };
     if dry_run {
-        let decision = member.preview(decide).await?;
+        let decision = member.preview(decide)?;
         return Ok(Reply::ok(&Consequences::of(&decision, member.by(), true)));
     }
     member.decide(decide, |_| Reply::no_content()).await
@@ -328,7 +328,7 @@ async fn erase_contact(
 ) -> Result<Reply, Problem> {
     let decide = move |roster: &Roster, by| roster.erase_contact(by, contact);
     if dry_run {
-        let decision = member.preview(decide).await?;
+        let decision = member.preview(decide)?;
         return Ok(Reply::ok(&Consequences::of(&decision, member.by(), true)));
     }
     let by = member.by();

@@ -10,7 +10,7 @@ use accounts_domain::permission::ServicePermission;
 use accounts_domain::roster::{AccountStatus, Roster};
 use accounts_domain::users::User;
 use accounts_domain::violation::Violation;
-use accounts_store::{Act, Decision, Keep, UserDecision, Visit};
+use accounts_store::{Act, Decision, Keep, UserDecision, Visit, Visitor};
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Data;
@@ -121,17 +121,12 @@ impl Member {
     ///
     /// # Errors
     /// Whatever the rule refuses.
-    pub async fn preview<D>(&self, decide: D) -> Result<Decision, Problem>
+    pub fn preview<D>(&self, decide: D) -> Result<Decision, Problem>
     where
         D: Fn(&Roster, By) -> Result<Vec<Change>, Violation>,
     {
-        let by = self.by();
-        Ok(self
-            .person
-            .service
-            .store
-            .preview(self.account, &self.person.act(None), |roster| decide(roster, by))
-            .await?)
+        let changes = decide(&self.roster, self.by())?;
+        Ok(Decision::new(Arc::clone(&self.roster), changes, &self.person.act(None)))
     }
 
     /// The same under a key that was looked up already.
@@ -362,17 +357,26 @@ async fn enter(request: &HttpRequest) -> Result<Member, Problem> {
     Ok(Member {
         person,
         account,
-        roster: Arc::new(roster),
+        roster,
     })
 }
 
-async fn sign_in(request: &HttpRequest, account: Option<AccountId>) -> Result<(SignedIn, Option<Roster>), Problem> {
+async fn sign_in(
+    request: &HttpRequest,
+    account: Option<AccountId>,
+) -> Result<(SignedIn, Option<Arc<Roster>>), Problem> {
     let service = service(request)?;
     let at = service.clock.now();
     let token = bearer_token(request.headers())?;
     let revoked = || Problem::unauthenticated(true);
     let Bearer { user, session } = service.tokens.read(token, at).ok_or_else(revoked)?;
-    let Visit::Live { user, roster } = service.store.visit(session, user, account, at).await? else {
+    let visitor = Visitor {
+        session,
+        user,
+        account,
+        at,
+    };
+    let Visit::Live { user, roster } = service.store.visit(visitor).await? else {
         return Err(revoked());
     };
     let by = By {
@@ -382,13 +386,13 @@ async fn sign_in(request: &HttpRequest, account: Option<AccountId>) -> Result<(S
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     Ok((
         SignedIn {
-            user: Arc::new(*user),
+            user,
             session,
             service,
             by,
             request_id,
         },
-        roster.map(|roster| *roster),
+        roster,
     ))
 }
 

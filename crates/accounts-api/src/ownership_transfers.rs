@@ -174,7 +174,7 @@ async fn transfer_ownership(
     let decide = move |roster: &Roster, by| roster.transfer_ownership(by, &command);
     let by = owner.by();
     if dry_run {
-        let decision = owner.preview(decide).await?;
+        let decision = owner.preview(decide)?;
         return Ok(Reply::ok(&Consequences::of(&decision, by, true)));
     }
     let account = owner.account;

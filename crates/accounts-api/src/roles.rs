@@ -226,7 +226,7 @@ async fn vacate_role(
         roster.vacate(by, &role)
     };
     if dry_run {
-        let decision = member.preview(decide).await?;
+        let decision = member.preview(decide)?;
         return Ok(Reply::ok(&Consequences::of(&decision, member.by(), true)));
     }
     member.decide(decide, |_| Reply::no_content()).await
@@ -337,7 +337,7 @@ async fn promote_contact(
     let command = Promote { contact, roles };
     let decide = move |roster: &Roster, by| roster.promote(by, &command);
     if dry_run {
-        let decision = member.preview(decide).await?;
+        let decision = member.preview(decide)?;
         return Ok(Reply::ok(&Consequences::of(&decision, member.by(), true)));
     }
     let by = member.by();

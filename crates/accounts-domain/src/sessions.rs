@@ -73,7 +73,12 @@ impl Session {
 
     /// Whether it may still be used at that moment.
     pub fn is_live(&self, at: DateTime<Utc>) -> bool {
-        at < self.expires_at && at < self.last_used_at + SESSION_IDLE
+        at < self.ends_at()
+    }
+
+    /// When it ends by itself if nobody uses it meanwhile.
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        self.expires_at.min(self.last_used_at + SESSION_IDLE)
     }
 }
 

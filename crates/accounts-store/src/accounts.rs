@@ -1,5 +1,7 @@
 //! Accounts as a person sees them, and the links that lead into them.
 
+use std::sync::Arc;
+
 use accounts_domain::ids::{AccountId, TransferId, UserId, VerificationId};
 use accounts_domain::ownership::Transfer;
 use accounts_domain::roster::Roster;
@@ -38,8 +40,8 @@ impl Store {
         after: Option<AccountMark>,
         limit: i64,
         at: DateTime<Utc>,
-    ) -> Result<Vec<Roster>, StoreError> {
-        let catalog = self.catalog.clone();
+    ) -> Result<Vec<Arc<Roster>>, StoreError> {
+        let ground = self.ground.clone();
         let work = move |conn: &mut Conn| {
             let mut query = memberships::table
                 .inner_join(accounts::table)
@@ -61,11 +63,16 @@ impl Store {
             let ids = query
                 .order((accounts::sort_key, accounts::id))
                 .limit(limit)
-                .select(accounts::id)
-                .load::<String>(conn)?;
+                .select((accounts::id, accounts::revision))
+                .load::<(String, i64)>(conn)?;
             let mut rosters = Vec::new();
-            for id in ids {
-                rosters.extend(roster::load(conn, parse("accounts.id", &id)?, &catalog)?);
+            for (id, revision) in ids {
+                let id: AccountId = parse("accounts.id", &id)?;
+                let snapshot = ground.snapshots.rosters.at(id.uuid(), revision);
+                match snapshot {
+                    Some(roster) => rosters.push(roster),
+                    None => rosters.extend(roster::load(conn, id, &ground.catalog)?.map(Arc::new)),
+                }
             }
             Ok(rosters)
         };
@@ -103,7 +110,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn verification(&self, id: VerificationId) -> Result<Option<VerificationTarget>, StoreError> {
-        let catalog = self.catalog.clone();
+        let catalog = Arc::clone(&self.ground.catalog);
         let work = move |conn: &mut Conn| {
             let Some((account, address_key)) = find_verification(conn, id)? else {
                 return Ok(None);
@@ -137,10 +144,11 @@ impl Store {
     where
         A: Fn(&Decision) -> Kept + Send + 'static,
     {
-        let (catalog, act) = (self.catalog.clone(), act.clone());
+        let (ground, act) = (self.ground.clone(), act.clone());
         self.transact(move |conn| {
             let (account, address_key) = find_verification(conn, id)?.ok_or(Violation::LinkExpired)?;
-            let before = lock_and_load(conn, &catalog, account, &act)?;
+            let locked = lock_and_load(conn, &ground, account, &act)?;
+            let before = &locked.before;
             let known = users::load_by_address(conn, &address_key)?;
             let user = known.as_ref().map_or(new, |user| user.id);
             let changes = before.confirm_verification(act.by(), &ConfirmVerification { id, user })?;
@@ -154,7 +162,7 @@ impl Store {
                     return Err(Fault::overtaken("the address has got a user").into());
                 }
             }
-            conclude(conn, &act, before, changes, &answer)
+            conclude(conn, &act, locked, changes, &answer)
         })
         .await
     }

@@ -12,6 +12,7 @@ pub(crate) use catalog::{granted, to_be_granted, unguarded};
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use accounts_domain::catalog::Catalog;
 use chrono::{DateTime, Utc};
@@ -79,7 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn check(&self, at: DateTime<Utc>) -> Result<Vec<Finding>, StoreError> {
-        let catalog = self.catalog.clone();
+        let catalog = Arc::clone(&self.ground.catalog);
         self.survey(move |conn| find(conn, &catalog, at)).await
     }
 

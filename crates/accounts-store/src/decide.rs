@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use accounts_domain::actor::Actor;
 use accounts_domain::audit;
-use accounts_domain::catalog::Catalog;
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, TransferId};
 use accounts_domain::mail;
@@ -14,18 +13,19 @@ use accounts_domain::violation::Violation;
 
 use crate::audit::Origin;
 use crate::backend::Conn;
-use crate::error::{Stop, StoreError};
+use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
-use crate::store::{Act, DecideError, Kept, Refusal, Store};
+use crate::snapshots::Mark;
+use crate::store::{Act, DecideError, Ground, Kept, Refusal, Store};
 use crate::{idempotency, mails, roster};
 
 /// What was decided: the account as it was, the changes, and the account as it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The roster that was decided upon.
-    pub before: Roster,
+    pub before: Arc<Roster>,
     /// The roster after the changes.
-    pub after: Roster,
+    pub after: Arc<Roster>,
     /// The changes; none where all was so already.
     pub changes: Vec<Change>,
 }
@@ -48,11 +48,11 @@ impl Store {
         D: Fn(&Roster) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision) -> Kept + Send + 'static,
     {
-        let (catalog, act) = (self.catalog.clone(), act.clone());
+        let (ground, act) = (self.ground.clone(), act.clone());
         self.transact(move |conn| {
-            let before = lock_and_load(conn, &catalog, account, &act)?;
-            let changes = decide(&before)?;
-            conclude(conn, &act, before, changes, &answer)
+            let locked = lock_and_load(conn, &ground, account, &act)?;
+            let changes = decide(&locked.before)?;
+            conclude(conn, &act, locked, changes, &answer)
         })
         .await
     }
@@ -74,73 +74,84 @@ impl Store {
         D: Fn(&Roster, &Transfer) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision, &Transfer) -> Kept + Send + 'static,
     {
-        let (catalog, act) = (self.catalog.clone(), act.clone());
+        let (ground, act) = (self.ground.clone(), act.clone());
         self.transact(move |conn| {
-            let before = lock_and_load(conn, &catalog, account, &act)?;
+            let locked = lock_and_load(conn, &ground, account, &act)?;
             let found = roster::load_transfer(conn, account, transfer)?.ok_or(Stop::Refused(Refusal::NotFound))?;
-            let changes = decide(&before, &found)?;
+            let changes = decide(&locked.before, &found)?;
             let told = ended(&found, &changes, &act);
-            let verdict = conclude(conn, &act, before, changes, &|decision| answer(decision, &told))?;
+            let verdict = conclude(conn, &act, locked, changes, &|decision| answer(decision, &told))?;
             Ok(match verdict {
-                Verdict::Keep(decision) => Verdict::Keep((decision, told)),
+                Verdict::Keep(decision, marks) => Verdict::Keep((decision, told), marks),
                 Verdict::Discard(decision) => Verdict::Discard((decision, told)),
             })
         })
         .await
     }
 
-    /// Works out what a decision would change, and changes nothing.
-    ///
-    /// # Errors
-    /// As [`Store::decide`].
-    pub async fn preview<D>(&self, account: AccountId, act: &Act, decide: D) -> Result<Decision, DecideError>
-    where
-        D: Fn(&Roster) -> Result<Vec<Change>, Violation>,
-    {
-        let before = self.roster(account).await?.ok_or(DecideError::NotFound)?;
-        let changes = decide(&before)?;
-        let after = before.clone().after(&changes, act.at);
-        Ok(Decision { before, after, changes })
-    }
-
-    /// Reads an account's roster in one state of the database.
+    /// Reads an account's roster from the database, whatever is held in memory.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn roster(&self, account: AccountId) -> Result<Option<Roster>, StoreError> {
-        let catalog = self.catalog.clone();
+        let catalog = Arc::clone(&self.ground.catalog);
         self.lanes
             .read_consistent(move |conn| roster::load(conn, account, &catalog))
             .await
     }
 }
 
-/// Locks and reads an account; an answer that was kept under the same key ends the transaction.
+impl Decision {
+    /// What these changes make of a roster; nothing is saved.
+    pub fn new(before: Arc<Roster>, changes: Vec<Change>, act: &Act) -> Self {
+        let after = if changes.is_empty() {
+            Arc::clone(&before)
+        } else {
+            Arc::new(Roster::clone(&before).after(&changes, act.at))
+        };
+        Self { before, after, changes }
+    }
+}
+
+/// An account under its lock.
+pub(crate) struct Locked {
+    /// As it was when it was locked.
+    pub(crate) before: Arc<Roster>,
+    mark: Mark<Roster>,
+}
+
+/// Locks and reads an account; an answer that was kept under the same key ends the transaction. The roster comes from
+/// the snapshot where that is the state which the lock has found.
 pub(crate) fn lock_and_load(
     conn: &mut Conn,
-    catalog: &Arc<Catalog>,
+    ground: &Ground,
     account: AccountId,
     act: &Act,
-) -> Result<Roster, Stop<Refusal>> {
-    if !roster::lock(conn, account)? {
-        return Err(Stop::Refused(Refusal::NotFound));
-    }
+) -> Result<Locked, Stop<Refusal>> {
+    let risen = roster::lock(conn, account)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+    let snapshot = ground.snapshots.rosters.at(account.uuid(), risen - 1);
+    let mark = ground.snapshots.changing_account(account);
     idempotency::recall(conn, act)?;
-    let mut roster = roster::load(conn, account, catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?;
-    roster.rewind_revision();
-    Ok(roster)
+    let before = if let Some(roster) = snapshot {
+        roster
+    } else {
+        let mut roster = roster::load(conn, account, &ground.catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+        roster.rewind_revision();
+        Arc::new(roster)
+    };
+    Ok(Locked { before, mark })
 }
 
 /// Saves a decision and everything that stands beside it, or nothing at all.
 pub(crate) fn conclude(
     conn: &mut Conn,
     act: &Act,
-    before: Roster,
+    locked: Locked,
     changes: Vec<Change>,
     answer: &dyn Fn(&Decision) -> Kept,
 ) -> Result<Verdict<Decision>, Stop<Refusal>> {
-    let after = before.clone().after(&changes, act.at);
-    let decision = Decision { before, after, changes };
+    let Locked { before, mut mark } = locked;
+    let decision = Decision::new(before, changes, act);
     if decision.changes.is_empty() {
         if act.keep.is_none() {
             return Ok(Verdict::Discard(decision));
@@ -149,19 +160,21 @@ pub(crate) fn conclude(
         // revision that the lock has raised goes back.
         roster::lower_revision(conn, decision.after.account().id)?;
         idempotency::remember(conn, act, || answer(&decision))?;
-        return Ok(Verdict::Keep(decision));
+    } else {
+        save(conn, &decision, act)?;
+        idempotency::remember(conn, act, || answer(&decision))?;
     }
-    let account = decision.after.account();
-    let entries = audit::entries(&decision.before, &decision.changes);
+    mark.make(Arc::clone(&decision.after));
+    Ok(Verdict::Keep(decision, mark.into()))
+}
+
+fn save(conn: &mut Conn, decision: &Decision, act: &Act) -> Result<(), Fault> {
+    let Decision { before, after, changes } = decision;
+    let account = after.account();
+    let entries = audit::entries(before, changes);
     crate::audit::record(conn, Origin::Account(account.id), account.revision, &entries, act)?;
-    roster::save(conn, &decision.before, &decision.changes, act.at)?;
-    mails::insert_mails(
-        conn,
-        &mail::mails(&decision.before, &decision.after, &decision.changes),
-        act.at,
-    )?;
-    idempotency::remember(conn, act, || answer(&decision))?;
-    Ok(Verdict::Keep(decision))
+    roster::save(conn, before, changes, act.at)?;
+    mails::insert_mails(conn, &mail::mails(before, after, changes), act.at)
 }
 
 /// The transfer as it stands after the changes.

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 
 use crate::backend::{self, Conn, Database, FileLock, OpenError};
 use crate::error::{Fault, Stop, StoreError, WriteError};
+use crate::snapshots::Marks;
 use job::{Job, Kind, Query, Ticket, Waiting};
 
 /// How long a call may wait for a thread.
@@ -63,10 +64,10 @@ impl Settings {
 }
 
 /// What becomes of the changes of a closure that succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Verdict<T> {
-    /// They are committed, and the value answered once they are on disk.
-    Keep(T),
+    /// They are committed, and the value answered once they are on disk and the marks are gone.
+    Keep(T, Marks),
     /// They are rolled back, and the value answered all the same.
     Discard(T),
 }
@@ -81,6 +82,8 @@ pub struct Lanes {
     threads: Vec<std::thread::JoinHandle<()>>,
     /// Disconnected once the last thread has ended.
     ended: Receiver<()>,
+    /// Whether all changes are made on one thread of this process.
+    one_writer: bool,
     _lock: FileLock,
 }
 
@@ -129,12 +132,18 @@ impl Lanes {
             reads.clone()
         };
         Ok(Self {
+            one_writer: database.has_one_writer(),
             reads: Some(reads),
             writes: Some(writes),
             threads,
             ended,
             _lock: lock,
         })
+    }
+
+    /// Whether nobody else changes the database, and all changes are made one after the other.
+    pub(crate) fn one_writer(&self) -> bool {
+        self.one_writer
     }
 
     /// Runs queries outside a transaction: right for one query, or for several that need not agree.

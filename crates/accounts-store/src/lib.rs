@@ -20,9 +20,11 @@ mod rows;
 mod schema;
 mod sessions;
 mod sign_ups;
+mod snapshots;
 mod store;
 mod throttles;
 mod users;
+mod visits;
 
 pub use accounts::{AccountMark, VerificationTarget};
 pub use audit::{AuditEvent, AuditFilter, AuditValue};
@@ -39,7 +41,8 @@ pub use sessions::{Rotated, Rotation};
 pub use sign_ups::{MAIL_WINDOW, MAILS_PER_ADDRESS, NewIds};
 pub use store::{Act, DecideError, Keep, Kept, Store};
 pub use throttles::{LONGEST_WINDOW, Throttle};
-pub use users::{UserDecision, Visit, new_user};
+pub use users::{UserDecision, new_user};
+pub use visits::{Visit, Visitor};
 
 #[doc(hidden)]
 pub use backend::walk as schema_walk;

@@ -1,5 +1,7 @@
 //! Refresh tokens: spent once, in the transaction that makes their successor.
 
+use std::sync::Arc;
+
 use accounts_domain::ids::{SessionId, UserId};
 use accounts_domain::sessions::{self as rules, Refresh, Session};
 use accounts_domain::users::UserStatus;
@@ -11,6 +13,7 @@ use crate::error::Fault;
 use crate::lanes::Verdict;
 use crate::rows::{instant, parse, stored};
 use crate::schema::{refresh_tokens, sessions, users};
+use crate::snapshots::Snapshots;
 use crate::store::{DecideError, Store};
 
 /// A refresh token that came in, with what its successor would be.
@@ -53,11 +56,18 @@ impl Store {
     /// # Errors
     /// [`DecideError::Store`].
     pub async fn rotate(&self, rotation: Rotation, at: DateTime<Utc>) -> Result<Rotated, DecideError> {
-        self.transact(move |conn| Ok(rotate(conn, &rotation, at)?)).await
+        let snapshots = Arc::clone(&self.ground.snapshots);
+        self.transact(move |conn| Ok(rotate(conn, &snapshots, &rotation, at)?))
+            .await
     }
 }
 
-fn rotate(conn: &mut Conn, rotation: &Rotation, at: DateTime<Utc>) -> Result<Verdict<Rotated>, Fault> {
+fn rotate(
+    conn: &mut Conn,
+    snapshots: &Snapshots,
+    rotation: &Rotation,
+    at: DateTime<Utc>,
+) -> Result<Verdict<Rotated>, Fault> {
     let found = refresh_tokens::table
         .find(&rotation.hash)
         .select(refresh_tokens::session_id)
@@ -85,11 +95,12 @@ fn rotate(conn: &mut Conn, rotation: &Rotation, at: DateTime<Utc>) -> Result<Ver
         }),
         Refresh::Rotate => {
             spend(conn, rotation, &session_key, at)?;
-            Verdict::Keep(Rotated::Successor {
+            let rotated = Rotated::Successor {
                 user,
                 session: id,
                 salt: rotation.salt.clone(),
-            })
+            };
+            Verdict::Keep(rotated, snapshots.changing_user(user).into())
         }
     })
 }

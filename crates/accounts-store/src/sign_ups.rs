@@ -24,6 +24,7 @@ use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{checked, from_json, instant, named, parse, stored, to_json};
 use crate::schema::{password_resets, sign_ups};
+use crate::snapshots::{Marks, Snapshots};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::throttles::{self, Throttle};
 use crate::users::{self, UserDecision, new_user};
@@ -73,7 +74,7 @@ impl Store {
                 mails::insert_mails(conn, &[sign_up.mail(known)], act.at)?;
             }
             idempotency::remember(conn, &act, || answer.clone())?;
-            Ok(Verdict::Keep(()))
+            Ok(Verdict::Keep((), Marks::none()))
         })
         .await
     }
@@ -93,7 +94,7 @@ impl Store {
     where
         A: Fn(&Roster) -> Kept + Send + 'static,
     {
-        let (catalog, act) = (self.catalog.clone(), act.as_actor(Actor::Link));
+        let (catalog, act) = (Arc::clone(&self.ground.catalog), act.as_actor(Actor::Link));
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
             let sign_up = take(conn, id, act.at)?.ok_or(Violation::LinkExpired)?;
@@ -128,7 +129,7 @@ impl Store {
             };
             let opened = open(conn, &catalog, &command, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
-            Ok(Verdict::Keep(opened))
+            Ok(Verdict::Keep(opened, Marks::none()))
         })
         .await
     }
@@ -141,12 +142,12 @@ impl Store {
     where
         A: Fn(&Roster) -> Kept + Send + 'static,
     {
-        let (catalog, act) = (self.catalog.clone(), act.clone());
+        let (catalog, act) = (Arc::clone(&self.ground.catalog), act.clone());
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
             let opened = open(conn, &catalog, &command, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
-            Ok(Verdict::Keep(opened))
+            Ok(Verdict::Keep(opened, Marks::none()))
         })
         .await
     }
@@ -164,17 +165,18 @@ impl Store {
         act: &Act,
         answer: Kept,
     ) -> Result<(), DecideError> {
-        let act = act.clone();
+        let (snapshots, act) = (Arc::clone(&self.ground.snapshots), act.clone());
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
+            let mut marks = Marks::none();
             let user = users::load_by_address(conn, &address_key)?;
             if may_mail(conn, "reset", &address_key, act.at)?
                 && let Some(user) = user
             {
-                send_reset(conn, user.id, id, &act)?;
+                marks = send_reset(conn, &snapshots, user.id, id, &act)?;
             }
             idempotency::remember(conn, &act, || answer.clone())?;
-            Ok(Verdict::Keep(()))
+            Ok(Verdict::Keep((), marks))
         })
         .await
     }
@@ -193,7 +195,7 @@ impl Store {
     where
         A: Fn(&UserDecision) -> Kept + Send + 'static,
     {
-        let act = act.as_actor(Actor::Link);
+        let (snapshots, act) = (Arc::clone(&self.ground.snapshots), act.as_actor(Actor::Link));
         self.transact(move |conn| {
             let user = password_resets::table
                 .find(id.to_string())
@@ -204,7 +206,7 @@ impl Store {
             let decide = |person: &accounts_domain::users::Person| -> Result<Vec<UserChange>, Violation> {
                 person.use_reset(id, hash.clone(), act.at)
             };
-            users::decide_user(conn, user, &act, &decide, &answer)
+            users::decide_user(conn, &snapshots, user, &act, &decide, &answer)
         })
         .await
     }
@@ -260,7 +262,13 @@ fn open(conn: &mut Conn, catalog: &Arc<Catalog>, command: &OpenAccount, act: &Ac
 
 /// Makes a reset link and mails it. For a user who may not log in nothing is left behind: not even the rise of
 /// the revision that came with the lock.
-fn send_reset(conn: &mut Conn, user: UserId, id: ResetId, act: &Act) -> Result<(), Stop<Refusal>> {
+fn send_reset(
+    conn: &mut Conn,
+    snapshots: &Snapshots,
+    user: UserId,
+    id: ResetId,
+    act: &Act,
+) -> Result<Marks, Stop<Refusal>> {
     let unkept = Act {
         keep: None,
         ..act.clone()
@@ -273,17 +281,19 @@ fn send_reset(conn: &mut Conn, user: UserId, id: ResetId, act: &Act) -> Result<(
     let sent = conn.transaction(|conn| {
         match users::decide_user(
             conn,
+            snapshots,
             user,
             &unkept,
             &|person| Ok(person.ask_reset(id, act.at)),
             &nothing,
         )? {
-            Verdict::Keep(_) => Ok(()),
+            Verdict::Keep(_, marks) => Ok(marks),
             Verdict::Discard(_) => Err(Stop::Refused(Refusal::NotFound)),
         }
     });
     match sent {
-        Ok(()) | Err(Stop::Refused(_)) => Ok(()),
+        Ok(marks) => Ok(marks),
+        Err(Stop::Refused(_)) => Ok(Marks::none()),
         Err(Stop::Fault(fault)) => Err(Stop::Fault(fault)),
     }
 }

@@ -11,14 +11,22 @@ use crate::backend::{Conn, Database, OpenError};
 use crate::error::{Fault, Stop, StoreError, WriteError};
 use crate::lanes::{Lanes, Settings, Verdict};
 use crate::live_use;
+use crate::snapshots::{Marks, Snapshots};
 
 /// The open database of the service, and the catalog that its decisions are made under. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) lanes: Arc<Lanes>,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) ground: Ground,
     /// For what takes too long to stand in a queue.
     pub(crate) database: Arc<Database>,
+}
+
+/// What a transaction decides upon beside its connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) snapshots: Arc<Snapshots>,
 }
 
 /// Who makes a change, when, and under which key its answer is kept.
@@ -133,16 +141,17 @@ impl Store {
         let database = Arc::new(settings.database.clone());
         let lanes = Arc::new(Lanes::open(settings)?);
         live_use::adopt(&database, &catalog)?;
+        let snapshots = Arc::new(Snapshots::new(lanes.one_writer()));
         Ok(Self {
             lanes,
-            catalog,
+            ground: Ground { catalog, snapshots },
             database,
         })
     }
 
     /// The catalog that decides.
     pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+        &self.ground.catalog
     }
 
     /// Whether the database answers.
@@ -176,7 +185,7 @@ impl Store {
         F: Fn(&mut Conn) -> Result<T, Fault> + Send + 'static,
         T: Send + 'static,
     {
-        let kept = move |conn: &mut Conn| Ok(Verdict::Keep(work(conn)?));
+        let kept = move |conn: &mut Conn| Ok(Verdict::Keep(work(conn)?, Marks::none()));
         self.lanes
             .write::<_, std::convert::Infallible, _>(kept)
             .await

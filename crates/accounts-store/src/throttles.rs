@@ -10,6 +10,7 @@ use crate::error::{Fault, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{instant, stored};
 use crate::schema::throttles;
+use crate::snapshots::Marks;
 use crate::store::Store;
 
 /// The longest window: counters that began longer ago are thrown away.
@@ -45,7 +46,7 @@ impl Store {
                     return Ok(Verdict::Discard(window.map(|(begun, _)| begun + throttle.window)));
                 }
             }
-            Ok(Verdict::Keep(None))
+            Ok(Verdict::Keep(None, Marks::none()))
         };
         self.lanes
             .write::<_, Infallible, _>(work)

@@ -1,13 +1,13 @@
 //! The one way to change a user, and how one is read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use accounts_domain::address::EmailAddress;
 use accounts_domain::audit;
-use accounts_domain::ids::{AccountId, ResetId, SessionId, UserId};
+use accounts_domain::ids::{ResetId, SessionId, UserId};
 use accounts_domain::language::Language;
 use accounts_domain::names::DisplayName;
-use accounts_domain::roster::Roster;
 use accounts_domain::sessions::{EndReason, Session};
 use accounts_domain::users::{PasswordHash, Person, Reset, User, UserChange, UserStatus};
 use accounts_domain::violation::Violation;
@@ -19,9 +19,10 @@ use crate::backend::Conn;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{checked, instant, named, parse, stored};
-use crate::schema::{memberships, password_resets, refresh_tokens, sessions, users};
+use crate::schema::{password_resets, refresh_tokens, sessions, users};
+use crate::snapshots::{Known, Snapshots};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
-use crate::{idempotency, mails, roster};
+use crate::{idempotency, mails};
 
 /// What was decided about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,20 +33,6 @@ pub struct UserDecision {
     pub after: User,
     /// The changes; none where all was so already.
     pub changes: Vec<UserChange>,
-}
-
-/// What a caller with a session finds where it wants to go.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Visit {
-    /// The session has ended, or its user may not log in.
-    Ended,
-    /// The session is live; the account is there or not.
-    Live {
-        /// Who it is.
-        user: Box<User>,
-        /// The account's roster; nothing to somebody who is no member of it.
-        roster: Option<Box<Roster>>,
-    },
 }
 
 #[derive(Queryable, Selectable)]
@@ -67,7 +54,7 @@ struct UserRow {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
-struct SessionRow {
+pub(crate) struct SessionRow {
     id: String,
     created_at: NaiveDateTime,
     last_used_at: NaiveDateTime,
@@ -92,8 +79,8 @@ impl Store {
         D: Fn(&Person) -> Result<Vec<UserChange>, Violation> + Send + 'static,
         A: Fn(&UserDecision) -> Kept + Send + 'static,
     {
-        let act = act.clone();
-        self.transact(move |conn| decide_user(conn, user, &act, &decide, &answer))
+        let (snapshots, act) = (Arc::clone(&self.ground.snapshots), act.clone());
+        self.transact(move |conn| decide_user(conn, &snapshots, user, &act, &decide, &answer))
             .await
     }
 
@@ -112,54 +99,11 @@ impl Store {
     pub async fn person(&self, user: UserId) -> Result<Option<Person>, StoreError> {
         self.lanes.read_consistent(move |conn| load(conn, user)).await
     }
-
-    /// Asks in one go whether a session is live and what its user finds in an account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn visit(
-        &self,
-        session: SessionId,
-        user: UserId,
-        account: Option<AccountId>,
-        at: DateTime<Utc>,
-    ) -> Result<Visit, StoreError> {
-        let catalog = self.catalog.clone();
-        let work = move |conn: &mut Conn| {
-            let Some(user) = load_live(conn, session, user, at)? else {
-                return Ok(Visit::Ended);
-            };
-            let roster = match account {
-                // A stranger costs what an unknown id costs, and no more is read for one.
-                Some(account) if is_member(conn, account, user.id)? => {
-                    roster::load(conn, account, &catalog)?.map(Box::new)
-                }
-                Some(_) | None => None,
-            };
-            Ok(Visit::Live {
-                user: Box::new(user),
-                roster,
-            })
-        };
-        if account.is_some() {
-            self.lanes.read_consistent(work).await
-        } else {
-            self.lanes.read(work).await
-        }
-    }
-}
-
-fn is_member(conn: &mut Conn, account: AccountId, user: UserId) -> Result<bool, Fault> {
-    let row = memberships::table
-        .find((account.to_string(), user.to_string()))
-        .select(memberships::user_id)
-        .first::<String>(conn)
-        .optional()?;
-    Ok(row.is_some())
 }
 
 pub(crate) fn decide_user(
     conn: &mut Conn,
+    snapshots: &Snapshots,
     user: UserId,
     act: &Act,
     decide: &dyn Fn(&Person) -> Result<Vec<UserChange>, Violation>,
@@ -171,6 +115,7 @@ pub(crate) fn decide_user(
     if locked == 0 {
         return Err(Stop::Refused(Refusal::NotFound));
     }
+    let mark = snapshots.changing_user(user);
     idempotency::recall(conn, act)?;
     let mut before = load(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
     // What has ended by itself and was not cleared away yet is nothing to end once more.
@@ -188,7 +133,7 @@ pub(crate) fn decide_user(
     let after = load_user(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
     let decision = UserDecision { before, after, changes };
     idempotency::remember(conn, act, || answer(&decision))?;
-    Ok(Verdict::Keep(decision))
+    Ok(Verdict::Keep(decision, mark.into()))
 }
 
 /// Adds a user who proved the address. Answers `false` where the address has a user already.
@@ -254,22 +199,22 @@ pub(crate) fn load_user(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fau
     row.map(read_user).transpose()
 }
 
-fn load_live(conn: &mut Conn, session: SessionId, user: UserId, at: DateTime<Utc>) -> Result<Option<User>, Fault> {
-    let row = sessions::table
-        .inner_join(users::table)
-        .filter(sessions::id.eq(session.to_string()))
-        .filter(sessions::user_id.eq(user.to_string()))
+/// Reads a user with the ends of those sessions that have not been ended; nothing where it may not log in.
+pub(crate) fn load_known(conn: &mut Conn, id: UserId) -> Result<Option<Known>, Fault> {
+    let Some(user) = load_user(conn, id)?.filter(|user| user.status == UserStatus::Active) else {
+        return Ok(None);
+    };
+    let rows = sessions::table
+        .filter(sessions::user_id.eq(id.to_string()))
         .filter(sessions::ended_at.is_null())
-        .filter(users::status.eq(UserStatus::Active.as_str()))
-        .select((UserRow::as_select(), SessionRow::as_select()))
-        .first::<(UserRow, SessionRow)>(conn)
-        .optional()?;
-    let Some((user, session)) = row else { return Ok(None) };
-    if read_session(session)?.is_live(at) {
-        read_user(user).map(Some)
-    } else {
-        Ok(None)
-    }
+        .select(SessionRow::as_select())
+        .load(conn)?;
+    let ends = |row: SessionRow| read_session(row).map(|session| (session.id, session.ends_at()));
+    let sessions = rows.into_iter().map(ends).collect::<Result<_, Fault>>()?;
+    Ok(Some(Known {
+        user: Arc::new(user),
+        sessions,
+    }))
 }
 
 fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
@@ -327,7 +272,7 @@ fn read_user(row: UserRow) -> Result<User, Fault> {
     })
 }
 
-fn read_session(row: SessionRow) -> Result<Session, Fault> {
+pub(crate) fn read_session(row: SessionRow) -> Result<Session, Fault> {
     Ok(Session {
         id: parse("sessions.id", &row.id)?,
         created_at: instant(row.created_at),

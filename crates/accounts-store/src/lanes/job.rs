@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::Verdict;
 use crate::backend::{Conn, Trouble};
 use crate::error::{Stop, StoreError, WriteError};
+use crate::snapshots::Marks;
 
 /// What a call needs around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(super) trait Job: Send {
     fn age(&self) -> Duration;
     /// Runs the closure and keeps what it answered. Panics end here.
     fn attempt(&mut self, conn: &mut Conn) -> Attempt;
+    /// Says that what the last run asked to keep is committed.
+    fn committed(&mut self);
     /// Hands on what the last run answered.
     fn answer(self: Box<Self>);
     /// Answers with an error instead.
@@ -107,6 +110,7 @@ pub(super) struct Query<T, R, F> {
     since: Instant,
     work: F,
     outcome: Option<Result<T, WriteError<R>>>,
+    marks: Marks,
     reply: oneshot::Sender<Result<T, WriteError<R>>>,
 }
 
@@ -123,6 +127,7 @@ impl<T, R, F> Query<T, R, F> {
             since: Instant::now(),
             work,
             outcome: None,
+            marks: Marks::none(),
             reply,
         }
     }
@@ -150,8 +155,12 @@ where
         // The connection is the only thing a panic could leave half done, and the lane looks after
         // that: it checks how many transactions are open.
         let run = catch_unwind(AssertUnwindSafe(|| (self.work)(conn)));
+        let mut kept = Marks::none();
         let (attempt, outcome) = match run {
-            Ok(Ok(Verdict::Keep(value))) => (Attempt::Keep, Ok(value)),
+            Ok(Ok(Verdict::Keep(value, marks))) => {
+                kept = marks;
+                (Attempt::Keep, Ok(value))
+            }
             Ok(Ok(Verdict::Discard(value))) => (Attempt::Discard, Ok(value)),
             Ok(Err(Stop::Refused(refusal))) => (Attempt::Discard, Err(WriteError::Refused(refusal))),
             Ok(Err(Stop::Fault(fault))) => (Attempt::Stopped(fault.trouble()), Err(WriteError::Store(fault.into()))),
@@ -160,14 +169,26 @@ where
                 Err(WriteError::Store(StoreError::failed(panic_text(&*panic)))),
             ),
         };
+        // The marks of an earlier run go here: what it did was rolled back.
+        self.marks = kept;
         self.outcome = Some(outcome);
         attempt
     }
 
+    fn committed(&mut self) {
+        self.marks.committed();
+    }
+
     fn answer(self: Box<Self>) {
         let Self {
-            work, reply, outcome, ..
+            work,
+            reply,
+            outcome,
+            marks,
+            ..
         } = *self;
+        // Whoever hears of the change and asks at once must not find the state before it.
+        drop(marks);
         // The closure goes first: it may hold the last handle of the lanes, which this thread cannot wait for.
         drop(work);
         let outcome = outcome.unwrap_or_else(|| {
@@ -180,7 +201,9 @@ where
     }
 
     fn fail(self: Box<Self>, error: StoreError) {
-        let _ = self.reply.send(Err(WriteError::Store(error)));
+        let Self { reply, marks, .. } = *self;
+        drop(marks);
+        let _ = reply.send(Err(WriteError::Store(error)));
     }
 }
 

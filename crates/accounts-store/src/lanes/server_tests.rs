@@ -14,6 +14,7 @@ use super::*;
 use crate::backend::{Begin, Purpose};
 use crate::postgres;
 use crate::schema::throttles;
+use crate::snapshots::Marks;
 
 struct Place {
     lanes: Arc<Lanes>,
@@ -66,7 +67,7 @@ async fn with_rows(lanes: &Lanes, keys: &'static [&'static str]) {
             for key in keys {
                 add(conn, key)?;
             }
-            Ok::<_, Stop>(Verdict::Keep(()))
+            Ok::<_, Stop>(Verdict::Keep((), Marks::none()))
         })
         .await
         .unwrap();
@@ -99,7 +100,7 @@ async fn a_deadlock_is_resolved_by_trying_again() {
                         meet.wait();
                     }
                     count_up(conn, second)?;
-                    Ok::<_, Stop>(Verdict::Keep(()))
+                    Ok::<_, Stop>(Verdict::Keep((), Marks::none()))
                 })
                 .await
         })
@@ -121,7 +122,7 @@ async fn a_row_that_stays_locked_is_waited_for_but_not_for_ever() {
     let since = Instant::now();
     let blocked = place
         .lanes
-        .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?)))
+        .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?, Marks::none())))
         .await;
     assert!(matches!(blocked, Err(WriteError::Store(StoreError::Unavailable(_)))));
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
@@ -132,7 +133,7 @@ async fn a_row_that_stays_locked_is_waited_for_but_not_for_ever() {
     });
     place
         .lanes
-        .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?)))
+        .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?, Marks::none())))
         .await
         .unwrap();
     release.join().unwrap();
@@ -147,7 +148,7 @@ async fn dead_connections_are_replaced_unnoticed() {
         kill_connections(place.server.url());
         place
             .lanes
-            .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?)))
+            .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?, Marks::none())))
             .await
             .unwrap();
         kill_connections(place.server.url());
@@ -173,7 +174,7 @@ async fn a_connection_that_dies_before_the_commit_costs_another_run() {
                 kill_connections(&url);
             }
             count_up(conn, "a")?;
-            Ok::<_, Stop>(Verdict::Keep(()))
+            Ok::<_, Stop>(Verdict::Keep((), Marks::none()))
         })
         .await
         .unwrap();
@@ -190,7 +191,7 @@ async fn a_commit_that_is_cut_off_is_not_acknowledged() {
         .write(move |conn| {
             add(conn, "a")?;
             kill_connections(&url);
-            Ok::<_, Stop>(Verdict::Keep(()))
+            Ok::<_, Stop>(Verdict::Keep((), Marks::none()))
         })
         .await;
     assert!(matches!(answer, Err(WriteError::Store(StoreError::Unavailable(_)))));
@@ -207,7 +208,7 @@ async fn a_panic_leaves_nothing_behind() {
                 add(conn, "a")?;
                 panic!("on purpose")
             })?;
-            Ok::<_, Stop>(Verdict::Keep(()))
+            Ok::<_, Stop>(Verdict::Keep((), Marks::none()))
         })
         .await;
     assert!(matches!(panicked, Err(WriteError::Store(StoreError::Failed(_)))));
@@ -254,7 +255,7 @@ async fn a_server_that_falls_silent_is_given_up_in_time_and_found_again() {
                 read.await.map(|_| ())
             } else {
                 lanes
-                    .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?)))
+                    .write(|conn| Ok::<_, Stop>(Verdict::Keep(count_up(conn, "a")?, Marks::none())))
                     .await
                     .map(|_| ())
                     .map_err(StoreError::from)

@@ -48,7 +48,7 @@ fn add(conn: &mut Conn, key: &str) -> diesel::QueryResult<usize> {
 }
 
 fn adds(key: &'static str) -> Work {
-    Box::new(move |conn| Ok(Verdict::Keep(add(conn, key)?)))
+    Box::new(move |conn| Ok(Verdict::Keep(add(conn, key)?, Marks::none())))
 }
 
 fn nothing() -> Work {
@@ -161,7 +161,7 @@ async fn a_panic_takes_nobody_else_along() {
                         panic!("on purpose")
                     })
                 })?;
-                Ok(Verdict::Keep(0))
+                Ok(Verdict::Keep(0, Marks::none()))
             }),
             adds("d"),
         ],
@@ -188,14 +188,14 @@ async fn a_transaction_left_open_is_never_acknowledged() {
     let leaves_open = || -> Work {
         Box::new(|conn| {
             conn.savepoint()?;
-            Ok(Verdict::Keep(add(conn, "b")?))
+            Ok(Verdict::Keep(add(conn, "b")?, Marks::none()))
         })
     };
     let ends_too_much = || -> Work {
         Box::new(|conn| {
             let added = add(conn, "c")?;
             conn.commit()?;
-            Ok(Verdict::Keep(added))
+            Ok(Verdict::Keep(added, Marks::none()))
         })
     };
     for culprit in [leaves_open(), ends_too_much()] {
@@ -209,7 +209,7 @@ async fn a_transaction_left_open_is_never_acknowledged() {
             .lanes
             .write(|conn| {
                 diesel::delete(throttles::table).execute(conn)?;
-                Ok::<_, Stop>(Verdict::Keep(()))
+                Ok::<_, Stop>(Verdict::Keep((), Marks::none()))
             })
             .await
             .unwrap();
@@ -240,7 +240,7 @@ async fn a_commit_that_one_call_spoils_is_repeated_for_the_others() {
         &place.lanes,
         vec![
             adds("a"),
-            Box::new(move |conn| Ok(Verdict::Keep(orphan(conn)?))),
+            Box::new(move |conn| Ok(Verdict::Keep(orphan(conn)?, Marks::none()))),
             adds("b"),
         ],
     )
@@ -258,7 +258,7 @@ async fn a_full_disk_fails_only_what_found_no_room() {
         // The connection itself is the disk that is full here.
         conn.batch_execute("PRAGMA max_page_count=1")?;
         let key = "x".repeat(1_000_000);
-        Ok(Verdict::Keep(add(conn, &key)?))
+        Ok(Verdict::Keep(add(conn, &key)?, Marks::none()))
     });
     let answers = in_one_group(&place.lanes, vec![adds("a"), adds("b"), too_much]).await;
     assert!(matches!(answers[0], Ok(1)), "{answers:?}");
@@ -309,7 +309,7 @@ async fn who_has_left_changes_nothing() {
     let gone = tokio::spawn(async move {
         own.write(move |conn| {
             counted.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, Stop>(Verdict::Keep(add(conn, "gone")?))
+            Ok::<_, Stop>(Verdict::Keep(add(conn, "gone")?, Marks::none()))
         })
         .await
     });

@@ -167,7 +167,10 @@ fn try_once(desk: &mut Desk, job: &mut dyn Job) -> Try {
     let keep = balanced && begin == Some(Begin::Write) && attempt == Attempt::Keep && job.ticket().settle();
     if keep {
         return match conn.commit() {
-            Ok(()) => Try::Done,
+            Ok(()) => {
+                job.committed();
+                Try::Done
+            }
             Err(error) => failed_at_commit(desk, error.into()),
         };
     }
@@ -236,7 +239,8 @@ fn run_group(desk: &mut Desk, mut jobs: Vec<Box<dyn Job>>) {
     if jobs.len() > 1 {
         match commit_group(desk, &mut jobs) {
             Ok(()) => {
-                for job in jobs {
+                for mut job in jobs {
+                    job.committed();
                     job.answer();
                 }
                 return;

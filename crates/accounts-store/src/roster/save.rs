@@ -369,13 +369,15 @@ fn postal_json(address: Option<&PostalAddress>) -> Result<Option<String>, Fault>
 }
 
 /// Locks an account for a decision: nobody else changes it until the transaction ends, and its revision has
-/// risen. Answers whether there is such an account.
-pub(crate) fn lock(conn: &mut Conn, account: AccountId) -> Result<bool, Fault> {
+/// risen. Answers the risen revision, or nothing where there is no such account.
+pub(crate) fn lock(conn: &mut Conn, account: AccountId) -> Result<Option<i64>, Fault> {
     let row = accounts::table.filter(accounts::id.eq(account.to_string()));
-    let locked = diesel::update(row)
+    let risen = diesel::update(row)
         .set(accounts::revision.eq(accounts::revision + 1))
-        .execute(conn)?;
-    Ok(locked == 1)
+        .returning(accounts::revision)
+        .get_result(conn)
+        .optional()?;
+    Ok(risen)
 }
 
 /// Takes back the revision that [`lock`] has raised, for a decision that changes nothing. The lock stays.

@@ -1,6 +1,7 @@
 //! Whatever is decided, the roster after the changes is what the store loads once they are saved.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use accounts_domain::accounts::AccountPatch;
 use accounts_domain::actor::Actor;
@@ -177,7 +178,7 @@ impl World<'_> {
                         },
                     )
                     .await?;
-                self.roster = sent.after;
+                self.roster = Arc::unwrap_or_clone(sent.after);
                 self.confirm(&act, id).await
             }
             Command::Give(pick, role) => {
@@ -326,7 +327,19 @@ impl World<'_> {
             .change_account_status(self.account, AccountStatus::Active, &act)
             .await
             .unwrap();
-        self.roster = reopened.after;
+        self.roster = Arc::unwrap_or_clone(reopened.after);
+    }
+
+    /// The account as its members are shown it, from memory wherever that is allowed.
+    async fn held(&self) -> Option<Arc<Roster>> {
+        for member in self.roster.members() {
+            let held = self.store.accounts_of(member.user, None, 10, self.now).await.unwrap();
+            let of_this = held.into_iter().find(|held| held.account().id == self.account);
+            if of_this.is_some() {
+                return of_this;
+            }
+        }
+        None
     }
 
     async fn step(&mut self, step: Step) {
@@ -334,10 +347,13 @@ impl World<'_> {
         let act = self.act(step.by);
         let outcome = self.run(act, step.command.clone()).await;
         let loaded = roster(self.store, self.account).await;
+        if let Some(held) = self.held().await {
+            assert_eq!(*held, loaded, "memory and database differ after {step:?}");
+        }
         match outcome {
             Ok(decision) => {
-                assert_eq!(decision.before, self.roster, "{step:?}");
-                assert_eq!(decision.after, loaded, "{step:?}");
+                assert_eq!(*decision.before, self.roster, "{step:?}");
+                assert_eq!(*decision.after, loaded, "{step:?}");
                 let revision = self.roster.account().revision + i64::from(!decision.changes.is_empty());
                 assert_eq!(loaded.account().revision, revision, "{step:?}");
             }

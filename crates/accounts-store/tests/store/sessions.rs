@@ -3,7 +3,7 @@
 use accounts_domain::ids::{SessionId, UserId};
 use accounts_domain::sessions::{EndReason, REFRESH_GRACE, SESSION_IDLE, SESSION_LIFE, Session};
 use accounts_domain::users::NewSession;
-use accounts_store::{Rotated, Rotation, Store, Visit};
+use accounts_store::{Rotated, Rotation, Store, Visit, Visitor};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::given::{account, by_hand, hash, moment, no_answer, place, sound, system};
@@ -80,15 +80,36 @@ async fn a_token_dies_with_its_session() {
         .await
         .unwrap();
     assert_eq!(rotate(&place.store, "first", "second", moment(1)).await, Rotated::Dead);
-    let visit = |session| place.store.visit(session, ids.user, Some(ids.account), moment(1));
+    let visit = |session| {
+        place.store.visit(Visitor {
+            session,
+            user: ids.user,
+            account: Some(ids.account),
+            at: moment(1),
+        })
+    };
     assert_eq!(visit(session).await.unwrap(), Visit::Ended);
     assert!(matches!(
         visit(other).await.unwrap(),
         Visit::Live { roster: Some(_), .. }
     ));
+    sound(&place.store, moment(1)).await;
+}
+
+#[tokio::test]
+async fn a_suspended_user_has_no_session() {
+    let place = place();
+    let ids = account(&place.store, "ana@lima.example").await;
+    let session = log_in(&place.store, ids.user, "first", moment(0)).await;
     by_hand(&place, "UPDATE users SET status = 'suspended'");
-    assert_eq!(visit(other).await.unwrap(), Visit::Ended);
-    assert_eq!(rotate(&place.store, "other", "second", moment(1)).await, Rotated::Dead);
+    let visitor = Visitor {
+        session,
+        user: ids.user,
+        account: Some(ids.account),
+        at: moment(1),
+    };
+    assert_eq!(place.store.visit(visitor).await.unwrap(), Visit::Ended);
+    assert_eq!(rotate(&place.store, "first", "second", moment(1)).await, Rotated::Dead);
     sound(&place.store, moment(1)).await;
 }
 
