@@ -13,6 +13,7 @@ use std::{
 use accounts_api::{
     clock::Clock,
     links::Links,
+    memo::Answers,
     metrics::Metrics,
     passwords::Passwords,
     service::{Readiness, Service},
@@ -207,6 +208,7 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) ->
         tokens: Arc::new(tokens),
         links: Links::new(secret(3)),
         settings,
+        answers: Answers::default(),
         mail_waits: Arc::new(Notify::new()),
         mailbox: Some(config.data.join("mail")),
         readiness: Readiness::default(),

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::contacts::keys;
 use crate::describe::answer;
 use crate::guards::Member;
+use crate::memo::Memo;
 use crate::page::page;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -156,11 +157,13 @@ impl ReasonView {
     tag = "access",
     responses((status = 200, description = "The caller's access.", body = AccessView), answer::NotModified)
 )]
-async fn read_access(member: Member, Wanted(language): Wanted) -> Result<Reply, Problem> {
-    let access = access_of(&member)?;
-    Ok(Reply::ok(&AccessView::of(&member.roster, &access, language))
-        .tagged_by_body()
-        .in_language(language))
+async fn read_access(member: Member, Wanted(language): Wanted, memo: Memo) -> Result<Reply, Problem> {
+    memo.answer(&member, || {
+        let access = access_of(&member)?;
+        Ok(Reply::ok(&AccessView::of(&member.roster, &access, language))
+            .tagged_by_body()
+            .in_language(language))
+    })
 }
 
 #[derive(Serialize)]
@@ -179,15 +182,15 @@ struct AllApplications {
     tag = "access",
     responses((status = 200, description = "Every application of the catalog.", body = ApplicationPage), answer::NotModified)
 )]
-async fn list_applications(member: Member, Wanted(language): Wanted) -> Result<Reply, Problem> {
-    let access = access_of(&member)?;
-    let data = applications(&member.roster, &access, language);
-    Ok(Reply::ok(&AllApplications {
-        data,
-        next_cursor: None,
+async fn list_applications(member: Member, Wanted(language): Wanted, memo: Memo) -> Result<Reply, Problem> {
+    memo.answer(&member, || {
+        let access = access_of(&member)?;
+        let all = AllApplications {
+            data: applications(&member.roster, &access, language),
+            next_cursor: None,
+        };
+        Ok(Reply::ok(&all).tagged_by_body().in_language(language))
     })
-    .tagged_by_body()
-    .in_language(language))
 }
 
 fn access_of(member: &Member) -> Result<Access, Problem> {

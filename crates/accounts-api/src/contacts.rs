@@ -17,8 +17,9 @@ use utoipa::IntoParams;
 use crate::body::Checked;
 use crate::consequences::Consequences;
 use crate::describe::{answer, id_schema};
-use crate::guards::{EditsContact, ManagesContacts, ViewsContact, ViewsContacts};
+use crate::guards::{EditsContact, ManagesContacts, Member, ViewsContact, ViewsContacts};
 use crate::idempotency::Idempotency;
+use crate::memo::Memo;
 use crate::page::{Paging, page};
 use crate::path::path_values;
 use crate::precondition::IfMatch;
@@ -166,7 +167,12 @@ async fn list_contacts(
     member: ViewsContacts,
     Asked(filters): Asked<ContactFilters>,
     paging: Paging<(bool, String, String)>,
+    memo: Memo,
 ) -> Result<Reply, Problem> {
+    memo.answer(&member, || Ok(page_of(&member, filters, paging)))
+}
+
+fn page_of(member: &Member, filters: ContactFilters, paging: Paging<(bool, String, String)>) -> Reply {
     let filters = Applied::of(filters);
     let roster = &member.roster;
     let own = roster.member(member.person.user.id).and_then(|member| member.contact);
@@ -186,10 +192,9 @@ async fn list_contacts(
     found.sort();
     found.truncate(paging.limit + 1);
     let page = paging.page(found, |(place, _)| place.clone());
-    Ok(page
-        .map(|(_, contact)| ContactView::of(roster, contact))
+    page.map(|(_, contact)| ContactView::of(roster, contact))
         .reply()
-        .tagged_by_body())
+        .tagged_by_body()
 }
 
 /// Create a contact

@@ -35,6 +35,7 @@ mod limits;
 pub mod links;
 mod mailbox;
 mod me;
+pub mod memo;
 pub mod metrics;
 mod moment;
 mod ownership_transfers;

@@ -4,6 +4,7 @@ use accounts_store::Kept;
 use actix_web::body::BoxBody;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, VARY};
 use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 use serde::Serialize;
 
@@ -17,11 +18,11 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=ut
 ///
 /// Unless a handler says otherwise, an answer with a tag may be kept by the caller and is asked for
 /// again each time (`private, no-cache`); one without is not kept at all (`no-store`).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reply {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
-    body: Result<Vec<u8>, String>,
+    body: Result<Bytes, String>,
 }
 
 impl Reply {
@@ -49,7 +50,7 @@ impl Reply {
         Self {
             status: StatusCode::NO_CONTENT,
             headers: Vec::new(),
-            body: Ok(Vec::new()),
+            body: Ok(Bytes::new()),
         }
     }
 
@@ -59,7 +60,7 @@ impl Reply {
         Self {
             status: StatusCode::OK,
             headers,
-            body: Ok(body),
+            body: Ok(body.into()),
         }
     }
 
@@ -67,7 +68,9 @@ impl Reply {
         Self {
             status,
             headers: vec![(CONTENT_TYPE, JSON)],
-            body: serde_json::to_vec(body).map_err(|error| error.to_string()),
+            body: serde_json::to_vec(body)
+                .map(Bytes::from)
+                .map_err(|error| error.to_string()),
         }
     }
 
@@ -118,6 +121,11 @@ impl Reply {
         self
     }
 
+    /// How many bytes the body has.
+    pub(crate) fn size(&self) -> usize {
+        self.body.as_ref().map_or(0, Bytes::len)
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -132,7 +140,7 @@ impl Reply {
         Kept {
             status: self.status.as_u16(),
             headers: headers.collect(),
-            body: self.body.clone().unwrap_or_default(),
+            body: self.body.as_deref().map(<[u8]>::to_vec).unwrap_or_default(),
         }
     }
 
@@ -145,7 +153,7 @@ impl Reply {
         let reply = Self {
             status: StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK),
             headers: headers.collect(),
-            body: Ok(kept.body),
+            body: Ok(kept.body.into()),
         };
         reply.header(REPLAYED, HeaderValue::from_static("true"))
     }

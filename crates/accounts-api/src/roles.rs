@@ -22,6 +22,7 @@ use crate::describe::{Describe, Description, answer};
 use crate::gate::{Held, Rank, held};
 use crate::guards::{ManagesRoles, ViewsContacts, service};
 use crate::idempotency::Idempotency;
+use crate::memo::Memo;
 use crate::page::page;
 use crate::path;
 use crate::precondition::{IfMatch, Tag};
@@ -162,20 +163,20 @@ struct AllRoles {
     tag = "roles",
     responses((status = 200, description = "Every role of the catalog.", body = RolePage), answer::NotModified)
 )]
-async fn list_roles(member: ViewsContacts, Wanted(language): Wanted) -> Reply {
-    let roster = &member.roster;
-    let data = roster
-        .catalog()
-        .roles()
-        .iter()
-        .map(|role| RoleView::of(roster, role, language))
-        .collect();
-    Reply::ok(&AllRoles {
-        data,
-        next_cursor: None,
+async fn list_roles(member: ViewsContacts, Wanted(language): Wanted, memo: Memo) -> Result<Reply, Problem> {
+    memo.answer(&member, || {
+        let roster = &member.roster;
+        let views = roster
+            .catalog()
+            .roles()
+            .iter()
+            .map(|role| RoleView::of(roster, role, language));
+        let all = AllRoles {
+            data: views.collect(),
+            next_cursor: None,
+        };
+        Ok(Reply::ok(&all).tagged_by_body().in_language(language))
     })
-    .tagged_by_body()
-    .in_language(language)
 }
 
 /// Read a role

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::links::Links;
+use crate::memo::Answers;
 use crate::passwords::Passwords;
 use crate::settings::ApiSettings;
 use crate::tokens::Tokens;
@@ -28,6 +29,8 @@ pub struct Service {
     pub links: Links,
     /// What the process was told at its start.
     pub settings: ApiSettings,
+    /// Answers that are the same until an account changes.
+    pub answers: Answers,
     /// Wakes the mail worker after a change that may call for a mail.
     pub mail_waits: Arc<Notify>,
     /// The folder of mails that a newcomer may read at `/mailbox`; on the embedded default only.

@@ -104,7 +104,7 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
     let parts = Parts {
         account,
         owner: command.contact,
-        contacts: BTreeMap::from([(command.contact, contact)]),
+        contacts: BTreeMap::from([(command.contact, Arc::new(contact))]),
         members: BTreeMap::from([(command.user, member)]),
         holders: BTreeMap::new(),
         primaries: BTreeMap::new(),
@@ -116,7 +116,7 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
     changes.extend(empty.fill_vacancies());
     let mut roster = empty.after(&changes, by.at);
     // A new account is one thing: its first contact is born with its roles, at its first version.
-    if let Some(owner) = roster.parts.contacts.get_mut(&command.contact) {
+    if let Some(owner) = roster.parts.contact_mut(command.contact) {
         owner.version = 1;
     }
     Ok((roster, changes))

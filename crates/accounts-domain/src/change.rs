@@ -1,6 +1,7 @@
 //! What a decision changes in an account, and the account after it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -245,7 +246,7 @@ impl Roster {
             self.parts.apply(change, at);
         }
         for contact in touched_contacts(changes) {
-            if let Some(contact) = self.parts.contacts.get_mut(&contact) {
+            if let Some(contact) = self.parts.contact_mut(contact) {
                 contact.version += 1;
                 contact.updated_at = at;
             }
@@ -268,13 +269,18 @@ impl Roster {
 }
 
 impl Parts {
+    /// A contact to be changed. Other rosters that share it keep it as it was.
+    pub(crate) fn contact_mut(&mut self, id: ContactId) -> Option<&mut Contact> {
+        self.contacts.get_mut(&id).map(Arc::make_mut)
+    }
+
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
             Change::AccountOpened { .. } => {}
             Change::AccountChanged { profile } => self.account.profile = (**profile).clone(),
             Change::AccountStatusChanged { status } => self.account.status = *status,
             Change::ContactAdded { contact } => {
-                self.contacts.insert(contact.id, (**contact).clone());
+                self.contacts.insert(contact.id, Arc::new(Contact::clone(contact)));
             }
             Change::ContactChanged { contact, profile } => {
                 self.edit(*contact, |contact| contact.profile = (**profile).clone());
@@ -370,7 +376,7 @@ impl Parts {
 
     /// Changes a contact. Links to addresses that it no longer has are dead, also where it gets one of them back.
     fn edit(&mut self, id: ContactId, edit: impl FnOnce(&mut Contact)) {
-        let Some(contact) = self.contacts.get_mut(&id) else {
+        let Some(contact) = self.contacts.get_mut(&id).map(Arc::make_mut) else {
             return;
         };
         edit(contact);

@@ -317,7 +317,7 @@ impl Roster {
     /// As an integration opens it: its owner is not verified yet, and so has no place.
     pub(crate) fn not_activated(mut self) -> Self {
         self.parts.account.external_id = Some(ExternalId::parse("4711").unwrap());
-        self.parts.contacts.get_mut(&ANA.contact()).unwrap().address.verified_at = None;
+        self.parts.contact_mut(ANA.contact()).unwrap().address.verified_at = None;
         self.parts.holders.clear();
         self.parts.primaries.clear();
         self

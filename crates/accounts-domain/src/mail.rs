@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn m_48_a_verification_goes_to_the_address_in_the_contacts_language() {
         let mut before = saas_suite().with(BEA);
-        before.parts.contacts.get_mut(&BEA.contact()).unwrap().profile.language = Language::Fr;
+        before.parts.contact_mut(BEA.contact()).unwrap().profile.language = Language::Fr;
         let changes = before.send_verification(ANA.by(), &verifying()).unwrap();
         let letter = Letter::VerifyContact {
             verification: link_id(7),

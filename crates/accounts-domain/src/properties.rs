@@ -152,7 +152,7 @@ fn essence(roster: &Roster) -> Parts {
     (parts.account.revision, parts.account.version) = (0, 0);
     parts.account.updated_at = parts.account.created_at;
     for contact in parts.contacts.values_mut() {
-        *contact = undated(contact);
+        *contact = undated(contact).into();
     }
     for member in parts.members.values_mut() {
         (member.version, member.updated_at) = (0, member.created_at);

@@ -264,8 +264,8 @@ pub struct Parts {
     pub account: Account,
     /// The contact that owns it.
     pub owner: ContactId,
-    /// Every contact.
-    pub contacts: BTreeMap<ContactId, Contact>,
+    /// Every contact. A roster after a change shares those with the one before that the change leaves alone.
+    pub contacts: BTreeMap<ContactId, Arc<Contact>>,
     /// Every membership.
     pub members: BTreeMap<UserId, Membership>,
     /// The holders of each role, the primary one among them.
@@ -320,7 +320,7 @@ impl Roster {
 
     /// Every contact, by id.
     pub fn contacts(&self) -> impl Iterator<Item = &Contact> {
-        self.parts.contacts.values()
+        self.parts.contacts.values().map(Arc::as_ref)
     }
 
     /// One contact.
@@ -328,7 +328,7 @@ impl Roster {
     /// # Errors
     /// [`Violation::NotFound`] where the account has no such contact.
     pub fn contact(&self, id: ContactId) -> Result<&Contact, Violation> {
-        self.parts.contacts.get(&id).ok_or(Violation::NotFound)
+        self.parts.contacts.get(&id).map(Arc::as_ref).ok_or(Violation::NotFound)
     }
 
     /// Every membership, by user.

@@ -1,8 +1,9 @@
 //! The log: one line for each event, on the standard error.
 
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal};
 use std::panic::PanicHookInfo;
 
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -11,6 +12,9 @@ const USUAL_FILTER: &str = "info,actix_server=warn";
 
 /// What is logged by commands that print their outcome themselves, when nothing is said.
 const QUIET_FILTER: &str = "warn";
+
+/// How many bytes of the log are written at once at most.
+const GATHERED: usize = 64 * 1024;
 
 /// How the process logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,25 +62,30 @@ pub fn checked_filter(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+/// The log of the process, written as long as this is kept. Dropping it writes what is left.
+#[must_use = "without it nothing is written"]
+#[derive(Debug)]
+pub struct Logging(#[expect(dead_code, reason = "it is there to be dropped")] WorkerGuard);
+
 /// Starts the log of a service.
-pub fn start(log: &Log) {
-    install(log, USUAL_FILTER);
+pub fn start(log: &Log) -> Logging {
+    install(log, USUAL_FILTER)
 }
 
 /// Starts the log of a command that prints its outcome itself.
-pub fn start_quietly(log: &Log) {
-    install(log, QUIET_FILTER);
+pub fn start_quietly(log: &Log) -> Logging {
+    install(log, QUIET_FILTER)
 }
 
-fn install(log: &Log, usual: &str) {
+fn install(log: &Log, usual: &str) -> Logging {
     let filter = EnvFilter::new(log.filter.as_deref().unwrap_or(usual));
     let text = match log.format {
         Some(format) => format == Format::Text,
         None => std::io::stderr().is_terminal(),
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    // A thread of its own writes what has gathered in one go, so that no request waits for whoever reads the log.
+    let (writer, guard) = tracing_appender::non_blocking(BufWriter::with_capacity(GATHERED, std::io::stderr()));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // A log that is there already, which happens in tests alone, stays.
     drop(if text {
         builder.try_init()
@@ -84,6 +93,7 @@ fn install(log: &Log, usual: &str) {
         builder.json().flatten_event(true).with_span_list(false).try_init()
     });
     std::panic::set_hook(Box::new(log_panic));
+    Logging(guard)
 }
 
 /// A panic is an event like any other, in one line.

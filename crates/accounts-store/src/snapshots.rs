@@ -22,14 +22,16 @@ use accounts_domain::ids::{AccountId, SessionId, UserId};
 use accounts_domain::roster::Roster;
 use accounts_domain::users::User;
 use chrono::{DateTime, Utc};
-use quick_cache::sync::{Cache, GuardResult, PlaceholderGuard};
-use quick_cache::{DefaultHashBuilder, Weighter};
+use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult, PlaceholderGuard};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use uuid::Uuid;
 
 /// How much memory rosters may take, in bytes, roughly.
 const ROSTERS: u64 = 32 << 20;
 /// How much memory persons may take, in bytes, roughly.
 const PERSONS: u64 = 8 << 20;
+/// Into how many parts a shelf is divided, each with a lock of its own.
+const PARTS: usize = 8;
 /// What a contact takes, in bytes, roughly: its texts, its places in the tables of the roster.
 const CONTACT: usize = 1200;
 /// What an account or a user takes by itself.
@@ -124,9 +126,22 @@ impl<V: Shelved> Weighter<Uuid, Arc<V>> for BySize {
     }
 }
 
+type Free<V> = DefaultLifecycle<Uuid, Arc<V>>;
 type Held<V> = Cache<Uuid, Arc<V>, BySize>;
-type Place<'a, V> =
-    PlaceholderGuard<'a, Uuid, Arc<V>, BySize, DefaultHashBuilder, quick_cache::sync::DefaultLifecycle<Uuid, Arc<V>>>;
+type Place<'a, V> = PlaceholderGuard<'a, Uuid, Arc<V>, BySize, DefaultHashBuilder, Free<V>>;
+
+/// In as many parts on every machine, so that the greatest account fits into one of them.
+fn divided<V: Shelved>(entries: usize, bytes: u64) -> Held<V> {
+    let mut options = OptionsBuilder::new();
+    options
+        .estimated_items_capacity(entries)
+        .weight_capacity(bytes)
+        .shards(PARTS);
+    match options.build() {
+        Ok(options) => Cache::with_options(options, BySize, DefaultHashBuilder::default(), Free::default()),
+        Err(_) => Cache::with_weighter(entries, bytes, BySize),
+    }
+}
 
 /// Snapshots of one kind.
 pub(crate) struct Shelf<V: Shelved> {
@@ -153,7 +168,7 @@ impl<V: Shelved> Shelf<V> {
     fn new(bytes: u64, alone: bool) -> Self {
         let entries = usize::try_from(bytes).unwrap_or(usize::MAX) / (ROW + 4 * CONTACT);
         Self {
-            held: Cache::with_weighter(entries, bytes, BySize),
+            held: divided(entries, bytes),
             alone,
             changing: Mutex::default(),
         }

@@ -98,7 +98,7 @@ mod broken {
     }
 
     fn contact(parts: &mut Parts, person: crate::given::Person) -> &mut Contact {
-        parts.contacts.get_mut(&person.contact()).unwrap()
+        parts.contact_mut(person.contact()).unwrap()
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::logging;
 /// Prints the faults of a catalog, what stands in its way, and what it would change.
 pub fn run(said: &Said, file: &Path) -> Result<ExitCode, Failure> {
     let working = said.working(false)?;
-    logging::start_quietly(&working.log);
+    let _logging = logging::start_quietly(&working.log);
     let catalog = match catalogs::read(file) {
         Ok(catalog) => catalog,
         Err(faults) => {

@@ -12,7 +12,7 @@ use crate::logging;
 /// Asks every invariant of the stored data and prints what is broken.
 pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let working = said.working(false)?;
-    logging::start_quietly(&working.log);
+    let _logging = logging::start_quietly(&working.log);
     let findings = accounts_store::check(&working.place.database, &working.catalog, Clock::System.now())
         .map_err(|error| Failure::Failed(error.to_string()))?;
     for finding in &findings {

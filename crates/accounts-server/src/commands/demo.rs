@@ -15,7 +15,7 @@ use crate::logging;
 /// Makes what is missing of the demo account and prints its log-in.
 pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let working = said.working(true)?;
-    logging::start_quietly(&working.log);
+    let _logging = logging::start_quietly(&working.log);
     let store = open(&working.place, working.catalog)?;
     wait(async { fill(&store).await.map_err(|error| Failure::Failed(error.to_string())) })?;
     print(format_args!(

@@ -10,7 +10,7 @@ use crate::logging;
 /// Runs the missing migrations and prints their names.
 pub fn run(said: &Said) -> Result<ExitCode, Failure> {
     let (place, log) = said.place()?;
-    logging::start_quietly(&log);
+    let _logging = logging::start_quietly(&log);
     let names = accounts_store::migrate(&place.database).map_err(|error| Failure::Failed(error.to_string()))?;
     if names.is_empty() {
         print("The database has the schema of this version already.\n");

@@ -24,7 +24,7 @@ const LINE: u64 = 1024;
 /// Makes an operator.
 pub fn run(said: &Said, new: NewOperator) -> Result<ExitCode, Failure> {
     let working = said.working(false)?;
-    logging::start_quietly(&working.log);
+    let _logging = logging::start_quietly(&working.log);
     let chosen = Chosen::here()?;
     let store = open(&working.place, working.catalog)?;
     let at = Clock::System.now();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use accounts_api::clock::Clock;
 use accounts_api::links::Links;
+use accounts_api::memo::Answers;
 use accounts_api::metrics::Metrics;
 use accounts_api::passwords::Passwords;
 use accounts_api::service::{Readiness, Service};
@@ -46,7 +47,7 @@ const PURGE_STEP: u32 = 500;
 /// Serves until SIGTERM or SIGINT.
 pub fn run(said: &Said, how: Serve) -> Result<ExitCode, Failure> {
     let serving = said.serving(how.demo)?;
-    logging::start(&serving.log);
+    let _logging = logging::start(&serving.log);
     let system = System::new();
     // Listening needs a runtime, although it waits for nothing.
     let listeners = system.block_on(async { Listeners::bind(serving.listen, serving.metrics) })?;
@@ -152,6 +153,7 @@ impl Process {
             tokens: Arc::new(tokens),
             links,
             settings,
+            answers: Answers::default(),
             mail_waits,
             // Whoever reads the mails can take over any log-in: they are shown on this machine alone.
             mailbox: mailbox.filter(|_| serving.place.is_embedded() && listeners.address.ip().is_loopback()),

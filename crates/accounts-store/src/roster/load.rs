@@ -202,7 +202,7 @@ fn read_postal_address(text: &str) -> Result<PostalAddress, Fault> {
     })
 }
 
-fn load_contacts(conn: &mut Conn, account: &str) -> Result<BTreeMap<ContactId, Contact>, Fault> {
+fn load_contacts(conn: &mut Conn, account: &str) -> Result<BTreeMap<ContactId, Arc<Contact>>, Fault> {
     let rows: Vec<ContactRow> = contacts::table
         .filter(contacts::account_id.eq(account))
         .select(ContactRow::as_select())
@@ -216,7 +216,7 @@ fn load_contacts(conn: &mut Conn, account: &str) -> Result<BTreeMap<ContactId, C
         let phones = phones.remove(&row.id).unwrap_or_default();
         let subscriptions = subscriptions.remove(&row.id).unwrap_or_default();
         let contact = read_contact(row, addresses, phones, subscriptions)?;
-        contacts.insert(contact.id, contact);
+        contacts.insert(contact.id, Arc::new(contact));
     }
     Ok(contacts)
 }
