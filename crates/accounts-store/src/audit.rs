@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::backend::Conn;
+use crate::backend::{Conn, insert_all};
 use crate::decide::actor_id;
 use crate::error::{Fault, StoreError};
 use crate::rows::{from_json, instant, parse, stored, to_json};
@@ -110,40 +110,70 @@ pub(crate) fn record(
         Origin::User(id) => (None, Some(id.to_string())),
         Origin::Provider => (None, None),
     };
+    let mut events = Vec::new();
+    let mut values = Vec::new();
     for (position, entry) in (0_i32..).zip(entries) {
         let id = EventId::new().to_string();
-        diesel::insert_into(audit_events::table)
-            .values((
-                audit_events::id.eq(&id),
-                audit_events::account_id.eq(account.as_deref()),
-                audit_events::user_id.eq(user.as_deref()),
-                audit_events::revision.eq(revision),
-                audit_events::position.eq(position),
-                audit_events::at.eq(stored(act.at)),
-                audit_events::actor_kind.eq(act.actor.kind()),
-                audit_events::actor_id.eq(actor_id(act.actor)),
-                audit_events::kind.eq(entry.kind),
-                audit_events::subject_kind.eq(entry.subject.kind()),
-                audit_events::subject_id.eq(entry.subject.id()),
-                audit_events::data.eq(data_json(entry)?),
-                audit_events::request_id.eq(act.request_id.as_deref()),
-            ))
-            .execute(conn)?;
         for (position, value) in (0_i32..).zip(&entry.values) {
-            diesel::insert_into(audit_values::table)
-                .values((
-                    audit_values::event_id.eq(&id),
-                    audit_values::position.eq(position),
-                    audit_values::person_kind.eq(value.of.kind()),
-                    audit_values::person_id.eq(value.of.id()),
-                    audit_values::field.eq(value.field),
-                    audit_values::before.eq(value.before.as_deref()),
-                    audit_values::after.eq(value.after.as_deref()),
-                ))
-                .execute(conn)?;
+            values.push(NewValue {
+                event_id: id.clone(),
+                position,
+                person_kind: value.of.kind(),
+                person_id: value.of.id(),
+                field: value.field,
+                before: value.before.as_deref(),
+                after: value.after.as_deref(),
+            });
         }
+        events.push(NewEvent {
+            id,
+            account_id: account.as_deref(),
+            user_id: user.as_deref(),
+            revision,
+            position,
+            at: stored(act.at),
+            actor_kind: act.actor.kind(),
+            actor_id: actor_id(act.actor),
+            kind: entry.kind,
+            subject_kind: entry.subject.kind(),
+            subject_id: entry.subject.id(),
+            data: data_json(entry)?,
+            request_id: act.request_id.as_deref(),
+        });
     }
+    insert_all!(conn, audit_events::table, &events)?;
+    insert_all!(conn, audit_values::table, &values)?;
     Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = audit_events)]
+struct NewEvent<'a> {
+    id: String,
+    account_id: Option<&'a str>,
+    user_id: Option<&'a str>,
+    revision: i64,
+    position: i32,
+    at: NaiveDateTime,
+    actor_kind: &'static str,
+    actor_id: Option<String>,
+    kind: &'static str,
+    subject_kind: &'static str,
+    subject_id: String,
+    data: String,
+    request_id: Option<&'a str>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = audit_values)]
+struct NewValue<'a> {
+    event_id: String,
+    position: i32,
+    person_kind: &'static str,
+    person_id: String,
+    field: &'static str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
 }
 
 fn data_json(entry: &Entry) -> Result<String, Fault> {

@@ -372,17 +372,22 @@ macro_rules! insert_if_absent {
     };
 }
 
-/// Inserts all rows of a slice or `Vec`, in one statement where the database can:
-/// `insert_all!(conn, table, &rows)`. Answers the number of rows inserted.
+/// Inserts all rows of a `Vec` or slice: `insert_all!(conn, table, &rows)`. Answers the number of rows inserted. One row
+/// goes by a statement that the connection keeps prepared; several by one statement that it does not, which is still
+/// quicker than a statement for each.
 macro_rules! insert_all {
     ($conn:expr, $table:expr, $rows:expr) => {
-        match $conn {
-            $crate::backend::Conn::Sqlite(conn) => {
-                diesel::RunQueryDsl::execute(diesel::insert_into($table).values($rows), conn)
-            }
-            $crate::backend::Conn::Pg(conn) => {
-                diesel::RunQueryDsl::execute(diesel::insert_into($table).values($rows), conn)
-            }
+        match &$rows[..] {
+            [] => Ok(0),
+            [row] => diesel::RunQueryDsl::execute(diesel::insert_into($table).values(row), $conn),
+            rows => match $conn {
+                $crate::backend::Conn::Sqlite(conn) => {
+                    diesel::RunQueryDsl::execute(diesel::insert_into($table).values(rows), conn)
+                }
+                $crate::backend::Conn::Pg(conn) => {
+                    diesel::RunQueryDsl::execute(diesel::insert_into($table).values(rows), conn)
+                }
+            },
         }
     };
 }
