@@ -27,6 +27,13 @@ mod contract {
     mod rules;
 }
 #[cfg(test)]
+mod races {
+    mod block;
+    mod dice;
+    mod promotions;
+    mod ring;
+}
+#[cfg(test)]
 mod rules {
     mod datacenter;
     mod saas_suite;

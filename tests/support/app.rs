@@ -27,6 +27,7 @@ pub enum Db {
 pub struct Setup {
     catalog: Catalog,
     settings: BTreeMap<String, String>,
+    sends_mails: bool,
 }
 
 /// Whose policy the service follows.
@@ -47,6 +48,7 @@ impl Setup {
         Self {
             catalog: Catalog::Preset(name.to_owned()),
             settings: BTreeMap::new(),
+            sends_mails: true,
         }
     }
 
@@ -55,6 +57,7 @@ impl Setup {
         Self {
             catalog: Catalog::Toml(toml.to_owned()),
             settings: BTreeMap::new(),
+            sends_mails: true,
         }
     }
 
@@ -62,6 +65,13 @@ impl Setup {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With nobody who sends mails: they wait in the outbox, and nothing but requests writes.
+    #[must_use]
+    pub fn without_mails(mut self) -> Self {
+        self.sends_mails = false;
         self
     }
 
@@ -73,18 +83,24 @@ impl Setup {
             Db::Sqlite => None,
             Db::Postgres => Some(Database::migrated()),
         };
-        let running = server::start(&server::Config {
-            data: folder.path(),
-            database_url: database.as_ref().map(Database::url),
-            catalog: &self.catalog,
-            settings: &self.settings,
-        });
+        let running = server::start(&self.config(folder.path(), database.as_ref()), None);
         App {
             client: Client::to(running.address()),
             running,
             database,
             folder,
             db,
+            setup: self.clone(),
+        }
+    }
+
+    fn config<'a>(&'a self, data: &'a Path, database: Option<&'a Database>) -> server::Config<'a> {
+        server::Config {
+            data,
+            database_url: database.map(Database::url),
+            catalog: &self.catalog,
+            settings: &self.settings,
+            sends_mails: self.sends_mails,
         }
     }
 }
@@ -99,6 +115,26 @@ pub struct App {
     database: Option<Database>,
     folder: TempDir,
     db: Db,
+    setup: Setup,
+}
+
+/// One more instance of an application's service. It must end before the application does.
+#[derive(Debug)]
+pub struct Instance {
+    client: Client,
+    running: Running,
+}
+
+impl Instance {
+    /// A caller of this instance who has not logged in.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What this instance was started with.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
 }
 
 impl App {
@@ -137,17 +173,33 @@ impl App {
         self.database.as_ref().map(Database::url)
     }
 
-    /// Every row of every table, by table.
-    pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
-        let database = match self.database_url() {
+    /// Starts one more instance on the same database, with the same keys and the same clock, as a provider does
+    /// behind one address. Nothing where the database is a file, which has one service.
+    pub fn second(&self) -> Option<Instance> {
+        self.database.as_ref()?;
+        let config = self.setup.config(self.folder.path(), self.database.as_ref());
+        let running = server::start(&config, Some(&self.running));
+        Some(Instance {
+            client: Client::to(running.address()),
+            running,
+        })
+    }
+
+    /// Where its database is, for connections beside those of the service.
+    pub fn database(&self) -> accounts_store::Database {
+        match self.database_url() {
             Some(url) => url
                 .parse()
                 .unwrap_or_else(|error| panic!("the URL of a test database: {error}")),
             None => accounts_store::Database::Sqlite {
                 path: self.folder.path().join("accounts.db"),
             },
-        };
-        accounts_store::schema_walk::rows(&database).unwrap_or_else(|error| panic!("no rows: {error}"))
+        }
+    }
+
+    /// Every row of every table, by table.
+    pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        accounts_store::schema_walk::rows(&self.database()).unwrap_or_else(|error| panic!("no rows: {error}"))
     }
 
     /// Sends bytes as they are and reads until the service closes the connection, or says nothing

@@ -23,9 +23,11 @@ pub mod given;
 pub mod mails;
 mod on_both;
 pub mod postgres;
+pub mod scene;
 pub mod server;
+pub mod wire;
 
-pub use app::{App, Db, Setup};
+pub use app::{App, Db, Instance, Setup};
 pub use client::{Answer, Client};
 pub use mails::Mail;
 pub use serde_json::json;

@@ -28,7 +28,7 @@ use accounts_delivery::{
 use accounts_domain::catalog::Catalog as Policy;
 use accounts_store::{Database, Settings, Store};
 use actix_web::{dev::ServerHandle, rt::System};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tokio::{
     runtime::Runtime,
     sync::{Notify, oneshot},
@@ -50,6 +50,8 @@ pub(crate) struct Config<'a> {
     pub catalog: &'a Catalog,
     /// By their names in the environment.
     pub settings: &'a BTreeMap<String, String>,
+    /// Whether mails leave the outbox.
+    pub sends_mails: bool,
 }
 
 /// A service on a thread of its own; it ends when this value is dropped.
@@ -58,6 +60,7 @@ pub struct Running {
     address: SocketAddr,
     service: Service,
     signing_key: String,
+    signing_key_since: DateTime<Utc>,
     runtime: Option<Runtime>,
     stop_worker: Option<oneshot::Sender<()>>,
     server: ServerHandle,
@@ -126,22 +129,31 @@ impl Drop for Running {
     }
 }
 
-/// Starts the service and answers when it listens.
-pub(crate) fn start(config: &Config<'_>) -> Running {
+/// Starts the service and answers when it listens; beside another one it shares its keys, its clock and its public
+/// address.
+pub(crate) fn start(config: &Config<'_>, beside: Option<&Running>) -> Running {
     // Bound first: the public URL, which links in mails begin with, holds the port.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no free port: {error}"));
     let address = listener
         .local_addr()
         .unwrap_or_else(|error| panic!("no address: {error}"));
-    let signing_key = StoredKey::generate(Utc::now()).unwrap_or_else(|error| panic!("no key: {error}"));
-    let service = service(config, address, &signing_key);
+    let signing_key = match beside {
+        Some(other) => StoredKey {
+            pkcs8: other.signing_key.clone(),
+            created_at: other.signing_key_since,
+        },
+        None => StoredKey::generate(Utc::now()).unwrap_or_else(|error| panic!("no key: {error}")),
+    };
+    let service = service(config, address, &signing_key, beside);
     let metrics = Metrics::new().unwrap_or_else(|error| panic!("no metrics: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap_or_else(|error| panic!("no runtime: {error}"));
-    let stop_worker = start_worker(&runtime, config, &service);
+    let stop_worker = config
+        .sends_mails
+        .then(|| start_worker(&runtime, config, &service));
 
     let (tell, told) = mpsc::channel();
     let shared = service.clone();
@@ -160,14 +172,15 @@ pub(crate) fn start(config: &Config<'_>) -> Running {
         address,
         service,
         signing_key: signing_key.pkcs8,
+        signing_key_since: signing_key.created_at,
         runtime: Some(runtime),
-        stop_worker: Some(stop_worker),
+        stop_worker,
         server,
         thread: Mutex::new(Some(thread)),
     }
 }
 
-fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) -> Service {
+fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey, beside: Option<&Running>) -> Service {
     let catalog = match config.catalog {
         Catalog::Preset(name) => Policy::from_preset(name),
         Catalog::Toml(text) => Policy::parse(text),
@@ -184,7 +197,14 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) ->
     let store = Store::open(Settings::new(database), catalog)
         .unwrap_or_else(|error| panic!("the store does not open: {error}"));
     let secret = |byte: u8| Secret::new(&[byte; 32]).unwrap_or_else(|error| panic!("{error}"));
-    let public_url = PublicUrl::parse(&format!("http://{address}")).unwrap_or_else(|error| panic!("{error}"));
+    let public_url = match beside {
+        Some(other) => other.service.settings.public_url.clone(),
+        None => PublicUrl::parse(&format!("http://{address}")).unwrap_or_else(|error| panic!("{error}")),
+    };
+    let clock = match beside {
+        Some(other) => other.service.clock.clone(),
+        None => Clock::manual(Utc::now()),
+    };
     let tokens = Tokens::new(
         public_url.as_str().to_owned(),
         std::slice::from_ref(signing_key),
@@ -203,7 +223,7 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey) ->
     }
     Service {
         store,
-        clock: Clock::manual(Utc::now()),
+        clock,
         passwords: Passwords::start().unwrap_or_else(|error| panic!("no hashing: {error}")),
         tokens: Arc::new(tokens),
         links: Links::new(secret(3)),

@@ -4,6 +4,7 @@
 //! over one query expression: see the macros at the end.
 
 mod address;
+pub mod hand;
 mod migrations;
 #[cfg(test)]
 mod tests;

@@ -45,6 +45,8 @@ pub use users::{UserDecision, new_user};
 pub use visits::{Visit, Visitor};
 
 #[doc(hidden)]
+pub use backend::hand::Hand;
+#[doc(hidden)]
 pub use backend::walk as schema_walk;
 
 /// PostgreSQL as all tests of the workspace start it.
