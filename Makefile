@@ -46,3 +46,11 @@ tour: ## Run the README's tour, command by command, against the binary
 
 deny: ## Licences, banned crates and sources of every dependency
 	cargo deny check bans licenses sources
+
+.PHONY: races consistent
+
+races: ## Pairs of requests that overlap in the database: RACES in all on each (10,000), RACES_SEED for the same again
+	RACES=$${RACES:-10000} $(SUITE) races:: --skip schema:: --nocapture --test-threads=1
+
+consistent: ## Reads while roles move, on every instance: READS on each database (1,000,000), READS_SEED as above
+	READS=$${READS:-1000000} $(SUITE) consistency:: --nocapture --test-threads=1

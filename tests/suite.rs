@@ -22,16 +22,29 @@ mod api {
     mod tokens;
 }
 #[cfg(test)]
+mod consistency {
+    mod endings;
+    mod moves;
+    mod reads;
+}
+#[cfg(test)]
 mod contract {
     mod authorisation;
     mod rules;
 }
 #[cfg(test)]
 mod races {
+    mod additions;
     mod block;
-    mod dice;
+    pub(crate) mod dice;
+    mod office;
     mod promotions;
+    mod proofs;
+    mod removals;
     mod ring;
+    mod sessions;
+    mod sign_ups;
+    mod transfers;
 }
 #[cfg(test)]
 mod rules {

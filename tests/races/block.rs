@@ -11,8 +11,8 @@ use super::{
     ring::{Met, Ring},
 };
 
-/// How many pairs of all kinds overlap on each database where nothing is said: what every run of the tests can bear.
-const USUAL: u64 = 400;
+/// How many pairs of each kind overlap on each database where nothing is said: what every run of the tests can bear.
+const USUAL: u64 = 24;
 
 /// One round as it ended.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) trait Pair {
 /// is asked of the whole database.
 pub(crate) fn block<P: Pair>(app: &App, name: &str, percent: u64, set_up: impl Fn(&mut Ring<'_>) -> P) {
     let seed = number("RACES_SEED").unwrap_or_else(Dice::any_seed);
-    let pairs = (number("RACES").unwrap_or(USUAL) * percent).div_ceil(100);
+    let pairs = number("RACES").map_or(USUAL, |all| (all * percent).div_ceil(100));
     println!("races: {name} on {:?}, {pairs} pairs, RACES_SEED={seed}", app.db());
     let mut figures = Figures::default();
     let mut ring = Ring::around(app, seed ^ fingerprint(name));
@@ -61,7 +61,7 @@ pub(crate) fn block<P: Pair>(app: &App, name: &str, percent: u64, set_up: impl F
             figures.missed + figures.too_busy <= pairs + 100,
             "most rounds do not overlap: {figures}"
         );
-        if figures.overlapped % 1000 == 0 {
+        if figures.overlapped.is_multiple_of(500) {
             println!("races: {name} on {:?}: {figures}", app.db());
         }
     }

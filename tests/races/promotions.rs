@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use accounts_tests::{
     Setup, json, on_both, scene,
-    scene::{Login, Tokens},
     wire::{Ask, Heard},
 };
+use serde_json::Value;
 
 use super::{
     block::{Pair, Round, block},
-    ring::{Ring, Row},
+    office::Office,
+    ring::Ring,
 };
 
 on_both! {
@@ -26,24 +27,21 @@ on_both! {
 type Places = BTreeMap<String, String>;
 
 struct Promotions {
-    ana: Login,
-    tokens: Tokens,
+    office: Office,
     contacts: Vec<String>,
     places: Places,
 }
 
 impl Promotions {
     fn set_up(ring: &mut Ring<'_>) -> Self {
-        let ana = scene::owner(ring.app, &ring.address("ana"), None);
-        let tokens = scene::session(ring.app, ana.user);
-        let mut contacts = vec![ana.contact.to_string()];
+        let office = Office::set_up(ring);
+        let mut contacts = vec![office.ana.contact.to_string()];
         for name in ["bea", "cem", "dan"] {
             let address = ring.address(name);
-            contacts.push(scene::contact(ring.app, ana.account, &address).to_string());
+            contacts.push(scene::contact(ring.app, office.ana.account, &address).to_string());
         }
         let mut promotions = Self {
-            ana,
-            tokens,
+            office,
             contacts,
             places: Places::new(),
         };
@@ -52,9 +50,8 @@ impl Promotions {
     }
 
     fn read(&self, ring: &mut Ring<'_>) -> Places {
-        let roles = ring.read_both(&Ask::get(&self.ana.at("/roles")).bearer(&self.tokens.access));
-        let roles = roles.json();
-        let place = |role: &serde_json::Value| {
+        let roles = ring.read_both(&self.office.get("/roles")).json();
+        let place = |role: &Value| {
             let text = |pointer: &str| role.pointer(pointer).unwrap().as_str().unwrap().to_owned();
             (text("/key"), text("/primary/id"))
         };
@@ -62,7 +59,12 @@ impl Promotions {
     }
 
     fn promotion(&self, ring: &mut Ring<'_>) -> Promotion {
-        let sets: [&[&str]; 4] = [&["billing"], &["billing"], &["billing", "technical"], &["security", "billing"]];
+        let sets: [&[&str]; 4] = [
+            &["billing"],
+            &["billing"],
+            &["billing", "technical"],
+            &["security", "billing"],
+        ];
         Promotion {
             contact: ring.dice.pick(&self.contacts).clone(),
             roles: ring.dice.pick(&sets).iter().map(|role| (*role).to_owned()).collect(),
@@ -70,8 +72,8 @@ impl Promotions {
     }
 
     fn ask(&self, promotion: &Promotion) -> Ask {
-        let path = self.ana.at(&format!("/contacts/{}/promote", promotion.contact));
-        Ask::post(&path, &json!({ "roles": promotion.roles })).bearer(&self.tokens.access)
+        let path = format!("/contacts/{}/promote", promotion.contact);
+        self.office.post(&path, &json!({ "roles": promotion.roles }))
     }
 }
 
@@ -97,7 +99,7 @@ impl Promotion {
 fn told(answer: &Heard) -> BTreeSet<(String, String, String)> {
     assert_eq!(answer.status, 200, "{answer:?}");
     let json = answer.json();
-    let moved = |entry: &serde_json::Value| {
+    let moved = |entry: &Value| {
         let text = |pointer: &str| entry.pointer(pointer).unwrap().as_str().unwrap().to_owned();
         (text("/role"), text("/from/id"), text("/to/id"))
     };
@@ -108,7 +110,7 @@ impl Pair for Promotions {
     fn round(&mut self, ring: &mut Ring<'_>) -> Option<Round> {
         let pair = [self.promotion(ring), self.promotion(ring)];
         let asks = [self.ask(&pair[0]), self.ask(&pair[1])];
-        let met = ring.meet(&Row::Account(self.ana.account), [&asks[0], &asks[1]])?;
+        let met = ring.meet(&self.office.row(), [&asks[0], &asks[1]])?;
         let answered = [told(&met.answers[0]), told(&met.answers[1])];
         let stands = self.read(ring);
         let in_order = |first: usize| {

@@ -77,9 +77,7 @@ pub fn owner(app: &App, address: &str, hash: Option<PasswordHash>) -> Login {
         user: UserId::new(),
     };
     let (hash, act) = (hash.unwrap_or_else(unknown_hash), act(service, Actor::Link));
-    let confirmed = service
-        .store
-        .confirm_sign_up(sign_up, ids, hash, &act, |_| unkept());
+    let confirmed = service.store.confirm_sign_up(sign_up, ids, hash, &act, |_| unkept());
     app.running()
         .wait(confirmed)
         .unwrap_or_else(|error| panic!("no account: {error}"));
@@ -162,6 +160,22 @@ where
     }
 }
 
+/// Decisions one after the other, each upon what the one before has left.
+pub fn in_turn(
+    roster: &Roster,
+    by: By,
+    decisions: &[&dyn Fn(&Roster) -> Result<Vec<Change>, Violation>],
+) -> Result<Vec<Change>, Violation> {
+    let mut all = Vec::new();
+    let mut present = roster.clone();
+    for decide in decisions {
+        let changes = decide(&present)?;
+        present = present.after(&changes, by.at);
+        all.extend(changes);
+    }
+    Ok(all)
+}
+
 /// A contact whose verification was sent.
 pub fn unproven(app: &App, account: AccountId, address: &str, login: Option<Permissions>) -> Unproven {
     let (contact, verification) = (ContactId::new(), VerificationId::new());
@@ -180,14 +194,22 @@ pub fn unproven(app: &App, account: AccountId, address: &str, login: Option<Perm
         address: None,
     };
     settle(app, account, move |roster, by| {
-        let mut changes = roster.create_contact(by, &create)?;
-        changes.extend(roster.clone().after(&changes, by.at).send_verification(by, &send)?);
-        Ok(changes)
+        in_turn(
+            roster,
+            by,
+            &[&|roster| roster.create_contact(by, &create), &|roster| {
+                roster.send_verification(by, &send)
+            }],
+        )
     });
     let links = &app.running().service().links;
     Unproven {
         contact,
-        token: links.token(LinkPurpose::Verification, &verification.to_string(), parsed(address).key()),
+        token: links.token(
+            LinkPurpose::Verification,
+            &verification.to_string(),
+            parsed(address).key(),
+        ),
     }
 }
 
@@ -230,10 +252,12 @@ pub fn give_back(app: &App, from: &Login, to: ContactId) {
         move |roster| {
             let mut changes = roster.transfer_ownership(by, &command)?;
             let after = roster.clone().after(&changes, by.at);
-            changes.extend(after.roles_of(former).into_iter().map(|role| Change::RoleTaken {
-                role,
-                contact: former,
-            }));
+            changes.extend(
+                after
+                    .roles_of(former)
+                    .into_iter()
+                    .map(|role| Change::RoleTaken { role, contact: former }),
+            );
             Ok(changes)
         },
         |_| unkept(),
@@ -256,13 +280,9 @@ fn prove(app: &App, unproven: &Unproven) {
     let link = accounts_api::links::Links::read::<VerificationId>(&unproven.token)
         .unwrap_or_else(|| panic!("no token: {}", unproven.token));
     let act = act(service, Actor::Link);
-    let confirmed = service.store.confirm_verification(
-        link.id,
-        UserId::new(),
-        Some(unknown_hash()),
-        &act,
-        |_| unkept(),
-    );
+    let confirmed = service
+        .store
+        .confirm_verification(link.id, UserId::new(), Some(unknown_hash()), &act, |_| unkept());
     if let Err(error) = app.running().wait(confirmed) {
         panic!("the address is not proven: {error}");
     }

@@ -151,9 +151,7 @@ pub(crate) fn start(config: &Config<'_>, beside: Option<&Running>) -> Running {
         .enable_all()
         .build()
         .unwrap_or_else(|error| panic!("no runtime: {error}"));
-    let stop_worker = config
-        .sends_mails
-        .then(|| start_worker(&runtime, config, &service));
+    let stop_worker = config.sends_mails.then(|| start_worker(&runtime, config, &service));
 
     let (tell, told) = mpsc::channel();
     let shared = service.clone();
