@@ -179,7 +179,7 @@ fn watch(app: &App, what: &str, cost: u64, ending: impl Fn(usize) -> Ending) {
     let instances: Vec<&Client> = std::iter::once(app.client())
         .chain(second.as_ref().map(Instance::client))
         .collect();
-    let rounds = number("READS").map_or(10, |reads| reads / 1000).div_ceil(cost);
+    let rounds = number("READS").map_or(6, |reads| reads / 1000).div_ceil(cost);
     let stage = Stage {
         now: RwLock::new(Watched::new(ending(0), instances.len())),
         done: AtomicBool::new(false),

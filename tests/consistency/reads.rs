@@ -25,7 +25,7 @@ on_both! {
     Setup::standard().without_mails();
 
     fn no_answer_shows_what_was_before_the_last_acknowledged_move(app) {
-        let reads = number("READS").unwrap_or(3_000);
+        let reads = number("READS").unwrap_or(600);
         let seed = number("READS_SEED").unwrap_or_else(Dice::any_seed);
         println!("consistency: {reads} reads on {:?}, READS_SEED={seed}", app.db());
         let second = app.second();

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// How many pairs of each kind overlap on each database where nothing is said: what every run of the tests can bear.
-const USUAL: u64 = 24;
+const USUAL: u64 = 12;
 
 /// One round as it ended.
 #[derive(Debug)]
@@ -50,19 +50,18 @@ pub(crate) fn block<P: Pair>(app: &App, name: &str, percent: u64, set_up: impl F
     let mut ring = Ring::around(app, seed ^ fingerprint(name));
     let mut stage = set_up(&mut ring);
     while figures.overlapped < pairs {
-        match stage.round(&mut ring) {
-            Some(round) => figures.count(round),
-            None => {
-                figures.too_busy += 1;
-                stage = set_up(&mut ring);
-            }
+        if let Some(round) = stage.round(&mut ring) {
+            figures.count(round);
+        } else {
+            figures.too_busy += 1;
+            stage = set_up(&mut ring);
         }
         assert!(
             figures.missed + figures.too_busy <= pairs + 100,
             "most rounds do not overlap: {figures}"
         );
-        if figures.overlapped.is_multiple_of(500) {
-            println!("races: {name} on {:?}: {figures}", app.db());
+        if figures.overlapped.is_multiple_of(250) {
+            println!("races: {name} on {:?}: {} of {pairs}", app.db(), figures.overlapped);
         }
     }
     let moves = follow_chains(&mut ring);

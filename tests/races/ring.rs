@@ -130,14 +130,16 @@ impl<'a> Ring<'a> {
         }
         let ways = self.ways();
         self.wires[ways[0]].send(asks[0]);
-        self.until(arrived);
+        let on_time = self.until(arrived);
         self.hold(row);
         let in_front = self.dice.coin();
         if in_front {
             self.wait_for(1);
         }
         self.wires[ways[1]].send(asks[1]);
-        Some(self.wait_and_release(ways)).filter(answered)
+        let mut met = self.wait_and_release(ways);
+        met.overlapped &= on_time;
+        Some(met).filter(answered)
     }
 
     /// Asks one instance or the other, by chance.

@@ -78,7 +78,8 @@ impl Twice {
 impl Pair for Twice {
     fn round(&mut self, ring: &mut Ring<'_>) -> Option<Round> {
         let Self { office, candidates } = self;
-        let other = if ring.dice.roll(4) == 0 { 0 } else { 1 };
+        // Now and then both give it to the same contact.
+        let other = usize::from(ring.dice.roll(4) != 0);
         let to = [&candidates[0], &candidates[other]];
         let asks = [transfer(office, to[0]), transfer(office, to[1])];
         let met = ring.meet(&office.row(), [&asks[0], &asks[1]])?;

@@ -160,12 +160,14 @@ where
     }
 }
 
+/// A decision upon an account.
+type Decide<'a> = &'a dyn Fn(&Roster) -> Result<Vec<Change>, Violation>;
+
 /// Decisions one after the other, each upon what the one before has left.
-pub fn in_turn(
-    roster: &Roster,
-    by: By,
-    decisions: &[&dyn Fn(&Roster) -> Result<Vec<Change>, Violation>],
-) -> Result<Vec<Change>, Violation> {
+///
+/// # Errors
+/// The first one that is refused.
+pub fn in_turn(roster: &Roster, by: By, decisions: &[Decide<'_>]) -> Result<Vec<Change>, Violation> {
     let mut all = Vec::new();
     let mut present = roster.clone();
     for decide in decisions {
