@@ -48,10 +48,10 @@ deny: ## Licences, banned crates and sources of every dependency
 	cargo deny check bans licenses sources
 
 .PHONY: races consistent
-PROOF := cargo test --profile proof --package accounts-tests --test suite --
+LONG_SUITE := cargo test --profile optimised --package accounts-tests --test suite --
 
 races: ## Pairs of requests that overlap in the database: RACES on each (10,000), RACES_SEED for the same ones again
-	RACES=$${RACES:-10000} $(PROOF) races:: --skip schema:: --nocapture --test-threads=1
+	RACES=$${RACES:-10000} $(LONG_SUITE) races:: --skip schema:: --nocapture --test-threads=1
 
 consistent: ## Reads on every instance while roles move: READS on each database (1,000,000), READS_SEED as above
-	READS=$${READS:-1000000} $(PROOF) consistency:: --nocapture --test-threads=1
+	READS=$${READS:-1000000} $(LONG_SUITE) consistency:: --nocapture --test-threads=1
