@@ -4,7 +4,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -122,27 +122,24 @@ impl Heard {
     }
 }
 
+/// How long a connection may rest: less than the service lets one rest.
+const REST: Duration = Duration::from_secs(2);
+
 /// A connection that stays open between requests.
 #[derive(Debug)]
 pub struct Wire {
-    stream: BufReader<TcpStream>,
+    address: String,
+    /// The connection, and when it was last used. It is opened by the first request.
+    stream: Option<(BufReader<TcpStream>, Instant)>,
     asked: String,
 }
 
 impl Wire {
-    /// Connects to where a client's requests go.
-    #[track_caller]
+    /// To where a client's requests go.
     pub fn to(client: &Client) -> Self {
-        let address = client.base().trim_start_matches("http://");
-        let stream = TcpStream::connect(address)
-            .and_then(|stream| {
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                Ok(stream)
-            })
-            .unwrap_or_else(|error| panic!("no connection to {address}: {error}"));
         Self {
-            stream: BufReader::new(stream),
+            address: client.base().trim_start_matches("http://").to_owned(),
+            stream: None,
             asked: String::new(),
         }
     }
@@ -151,9 +148,7 @@ impl Wire {
     #[track_caller]
     pub fn send(&mut self, ask: &Ask) {
         self.asked.clone_from(&ask.line);
-        self.stream
-            .get_mut()
-            .write_all(ask.bytes().as_bytes())
+        self.write(&ask.bytes())
             .unwrap_or_else(|error| panic!("`{}` cannot be sent: {error}", ask.line));
     }
 
@@ -171,16 +166,30 @@ impl Wire {
         self.receive()
     }
 
+    fn write(&mut self, bytes: &str) -> std::io::Result<()> {
+        let rested = self.stream.take().filter(|(_, used)| used.elapsed() < REST);
+        let mut stream = match rested {
+            Some((stream, _)) => stream,
+            None => BufReader::new(connect(&self.address)?),
+        };
+        stream.get_mut().write_all(bytes.as_bytes())?;
+        self.stream = Some((stream, Instant::now()));
+        Ok(())
+    }
+
     fn read(&mut self) -> std::io::Result<Heard> {
         let broken = |what: &str| std::io::Error::other(what.to_owned());
+        let Some((stream, used)) = &mut self.stream else {
+            return Err(broken("nothing was asked"));
+        };
         let mut line = String::new();
-        self.stream.read_line(&mut line)?;
+        stream.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| broken("the connection was closed"))?;
         let (mut length, mut etag) = (0, None);
         loop {
             line.clear();
-            self.stream.read_line(&mut line)?;
+            stream.read_line(&mut line)?;
             let Some((name, value)) = line.trim_end().split_once(": ") else {
                 break;
             };
@@ -197,7 +206,8 @@ impl Wire {
             length = 0;
         }
         let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
+        stream.read_exact(&mut body)?;
+        *used = Instant::now();
         Ok(Heard {
             asked: self.asked.clone(),
             status,
@@ -205,4 +215,11 @@ impl Wire {
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }
+}
+
+fn connect(address: &str) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
