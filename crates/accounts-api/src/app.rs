@@ -7,9 +7,10 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
-use actix_web::{App, Error, HttpResponse, HttpServer, web};
+use actix_web::{App, Error, HttpResponse, web};
 use serde_json::Value;
 
+use crate::connection::Patience;
 use crate::document::{self, About};
 use crate::edge::edge;
 use crate::idempotency::InFlight;
@@ -19,20 +20,15 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, ownership_transfers,
-    password_resets, problems, roles, sessions, sign_ups, verifications,
+    password_resets, problems, roles, server, sessions, sign_ups, verifications,
 };
 
-/// How long a request head may take to arrive (security decision D16).
-const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How long a connection may rest between two requests.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// How many connections one worker holds.
-const CONNECTIONS: usize = 25_000;
-
-/// How long started requests may take once the process is told to end, in seconds.
-const DRAIN_SECONDS: u64 = 10;
+/// What a connection waits for, and how long (security decision D16).
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(5),
+    rest: Duration::from_secs(75),
+    answer: Duration::from_secs(30),
+};
 
 /// Every operation, in the order of the document.
 pub fn routes() -> Routes {
@@ -130,15 +126,9 @@ pub fn application(
 /// Where the listener cannot be served.
 pub fn serve(listener: TcpListener, workers: usize, service: Service, metrics: Metrics) -> std::io::Result<Server> {
     let in_flight = InFlight::default();
-    let server = HttpServer::new(move || application(&service, &metrics, &in_flight))
-        .workers(workers)
-        .max_connections(CONNECTIONS)
-        .client_request_timeout(HEAD_DEADLINE)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(DRAIN_SECONDS)
-        .disable_signals()
-        .listen(listener)?;
-    Ok(server.run())
+    server::serve(listener, workers, PATIENCE, move || {
+        application(&service, &metrics, &in_flight)
+    })
 }
 
 /// Serves the metrics on an address of their own, which no customer reaches (R66).
@@ -146,16 +136,11 @@ pub fn serve(listener: TcpListener, workers: usize, service: Service, metrics: M
 /// # Errors
 /// Where the listener cannot be served.
 pub fn serve_metrics(listener: TcpListener, metrics: Metrics) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || {
+    server::serve(listener, 1, PATIENCE, move || {
         App::new()
             .app_data(Data::new(metrics.clone()))
             .route("/metrics", web::get().to(show_metrics))
     })
-    .workers(1)
-    .shutdown_timeout(1)
-    .disable_signals()
-    .listen(listener)?;
-    Ok(server.run())
 }
 
 async fn show_metrics(metrics: Data<Metrics>) -> Result<HttpResponse, Problem> {
