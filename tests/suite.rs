@@ -47,6 +47,13 @@ mod races {
     mod transfers;
 }
 #[cfg(test)]
+mod outages {
+    mod disk;
+    mod figures;
+    mod process;
+    mod sqlite;
+}
+#[cfg(test)]
 mod rules {
     mod datacenter;
     mod saas_suite;

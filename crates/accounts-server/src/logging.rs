@@ -85,7 +85,12 @@ fn install(log: &Log, usual: &str) -> Logging {
     };
     // A thread of its own writes what has gathered in one go, so that no request waits for whoever reads the log.
     let (writer, guard) = tracing_appender::non_blocking(BufWriter::with_capacity(GATHERED, std::io::stderr()));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // It would tell of a line that could not be written by another line, and panic when that cannot be written
+        // either: where the log is on a full disk, every request would fail.
+        .log_internal_errors(false)
+        .with_writer(writer);
     // A log that is there already, which happens in tests alone, stays.
     drop(if text {
         builder.try_init()

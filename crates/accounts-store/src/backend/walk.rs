@@ -114,6 +114,21 @@ pub fn by_hand(database: &Database, sql: &str) -> Result<(), String> {
     }
 }
 
+/// The same, and keeps the connection while `work` runs: what the SQL has locked stays locked until then.
+///
+/// # Errors
+/// The words of the database.
+pub fn by_hand_during(database: &Database, sql: &str, work: impl FnOnce()) -> Result<(), String> {
+    let mut conn = Conn::open(database, Purpose::Write).map_err(|error| error.cause().to_owned())?;
+    match &mut conn {
+        Conn::Sqlite(conn) => conn.batch_execute(sql),
+        Conn::Pg(conn) => conn.batch_execute(sql),
+    }
+    .map_err(|error| error.to_string())?;
+    work();
+    Ok(())
+}
+
 /// Every row of every table as text, so that a test can say that nothing has changed, or that
 /// something stands nowhere. Rows are in an order of their own; bytes that are no text are escaped.
 ///
