@@ -50,7 +50,13 @@ mod races {
 mod outages {
     mod disk;
     mod figures;
+    mod post_office;
+    mod postgres;
     mod process;
+    mod relay;
+    mod shutdown;
+    mod slow_clients;
+    mod smtp;
     mod sqlite;
 }
 #[cfg(test)]

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Who has logged in to the demo account, and the contacts that it may change.
 pub struct Ana {
     pub client: Client,
+    pub token: String,
     /// The paths of the contacts.
     pub contacts: Vec<String>,
 }
@@ -184,7 +185,8 @@ impl Process {
                 json!({ "address": "ana@demo.example", "password": "seven lamps in the harbour" }),
             )
             .expect(201);
-        let client = self.client().with_token(&session.text("access_token"));
+        let token = session.text("access_token");
+        let client = self.client().with_token(&token);
         // The rules for phone numbers are loaded with the first contact, which takes an unoptimised build seconds.
         let begun = Instant::now();
         while client.get("/v1/me/accounts").send().status() != 200 {
@@ -195,6 +197,7 @@ impl Process {
         let contacts = listed.each("data", "id");
         Ana {
             client,
+            token,
             contacts: contacts
                 .iter()
                 .map(|id| format!("/v1/accounts/{account}/contacts/{id}"))

@@ -77,27 +77,40 @@ impl Setup {
 
     /// Starts it on a database of its own.
     pub fn start(&self, db: Db) -> App {
+        match db {
+            Db::Sqlite => self.start_on(None, None),
+            Db::Postgres => {
+                let database = Database::migrated();
+                let url = database.url().to_owned();
+                self.start_on(Some(url), Some(database))
+            }
+        }
+    }
+
+    /// Starts it on an empty database of the test's own server.
+    pub fn start_at(&self, url: &str) -> App {
+        server::migrate(url);
+        self.start_on(Some(url.to_owned()), None)
+    }
+
+    fn start_on(&self, url: Option<String>, database: Option<Database>) -> App {
         let folder =
             TempDir::with_prefix("accounts-test-").unwrap_or_else(|error| panic!("no temporary folder: {error}"));
-        let database = match db {
-            Db::Sqlite => None,
-            Db::Postgres => Some(Database::migrated()),
-        };
-        let running = server::start(&self.config(folder.path(), database.as_ref()), None);
+        let running = server::start(&self.config(folder.path(), url.as_deref()), None);
         App {
             client: Client::to(running.address()),
             running,
-            database,
+            _database: database,
+            url,
             folder,
-            db,
             setup: self.clone(),
         }
     }
 
-    fn config<'a>(&'a self, data: &'a Path, database: Option<&'a Database>) -> server::Config<'a> {
+    fn config<'a>(&'a self, data: &'a Path, url: Option<&'a str>) -> server::Config<'a> {
         server::Config {
             data,
-            database_url: database.map(Database::url),
+            database_url: url,
             catalog: &self.catalog,
             settings: &self.settings,
             sends_mails: self.sends_mails,
@@ -112,9 +125,9 @@ pub struct App {
     // Dropped in this order: the service lets go of the database before it is dropped.
     client: Client,
     running: Running,
-    database: Option<Database>,
+    _database: Option<Database>,
     folder: TempDir,
-    db: Db,
+    url: Option<String>,
     setup: Setup,
 }
 
@@ -145,7 +158,10 @@ impl App {
 
     /// The database that this one runs on.
     pub fn db(&self) -> Db {
-        self.db
+        match self.url {
+            Some(_) => Db::Postgres,
+            None => Db::Sqlite,
+        }
     }
 
     /// A caller who has not logged in.
@@ -170,14 +186,14 @@ impl App {
 
     /// The URL of its database, where it runs on PostgreSQL.
     pub fn database_url(&self) -> Option<&str> {
-        self.database.as_ref().map(Database::url)
+        self.url.as_deref()
     }
 
     /// Starts one more instance on the same database, with the same keys and the same clock, as a provider does
     /// behind one address. Nothing where the database is a file, which has one service.
     pub fn second(&self) -> Option<Instance> {
-        self.database.as_ref()?;
-        let config = self.setup.config(self.folder.path(), self.database.as_ref());
+        self.url.as_ref()?;
+        let config = self.setup.config(self.folder.path(), self.url.as_deref());
         let running = server::start(&config, Some(&self.running));
         Some(Instance {
             client: Client::to(running.address()),

@@ -163,81 +163,205 @@ fn given_server(url: &str) -> Server {
 /// Makes a cluster in a temporary folder and starts it. Safety against a crash of the machine is
 /// given up for speed.
 fn local_cluster() -> Server {
-    let binaries = binaries();
-    let user = unprivileged_user();
-    let folder = TempDir::with_prefix("accounts-postgres-")
-        .unwrap_or_else(|error| panic!("no temporary folder for PostgreSQL: {error}"))
-        .keep();
-    // From here on the folder is the watchdog's to remove, however this process ends.
-    let watchdog = watchdog(
-        r#"cat >/dev/null
-           if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
-               kill -QUIT "$pid"
-               for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 0.2; done
-           fi
-           rm -rf "$1""#,
-        &[folder.to_string_lossy().as_ref()],
+    let files = Files::make();
+    let port = free_port();
+    let postgres = files.start(
+        port,
+        &[
+            "max_connections=300",
+            "fsync=off",
+            "full_page_writes=off",
+            "synchronous_commit=off",
+        ],
     );
-    if let Some((uid, gid)) = user {
-        chown(&folder, Some(uid), Some(gid))
-            .unwrap_or_else(|error| panic!("the folder of PostgreSQL keeps its owner: {error}"));
-    }
-    let data = folder.join("data");
-
-    let mut initdb = as_user(&binaries.join("initdb"), &folder, user);
-    initdb
-        .args(["--username=accounts", "--auth=trust", "--encoding=UTF8"])
-        .args(["--no-locale", "--no-sync", "--pgdata"])
-        .arg(&data);
-    let output = initdb
-        .output()
-        .unwrap_or_else(|error| panic!("initdb does not start: {error}"));
-    assert!(
-        output.status.success(),
-        "initdb failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-
-    let (postgres, url) = start(&binaries, &folder, user);
     let server = Server {
-        psql: beside_or_on_path(&binaries, "psql"),
-        url,
+        psql: files.psql(),
+        url: Files::url(port),
         first: "postgres".to_owned(),
-        _watchdog: watchdog,
+        _watchdog: files.watchdog,
         _postgres: Some(postgres),
     };
-    wait_until_it_answers(&server, &folder);
+    wait_until_it_answers(&server, &files.folder);
     server
 }
 
-/// Starts `postgres` and answers it with the two halves of its URL.
-fn start(binaries: &Path, folder: &Path, user: Option<(u32, u32)>) -> (Child, (String, String)) {
-    let port = free_port();
-    let log = fs::File::create(folder.join("log")).unwrap_or_else(|error| panic!("no log for PostgreSQL: {error}"));
-    let mut postgres = as_user(&binaries.join("postgres"), folder, user);
-    postgres.arg("-D").arg(folder.join("data"));
-    postgres.arg("-k").arg(folder);
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        &format!("port={port}"),
-        "max_connections=300",
-        "shared_buffers=32MB",
-        "fsync=off",
-        // Found at once, so that the second try has its time even on a busy machine.
-        "deadlock_timeout=50ms",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "autovacuum=off",
-        "log_min_messages=warning",
-    ] {
-        postgres.args(["-c", setting]);
+/// A cluster that a test stops and starts, on a port that stays. It ends with this value.
+#[derive(Debug)]
+pub struct Cluster {
+    files: Files,
+    port: u16,
+    settings: Vec<String>,
+    postgres: Option<Child>,
+}
+
+impl Cluster {
+    /// A running cluster whose configuration has these lines more: `max_connections=20`.
+    pub fn start_with(settings: &[&str]) -> Self {
+        let mut cluster = Self {
+            files: Files::make(),
+            port: free_port(),
+            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+            postgres: None,
+        };
+        cluster.start();
+        cluster
     }
-    let postgres = postgres
-        .stderr(log)
-        .spawn()
-        .unwrap_or_else(|error| panic!("postgres does not start: {error}"));
-    let before = format!("postgres://accounts@127.0.0.1:{port}/");
-    (postgres, (before, "?sslmode=disable".to_owned()))
+
+    /// The URL of its first database; `port` may be that of somebody who stands in between.
+    pub fn url_by(&self, port: u16) -> String {
+        let (before, after) = Files::url(port);
+        format!("{before}postgres{after}")
+    }
+
+    /// The URL of its first database.
+    pub fn url(&self) -> String {
+        self.url_by(self.port)
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts it again and returns when it answers.
+    pub fn start(&mut self) {
+        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
+        self.postgres = Some(self.files.start(self.port, &settings));
+        let began = Instant::now();
+        while let Err(error) = self.query("SELECT 1") {
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "PostgreSQL does not answer: {error}"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it without a word to its clients, as a crash would.
+    pub fn stop(&mut self) {
+        if let Some(mut postgres) = self.postgres.take() {
+            // QUIT ends its children too, which a kill would leave behind.
+            let _ = Command::new("sh")
+                .args(["-c", "kill -QUIT \"$1\"", "sh", &postgres.id().to_string()])
+                .status();
+            let _ = postgres.wait();
+        }
+    }
+
+    /// Runs SQL in its first database.
+    pub fn query(&self, sql: &str) -> Result<String, String> {
+        run_psql(&self.files.psql(), &self.url(), sql)
+    }
+
+    /// Runs SQL that takes its time beside the test; killing the child ends it.
+    pub fn query_beside(&self, sql: &str) -> Child {
+        Command::new(self.files.psql())
+            .args(["--no-psqlrc", "--quiet", "--dbname", &self.url(), "--command", sql])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("psql does not start: {error}"))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The files of a cluster. The watchdog removes them, however this process ends.
+#[derive(Debug)]
+struct Files {
+    binaries: PathBuf,
+    folder: PathBuf,
+    user: Option<(u32, u32)>,
+    watchdog: Child,
+}
+
+impl Files {
+    fn make() -> Self {
+        let binaries = binaries();
+        let user = unprivileged_user();
+        let folder = TempDir::with_prefix("accounts-postgres-")
+            .unwrap_or_else(|error| panic!("no temporary folder for PostgreSQL: {error}"))
+            .keep();
+        let watchdog = watchdog(
+            r#"cat >/dev/null
+               if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
+                   kill -QUIT "$pid"
+                   for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 0.2; done
+               fi
+               rm -rf "$1""#,
+            &[folder.to_string_lossy().as_ref()],
+        );
+        if let Some((uid, gid)) = user {
+            chown(&folder, Some(uid), Some(gid))
+                .unwrap_or_else(|error| panic!("the folder of PostgreSQL keeps its owner: {error}"));
+        }
+        let files = Self {
+            binaries,
+            folder,
+            user,
+            watchdog,
+        };
+        files.initialise();
+        files
+    }
+
+    fn initialise(&self) {
+        let mut initdb = as_user(&self.binaries.join("initdb"), &self.folder, self.user);
+        initdb
+            .args(["--username=accounts", "--auth=trust", "--encoding=UTF8"])
+            .args(["--no-locale", "--no-sync", "--pgdata"])
+            .arg(self.folder.join("data"));
+        let output = initdb
+            .output()
+            .unwrap_or_else(|error| panic!("initdb does not start: {error}"));
+        assert!(
+            output.status.success(),
+            "initdb failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    fn start(&self, port: u16, settings: &[&str]) -> Child {
+        let log =
+            fs::File::create(self.folder.join("log")).unwrap_or_else(|error| panic!("no log for PostgreSQL: {error}"));
+        let mut postgres = as_user(&self.binaries.join("postgres"), &self.folder, self.user);
+        postgres.arg("-D").arg(self.folder.join("data"));
+        postgres.arg("-k").arg(&self.folder);
+        let port = format!("port={port}");
+        let usual = [
+            "listen_addresses=127.0.0.1",
+            &port,
+            "shared_buffers=32MB",
+            // Found at once, so that the second try has its time even on a busy machine.
+            "deadlock_timeout=50ms",
+            "autovacuum=off",
+            "log_min_messages=warning",
+        ];
+        for setting in usual.iter().chain(settings) {
+            postgres.args(["-c", setting]);
+        }
+        postgres
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("postgres does not start: {error}"))
+    }
+
+    fn psql(&self) -> PathBuf {
+        beside_or_on_path(&self.binaries, "psql")
+    }
+
+    /// A URL around the name of a database.
+    fn url(port: u16) -> (String, String) {
+        (
+            format!("postgres://accounts@127.0.0.1:{port}/"),
+            "?sslmode=disable".to_owned(),
+        )
+    }
 }
 
 fn wait_until_it_answers(server: &Server, folder: &Path) {

@@ -22,7 +22,7 @@ use accounts_api::{
 };
 use accounts_delivery::{
     compose::Composer,
-    transport::{Folder, Transport},
+    transport::{Folder, Smtp, Transport},
     worker::Worker,
 };
 use accounts_domain::catalog::Catalog as Policy;
@@ -38,6 +38,9 @@ use crate::app::Catalog;
 
 /// How long mails may take to leave.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where mails go, if not into a folder.
+const SMTP_URL: &str = "ACCOUNTS_SMTP_URL";
 
 /// What a test says about its service.
 #[derive(Debug)]
@@ -216,6 +219,7 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey, be
             "ACCOUNTS_TRUSTED_PROXIES" => {
                 settings.trusted_hops = value.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
             }
+            SMTP_URL => {}
             _ => panic!("a test service knows no setting {name}"),
         }
     }
@@ -239,11 +243,10 @@ fn start_worker(runtime: &Runtime, config: &Config<'_>, service: &Service) -> on
         .unwrap_or_else(|error| panic!("{error}"));
     let composer = Composer::new(sender, service.settings.public_url.clone(), service.links.clone())
         .unwrap_or_else(|error| panic!("the mail texts: {error}"));
-    let folder = Folder::open(config.data.join("mail")).unwrap_or_else(|error| panic!("no mail folder: {error}"));
     let worker = Worker::new(
         service.store.clone(),
         composer,
-        Transport::Folder(folder),
+        transport(config),
         service.clock.clone(),
         Arc::clone(&service.mail_waits),
     );
@@ -252,6 +255,18 @@ fn start_worker(runtime: &Runtime, config: &Config<'_>, service: &Service) -> on
         let _ = stopped.await;
     }));
     stop
+}
+
+fn transport(config: &Config<'_>) -> Transport {
+    match config.settings.get(SMTP_URL) {
+        Some(url) => {
+            let url = url.parse().unwrap_or_else(|error| panic!("{SMTP_URL}: {error}"));
+            Transport::Smtp(Smtp::new(url).unwrap_or_else(|error| panic!("{SMTP_URL}: {error}")))
+        }
+        None => Transport::Folder(
+            Folder::open(config.data.join("mail")).unwrap_or_else(|error| panic!("no mail folder: {error}")),
+        ),
+    }
 }
 
 /// Brings an empty PostgreSQL database to the newest schema.
