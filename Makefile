@@ -4,7 +4,7 @@ DOCUMENT := openapi/accounts.v1.json
 SUITE    := cargo test --package accounts-tests --test suite --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules permissions tour deny
+.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules permissions tour deny outages
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,3 +55,9 @@ races: ## Pairs of requests that overlap in the database: RACES on each (10,000)
 
 consistent: ## Reads on every instance while roles move: READS on each database (1,000,000), READS_SEED as above
 	READS=$${READS:-1000000} $(LONG_SUITE) consistency:: --nocapture --test-threads=1
+
+# Ten thousand connections on each side, where the hard limit lets them.
+outages: ## Everything that may fail around the service, in full and with figures; takes some minutes
+	cargo build --package accounts-server
+	ulimit -n 20000 2>/dev/null || ulimit -n "$$(ulimit -Hn)"; \
+	$(SUITE) outages:: --include-ignored --nocapture --test-threads 1

@@ -104,6 +104,11 @@ impl PostOffice {
         self.desk.taken.lock().unwrap().clone()
     }
 
+    /// How many mails to this address it has said yes to.
+    pub fn taken_for(&self, address: &str) -> usize {
+        self.taken().iter().filter(|mail| recipient(mail) == address).count()
+    }
+
     /// All mails that it was told, whatever it said to them.
     pub fn heard(&self) -> Vec<String> {
         self.desk.heard.lock().unwrap().clone()
@@ -178,4 +183,10 @@ pub fn link_in(mail: &str) -> String {
         .chars()
         .take_while(|character| character.is_ascii_alphanumeric() || "_-.".contains(*character))
         .collect()
+}
+
+/// The address that a mail is for.
+pub fn recipient(mail: &str) -> String {
+    let line = mail.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
+    line.trim_matches(['<', '>', ' ']).to_owned()
 }

@@ -188,10 +188,12 @@ fn a_row_that_stays_locked_is_503_for_those_who_need_it() {
 #[test]
 fn without_a_connection_to_spare_it_is_503_until_there_is_one() {
     let mut cluster = Cluster::start_with(&["max_connections=16", "superuser_reserved_connections=0"]);
-    let app = &Setup::standard().start_at(&cluster.url());
+    let relay = Relay::to(cluster.port());
+    let app = &Setup::standard().start_at(&cluster.url_by(relay.port()));
     let ana = given::owner(app, "ana@example.com");
     // Others are first when the server is back, and take every place.
     cluster.stop();
+    relay.stalls();
     cluster.start();
     let mut others: Vec<Child> = (0..16).map(|_| cluster.query_beside("SELECT pg_sleep(120)")).collect();
     let began = Instant::now();
@@ -202,6 +204,7 @@ fn without_a_connection_to_spare_it_is_503_until_there_is_one() {
         assert!(began.elapsed() < Duration::from_secs(30), "there is still room");
         thread::sleep(Duration::from_millis(20));
     }
+    relay.delays(0);
     out_of_reach("PostgreSQL without connections", app, &ana);
     for other in &mut others {
         end(other);

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::{
     figures::tell_times,
-    post_office::{PostOffice, Way, link_in},
+    post_office::{PostOffice, Way, link_in, recipient},
     process::Start,
 };
 
@@ -71,11 +71,6 @@ fn outlives(way: Way) {
             accounts_tests::json!({ "token": token, "password": given::PASSWORD }),
         )
         .expect(201);
-}
-
-fn recipient(mail: &str) -> String {
-    let line = mail.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
-    line.trim_matches(['<', '>', ' ']).to_owned()
 }
 
 #[test]
