@@ -143,6 +143,14 @@ fn on_a_full_disk_writes_are_503_and_reads_go_on() {
     let seen = Path::new("/proc").join(service.id().to_string()).join("root");
     let seen = seen.join(data.strip_prefix("/").unwrap());
     without_room(&service, &mut Filler(seen.join("filler")));
-    let inside = ["nsenter", "--preserve-credentials", "-Umt", &service.id().to_string()].map(str::to_owned);
+    let inside = [
+        "nsenter",
+        "--preserve-credentials",
+        "-U",
+        "-m",
+        "-t",
+        &service.id().to_string(),
+    ]
+    .map(str::to_owned);
     start.by(inside).finds_nothing_broken();
 }

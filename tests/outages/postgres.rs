@@ -9,9 +9,9 @@ use std::{
 use accounts_tests::{
     App, Setup,
     client::Request,
+    cluster::Cluster,
     given::{self, PASSWORD, Person},
     json,
-    postgres::Cluster,
 };
 
 use super::{

@@ -60,8 +60,8 @@ async fn hold(service: std::net::SocketAddr, slow: Slow) -> Duration {
             trickle(&mut stream, b"{\"address\": \"").await
         }
         Slow::Reading => {
-            // More than the sockets of both sides hold.
-            let request = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n".repeat(40);
+            // Four megabytes are more than the sockets of both sides hold.
+            let request = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n".repeat(12);
             stream.write_all(&request).await.unwrap();
             let begun = Instant::now();
             while begun.elapsed() < LIMIT {
@@ -97,9 +97,12 @@ async fn trickle(stream: &mut TcpStream, text: &[u8]) -> Duration {
         match timeout(PAUSE, stream.read(&mut answer)).await {
             // Nothing was said: on it goes.
             Err(_) => {}
-            // 408: what follows is the end, unless the service waits for more.
-            Ok(Ok(1..)) => {
-                assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 408 "));
+            // What follows upon the answer is the end.
+            Ok(Ok(length @ 1..)) => {
+                let answer = String::from_utf8_lossy(answer.get(..length).unwrap_or_default()).into_owned();
+                assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+                break;
             }
             Ok(Ok(0) | Err(_)) => break,
         }
@@ -157,8 +160,12 @@ fn slow_clients(kinds: &[(Slow, usize)]) {
     let ended = runtime.block_on(async {
         let mut set = JoinSet::new();
         for (slow, count) in kinds.iter().copied() {
-            for _ in 0..count {
-                set.spawn(async move { (slow, hold(address, slow).await) });
+            for number in 0..count {
+                set.spawn(async move {
+                    // They come within some seconds: who is slow is not in a hurry.
+                    sleep(Duration::from_millis(5) * u32::try_from(number).unwrap()).await;
+                    (slow, hold(address, slow).await)
+                });
             }
         }
         set.join_all().await

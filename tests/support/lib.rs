@@ -19,6 +19,7 @@
 
 pub mod app;
 pub mod client;
+pub mod cluster;
 pub mod given;
 pub mod mails;
 mod on_both;

@@ -65,7 +65,7 @@ pub fn query(url: &str, sql: &str) -> Result<String, String> {
     run_psql(&server().psql, url, sql)
 }
 
-fn run_psql(psql: &Path, url: &str, sql: &str) -> Result<String, String> {
+pub(crate) fn run_psql(psql: &Path, url: &str, sql: &str) -> Result<String, String> {
     let output = Command::new(psql)
         .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
         .args(["--set=ON_ERROR_STOP=1", "--dbname", url, "--command", sql])
@@ -185,95 +185,9 @@ fn local_cluster() -> Server {
     server
 }
 
-/// A cluster that a test stops and starts, on a port that stays. It ends with this value.
-#[derive(Debug)]
-pub struct Cluster {
-    files: Files,
-    port: u16,
-    settings: Vec<String>,
-    postgres: Option<Child>,
-}
-
-impl Cluster {
-    /// A running cluster whose configuration has these lines more: `max_connections=20`.
-    pub fn start_with(settings: &[&str]) -> Self {
-        let mut cluster = Self {
-            files: Files::make(),
-            port: free_port(),
-            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
-            postgres: None,
-        };
-        cluster.start();
-        cluster
-    }
-
-    /// The URL of its first database; `port` may be that of somebody who stands in between.
-    pub fn url_by(&self, port: u16) -> String {
-        let (before, after) = Files::url(port);
-        format!("{before}postgres{after}")
-    }
-
-    /// The URL of its first database.
-    pub fn url(&self) -> String {
-        self.url_by(self.port)
-    }
-
-    /// The port that it listens on.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Starts it again and returns when it answers.
-    pub fn start(&mut self) {
-        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
-        self.postgres = Some(self.files.start(self.port, &settings));
-        let began = Instant::now();
-        while let Err(error) = self.query("SELECT 1") {
-            assert!(
-                began.elapsed() < Duration::from_secs(30),
-                "PostgreSQL does not answer: {error}"
-            );
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Ends it without a word to its clients, as a crash would.
-    pub fn stop(&mut self) {
-        if let Some(mut postgres) = self.postgres.take() {
-            // QUIT ends its children too, which a kill would leave behind.
-            let _ = Command::new("sh")
-                .args(["-c", "kill -QUIT \"$1\"", "sh", &postgres.id().to_string()])
-                .status();
-            let _ = postgres.wait();
-        }
-    }
-
-    /// Runs SQL in its first database.
-    pub fn query(&self, sql: &str) -> Result<String, String> {
-        run_psql(&self.files.psql(), &self.url(), sql)
-    }
-
-    /// Runs SQL that takes its time beside the test; killing the child ends it.
-    pub fn query_beside(&self, sql: &str) -> Child {
-        Command::new(self.files.psql())
-            .args(["--no-psqlrc", "--quiet", "--dbname", &self.url(), "--command", sql])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("psql does not start: {error}"))
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 /// The files of a cluster. The watchdog removes them, however this process ends.
 #[derive(Debug)]
-struct Files {
+pub(crate) struct Files {
     binaries: PathBuf,
     folder: PathBuf,
     user: Option<(u32, u32)>,
@@ -281,7 +195,7 @@ struct Files {
 }
 
 impl Files {
-    fn make() -> Self {
+    pub(crate) fn make() -> Self {
         let binaries = binaries();
         let user = unprivileged_user();
         let folder = TempDir::with_prefix("accounts-postgres-")
@@ -326,7 +240,7 @@ impl Files {
         );
     }
 
-    fn start(&self, port: u16, settings: &[&str]) -> Child {
+    pub(crate) fn start(&self, port: u16, settings: &[&str]) -> Child {
         let log =
             fs::File::create(self.folder.join("log")).unwrap_or_else(|error| panic!("no log for PostgreSQL: {error}"));
         let mut postgres = as_user(&self.binaries.join("postgres"), &self.folder, self.user);
@@ -351,12 +265,12 @@ impl Files {
             .unwrap_or_else(|error| panic!("postgres does not start: {error}"))
     }
 
-    fn psql(&self) -> PathBuf {
+    pub(crate) fn psql(&self) -> PathBuf {
         beside_or_on_path(&self.binaries, "psql")
     }
 
     /// A URL around the name of a database.
-    fn url(port: u16) -> (String, String) {
+    pub(crate) fn url(port: u16) -> (String, String) {
         (
             format!("postgres://accounts@127.0.0.1:{port}/"),
             "?sslmode=disable".to_owned(),
@@ -377,7 +291,7 @@ fn wait_until_it_answers(server: &Server, folder: &Path) {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .unwrap_or_else(|error| panic!("no free port: {error}"))
