@@ -50,11 +50,11 @@ pub enum Command {
     /// Work with operators, the provider's staff
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// Fill the embedded database with the demo account of five contacts
+    /// Fill the database with the demo account of five contacts, and with more accounts for measurements
     ///
-    /// What is there already stays. The password of its owner is printed and known to everybody, so that this is
-    /// refused with PostgreSQL.
-    Demo,
+    /// What is there already stays; what is missing is added. The password of all of them is printed and known to
+    /// everybody, so that this is refused with PostgreSQL unless it is asked for there.
+    Demo(DemoAccounts),
     /// Ask the service on this machine whether it is alive; exit code 1 if it is not
     Healthcheck,
 }
@@ -65,6 +65,25 @@ pub struct Serve {
     /// Make the demo account first, if it is not there, and print its log-in; on the embedded database only
     #[arg(long)]
     pub demo: bool,
+}
+
+/// Which made-up accounts there are to be.
+#[derive(Clone, Copy, Default, Args)]
+pub struct DemoAccounts {
+    /// So many accounts of five contacts besides the demo account, 1 to 1000000
+    ///
+    /// The owner of the first logs in with owner-0000001@scale.example, and so on. A number greater than before adds
+    /// the missing ones.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub accounts: Option<u32>,
+    /// One account more, of so many contacts, 1 to 1000
+    ///
+    /// The owner of one of 1000 logs in with crowd-0001000@scale.example.
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub contacts: Option<u16>,
+    /// Do it with PostgreSQL, too: for a database that holds nothing but trials
+    #[arg(long)]
+    pub on_postgres: bool,
 }
 
 /// What becomes of the document.

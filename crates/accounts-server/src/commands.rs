@@ -37,7 +37,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Catalog(CatalogCommand::Check { file })) => catalog_check::run(said, &file),
         Some(Command::Keys(KeysCommand::Rotate { if_missing })) => keys_rotate::run(said, if_missing),
         Some(Command::Operator(OperatorCommand::Create(new))) => operator_create::run(said, new),
-        Some(Command::Demo) => demo::run(said),
+        Some(Command::Demo(which)) => demo::run(said, which),
         Some(Command::Healthcheck) => healthcheck::run(said),
     }
 }

@@ -252,7 +252,8 @@ impl Reader<'_> {
 
     fn allow_demo(&mut self) -> Read<()> {
         if self.is_postgres() {
-            let problem = "everybody knows the password of the demo account: it is made on the embedded database only";
+            let problem = "everybody knows the password of the demo account: it is made on the embedded database only, or with \
+                           `accounts demo --on-postgres`";
             return Err(self.fault(Setting::DatabaseUrl, problem));
         }
         Ok(())

@@ -27,20 +27,22 @@ pub const PASSWORD: &str = "seven lamps in the harbour";
 /// The name of the account.
 const ACCOUNT: &str = "Demo Harbour Ltd";
 
-/// Somebody in the demo account.
-struct Character {
-    first_name: &'static str,
-    last_name: &'static str,
-    address: &'static str,
-    phone: &'static str,
-    language: Language,
-    is_verified: bool,
-    has_login: bool,
+/// Somebody in a made-up account.
+#[derive(Clone, Copy)]
+pub struct Character<'a> {
+    pub first_name: &'a str,
+    pub last_name: &'a str,
+    pub address: &'a str,
+    pub phone: &'a str,
+    pub language: Language,
+    pub is_verified: bool,
+    pub has_login: bool,
     /// The first of these roles that the catalog has is the character's to lead.
-    leads: &'static [&'static str],
+    pub leads: &'a [&'a str],
 }
 
-const OWNER: Character = Character {
+/// The owner of the demo account.
+pub const OWNER: Character<'_> = Character {
     first_name: "Ana",
     last_name: "Lima",
     address: "ana@demo.example",
@@ -51,7 +53,8 @@ const OWNER: Character = Character {
     leads: &[],
 };
 
-const OTHERS: [Character; 4] = [
+/// The other contacts of the demo account.
+pub const OTHERS: [Character<'_>; 4] = [
     Character {
         first_name: "Béa",
         last_name: "Martin",
@@ -117,6 +120,15 @@ pub enum DemoError {
     Value(#[from] ValueFault),
 }
 
+/// Hashes [`PASSWORD`].
+///
+/// # Errors
+/// [`DemoError::Hash`].
+pub async fn hash(passwords: &Passwords) -> Result<PasswordHash, DemoError> {
+    let password = Password::parse(PASSWORD).ok_or(DemoError::Hash)?;
+    passwords.hash(password).await.map_err(|_| DemoError::Hash)
+}
+
 /// Makes the demo account.
 pub struct Demo<'a> {
     store: &'a Store,
@@ -140,8 +152,7 @@ impl<'a> Demo<'a> {
     /// # Errors
     /// [`DemoError::Hash`].
     pub async fn prepare(store: &'a Store, clock: &'a Clock, passwords: &Passwords) -> Result<Self, DemoError> {
-        let password = Password::parse(PASSWORD).ok_or(DemoError::Hash)?;
-        let hash = passwords.hash(password).await.map_err(|_| DemoError::Hash)?;
+        let hash = hash(passwords).await?;
         Ok(Self { store, clock, hash })
     }
 
@@ -198,7 +209,7 @@ impl<'a> Demo<'a> {
         &self,
         account: AccountId,
         owner: UserId,
-        character: &Character,
+        character: &Character<'_>,
         roster: &Roster,
     ) -> Result<(), DemoError> {
         let act = self.act(Actor::User(owner));
@@ -206,8 +217,8 @@ impl<'a> Demo<'a> {
         let contact = if let Some(contact) = roster.contact_with_address(address.key()) {
             contact.id
         } else {
-            let (by, command) = (act.by(), character.command(roster.catalog())?);
-            let id = command.id;
+            let id = ContactId::new();
+            let (by, command) = (act.by(), character.command(id, roster.catalog())?);
             let create = move |roster: &Roster| roster.create_contact(by, &command);
             self.store.decide(account, &act, create, no_answer).await?;
             id
@@ -261,8 +272,12 @@ impl<'a> Demo<'a> {
     }
 }
 
-impl Character {
-    fn profile(&self) -> Result<ContactProfile, ValueFault> {
+impl Character<'_> {
+    /// What the contact says about itself.
+    ///
+    /// # Errors
+    /// [`ValueFault`] for a text that the domain does not take.
+    pub fn profile(&self) -> Result<ContactProfile, ValueFault> {
         Ok(ContactProfile {
             display_name: DisplayName::parse(&format!("{} {}", self.first_name, self.last_name))?,
             first_name: Some(PersonName::parse(self.first_name)?),
@@ -276,9 +291,13 @@ impl Character {
         })
     }
 
-    fn command(&self, catalog: &Catalog) -> Result<CreateContact, ValueFault> {
+    /// How the contact is added where this catalog decides.
+    ///
+    /// # Errors
+    /// As [`Character::profile`].
+    pub fn command(&self, id: ContactId, catalog: &Catalog) -> Result<CreateContact, ValueFault> {
         Ok(CreateContact {
-            id: ContactId::new(),
+            id,
             profile: self.profile()?,
             address: EmailAddress::parse(self.address)?,
             more_addresses: Vec::new(),
@@ -303,7 +322,8 @@ impl Character {
         }
     }
 
-    fn leads(&self, catalog: &Catalog) -> Option<RoleKey> {
+    /// The role whose primary holder the character is to be.
+    pub fn leads(&self, catalog: &Catalog) -> Option<RoleKey> {
         let known = |name: &&str| catalog.roles().iter().find(|role| role.key.as_str() == *name);
         self.leads.iter().find_map(known).map(|role| role.key.clone())
     }

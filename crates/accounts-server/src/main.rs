@@ -12,6 +12,7 @@ mod files;
 mod key_file;
 mod logging;
 mod metrics;
+mod scale;
 mod secrets;
 mod signals;
 mod welcome;

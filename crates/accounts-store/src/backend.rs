@@ -42,6 +42,8 @@ pub(crate) enum Purpose {
     /// Migrations and checks of everything: no limit of time on a statement, and foreign keys are
     /// left to the check at the end where a table may be rebuilt.
     Maintain,
+    /// The same, for copies of rows by the million: with room for what is written.
+    Fill,
 }
 
 /// How a transaction begins.
@@ -165,6 +167,10 @@ fn sqlite_settings(purpose: Purpose) -> &'static str {
             "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
              PRAGMA foreign_keys=OFF; PRAGMA trusted_schema=OFF"
         }
+        Purpose::Fill => {
+            "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
+             PRAGMA foreign_keys=OFF; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-262144"
+        }
     }
 }
 
@@ -173,7 +179,7 @@ fn sqlite_settings(purpose: Purpose) -> &'static str {
 fn postgres_settings(purpose: Purpose) -> String {
     let (statement, lock) = match purpose {
         Purpose::Write | Purpose::Read => (2000, 1000),
-        Purpose::Maintain => (0, 0),
+        Purpose::Maintain | Purpose::Fill => (0, 0),
     };
     format!(
         "SET statement_timeout={statement}; SET lock_timeout={lock}; \

@@ -9,6 +9,7 @@ mod backend;
 mod check;
 mod decide;
 mod error;
+mod fill;
 mod idempotency;
 mod lanes;
 mod live_use;
@@ -32,6 +33,7 @@ pub use backend::{AddressError, Database, OpenError, PostgresUrl, migrate, pendi
 pub use check::{Finding, check};
 pub use decide::Decision;
 pub use error::{Cause, StoreError};
+pub use fill::{DIGITS, Filling, Stamps, Tale, digits};
 pub use idempotency::{KEPT_FOR, Recall};
 pub use lanes::Settings;
 pub use live_use::obstacles;
