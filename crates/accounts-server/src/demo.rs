@@ -152,6 +152,9 @@ impl<'a> Demo<'a> {
     /// # Errors
     /// [`DemoError::Hash`].
     pub async fn prepare(store: &'a Store, clock: &'a Clock, passwords: &Passwords) -> Result<Self, DemoError> {
+        // With the first telephone number the numbering plans of the world are loaded, which on a slow machine takes
+        // longer than the store waits for a query. Here nobody waits.
+        OWNER.profile()?;
         let hash = hash(passwords).await?;
         Ok(Self { store, clock, hash })
     }
