@@ -42,7 +42,8 @@ pub(crate) enum Purpose {
     /// Migrations and checks of everything: no limit of time on a statement, and foreign keys are
     /// left to the check at the end where a table may be rebuilt.
     Maintain,
-    /// The same, for copies of rows by the million: with room for what is written.
+    /// The same, for copies of rows by the million: with room for what is written, and foreign keys are
+    /// left to the check of everything where the role may say so.
     Fill,
 }
 
@@ -181,6 +182,10 @@ fn postgres_settings(purpose: Purpose) -> String {
         Purpose::Write | Purpose::Read => (2000, 1000),
         Purpose::Maintain | Purpose::Fill => (0, 0),
     };
+    let unchecked = match purpose {
+        Purpose::Fill => "PERFORM set_config('session_replication_role', 'replica', false);",
+        Purpose::Write | Purpose::Read | Purpose::Maintain => "",
+    };
     format!(
         "SET statement_timeout={statement}; SET lock_timeout={lock}; \
          SET idle_in_transaction_session_timeout=5000; \
@@ -189,6 +194,10 @@ fn postgres_settings(purpose: Purpose) -> String {
            IF current_setting('lc_messages') !~ '^(C|POSIX|en)' THEN \
              PERFORM set_config('lc_messages', 'C', false); \
            END IF; \
+         EXCEPTION WHEN insufficient_privilege THEN NULL; \
+         END $$; \
+         DO $$ BEGIN \
+           {unchecked} \
          EXCEPTION WHEN insufficient_privilege THEN NULL; \
          END $$"
     )

@@ -248,7 +248,8 @@ struct Table {
 
 impl Table {
     /// `$1` and `$2` are the numbers of the first and the last copy, `$3` is that of the account which is copied, and
-    /// `$4` its id. They first appear in this order, by which one of the databases counts them.
+    /// `$4` its id. They first appear in this order, by which one of the databases counts them. Account after account,
+    /// each index grows at its end, where its pages are left full.
     fn statement(&self) -> String {
         let stamp = |column: &&str| format!("replace(r.{column}, $3, s.digits)");
         let same = |column: &&str| format!("r.{column}");
@@ -262,7 +263,7 @@ impl Table {
         format!(
             "WITH RECURSIVE numbers(n) AS (SELECT $1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $2), \
              s(digits) AS (SELECT substr(CAST(10000000 + n AS TEXT), 2) FROM numbers) \
-             INSERT INTO {name} ({columns}) SELECT {values} FROM s CROSS JOIN {name} r {of_account}",
+             INSERT INTO {name} ({columns}) SELECT {values} FROM s CROSS JOIN {name} r {of_account} ORDER BY s.digits",
             name = self.name,
             columns = columns.join(", "),
             values = values.join(", "),

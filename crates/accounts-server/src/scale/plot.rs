@@ -21,6 +21,9 @@ use chrono::{DateTime, Utc};
 use super::{CROWD, FIRST, ScaleError, crowd_address, id, owner_address};
 use crate::demo::{Character, OTHERS, OWNER};
 
+/// The letter of the contact that leads a role in an account of five.
+const LEADER: char = '1';
+
 /// Who is in an account, and how it is called.
 pub(super) struct Plot {
     account: AccountId,
@@ -42,7 +45,7 @@ struct Part {
 }
 
 impl Plot {
-    /// An account of five contacts: the owner logs in; those that take the lead of a role are verified, too.
+    /// An account of five contacts: the owner logs in, one is verified and leads a role, three are not verified.
     pub(super) fn of_five(number: u32) -> Result<Self, ScaleError> {
         let part = |letter: char, like: Character<'static>, address: String| {
             Ok::<_, ScaleError>(Part {
@@ -52,7 +55,8 @@ impl Plot {
                 last_name: like.last_name.to_owned(),
                 address,
                 like: Character {
-                    is_verified: !like.leads.is_empty(),
+                    is_verified: letter == LEADER,
+                    leads: if letter == LEADER { like.leads } else { &[] },
                     has_login: false,
                     ..like
                 },
