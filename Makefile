@@ -4,7 +4,7 @@ DOCUMENT := openapi/accounts.v1.json
 SUITE    := cargo test --package accounts-tests --test suite --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules permissions tour deny outages
+.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules permissions tour deny outages browser
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,3 +61,9 @@ outages: ## Everything that may fail around the service, in full and with figure
 	cargo build --package accounts-server
 	ulimit -n 20000 2>/dev/null || ulimit -n "$$(ulimit -Hn)"; \
 	$(SUITE) outages:: --include-ignored --nocapture --test-threads 1
+
+browser: ## Swagger UI and the pages behind mailed links in headless Chromium
+	@command -v npm >/dev/null || { echo "npm is missing: \`apt-get install npm\` installs it with Node.js" >&2; exit 1; }
+	cargo build --quiet --package accounts-server
+	cd browser && npm ci --silent --no-audit --no-fund
+	cd browser && ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" npm test --silent
