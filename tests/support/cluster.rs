@@ -20,9 +20,10 @@ pub struct Cluster {
 impl Cluster {
     /// A running cluster whose configuration has these lines more: `max_connections=20`.
     pub fn start_with(settings: &[&str]) -> Self {
+        let port = free_port();
         let mut cluster = Self {
-            files: Files::make(),
-            port: free_port(),
+            files: Files::make(port),
+            port,
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
             postgres: None,
         };
@@ -32,7 +33,7 @@ impl Cluster {
 
     /// The URL of its first database; `port` may be that of somebody who stands in between.
     pub fn url_by(&self, port: u16) -> String {
-        let (before, after) = Files::url(port);
+        let (before, after) = Files::url_by(port);
         format!("{before}postgres{after}")
     }
 
@@ -48,8 +49,10 @@ impl Cluster {
 
     /// Starts it again and returns when it answers.
     pub fn start(&mut self) {
-        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
-        self.postgres = Some(self.files.start(self.port, &settings));
+        let usual = ["shared_buffers=32MB", "autovacuum=off", "log_min_messages=warning"];
+        let own = self.settings.iter().map(String::as_str);
+        let settings: Vec<&str> = usual.into_iter().chain(own).collect();
+        self.postgres = Some(self.files.start(&settings));
         let began = Instant::now();
         while let Err(error) = self.query("SELECT 1") {
             assert!(

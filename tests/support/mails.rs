@@ -22,6 +22,22 @@ pub struct Mail {
 }
 
 impl Mail {
+    /// Reads a message as it was handed over.
+    pub fn read(raw: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(raw).into_owned();
+        let message = MessageParser::default()
+            .parse(raw)
+            .unwrap_or_else(|| panic!("this is no mail:\n{text}"));
+        Self {
+            to: addresses(message.to()),
+            from: addresses(message.from()).into_iter().next().unwrap_or_default(),
+            subject: message.subject().unwrap_or_default().to_owned(),
+            text: message.body_text(0).unwrap_or_default().into_owned(),
+            html: message.body_html(0).unwrap_or_default().into_owned(),
+            raw: text,
+        }
+    }
+
     /// The address behind the one link of this mail. Both parts hold the same one.
     pub fn link(&self) -> String {
         let start = self
@@ -68,24 +84,9 @@ pub(crate) fn read_folder(folder: &Path) -> Vec<Mail> {
         .iter()
         .map(|path| {
             let raw = fs::read(path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()));
-            parse(&raw)
+            Mail::read(&raw)
         })
         .collect()
-}
-
-fn parse(raw: &[u8]) -> Mail {
-    let text = String::from_utf8_lossy(raw).into_owned();
-    let message = MessageParser::default()
-        .parse(raw)
-        .unwrap_or_else(|| panic!("this is no mail:\n{text}"));
-    Mail {
-        to: addresses(message.to()),
-        from: addresses(message.from()).into_iter().next().unwrap_or_default(),
-        subject: message.subject().unwrap_or_default().to_owned(),
-        text: message.body_text(0).unwrap_or_default().into_owned(),
-        html: message.body_html(0).unwrap_or_default().into_owned(),
-        raw: text,
-    }
 }
 
 fn addresses(header: Option<&Address<'_>>) -> Vec<String> {

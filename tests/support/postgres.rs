@@ -5,7 +5,8 @@
 //! Without it and without the binaries the tests fail and say what to install.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, OpenOptions},
     net::TcpListener,
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
@@ -160,76 +161,45 @@ fn given_server(url: &str) -> Server {
     }
 }
 
-/// Makes a cluster in a temporary folder and starts it. Safety against a crash of the machine is
-/// given up for speed.
-fn local_cluster() -> Server {
-    let files = Files::make();
-    let port = free_port();
-    let postgres = files.start(
-        port,
-        &[
-            "max_connections=300",
-            "fsync=off",
-            "full_page_writes=off",
-            "synchronous_commit=off",
-        ],
-    );
-    let server = Server {
-        psql: files.psql(),
-        url: Files::url(port),
-        first: "postgres".to_owned(),
-        _watchdog: files.watchdog,
-        _postgres: Some(postgres),
-    };
-    wait_until_it_answers(&server, &files.folder);
-    server
-}
-
-/// The files of a cluster. The watchdog removes them, however this process ends.
+/// The files of a cluster, in a temporary folder. However this process ends, whatever serves the folder then is ended, and the
+/// folder removed.
 #[derive(Debug)]
-pub(crate) struct Files {
+pub struct Files {
     binaries: PathBuf,
     folder: PathBuf,
     user: Option<(u32, u32)>,
+    port: u16,
+    /// Holds the pipe whose end is the watchdog's sign to clean up.
     watchdog: Child,
 }
 
 impl Files {
-    pub(crate) fn make() -> Self {
+    /// Makes the files of a cluster whose superuser is `accounts`, to be served at a port.
+    pub fn make(port: u16) -> Self {
         let binaries = binaries();
         let user = unprivileged_user();
         let folder = TempDir::with_prefix("accounts-postgres-")
             .unwrap_or_else(|error| panic!("no temporary folder for PostgreSQL: {error}"))
             .keep();
+        // From here on the folder is the watchdog's to remove.
         let watchdog = watchdog(
             r#"cat >/dev/null
-               if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
-                   kill -QUIT "$pid"
-                   for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 0.2; done
-               fi
-               rm -rf "$1""#,
+           if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
+               kill -QUIT "$pid"
+               for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 0.2; done
+           fi
+           rm -rf "$1""#,
             &[folder.to_string_lossy().as_ref()],
         );
         if let Some((uid, gid)) = user {
             chown(&folder, Some(uid), Some(gid))
                 .unwrap_or_else(|error| panic!("the folder of PostgreSQL keeps its owner: {error}"));
         }
-        let files = Self {
-            binaries,
-            folder,
-            user,
-            watchdog,
-        };
-        files.initialise();
-        files
-    }
-
-    fn initialise(&self) {
-        let mut initdb = as_user(&self.binaries.join("initdb"), &self.folder, self.user);
+        let mut initdb = as_user(&binaries.join("initdb"), &folder, user);
         initdb
             .args(["--username=accounts", "--auth=trust", "--encoding=UTF8"])
             .args(["--no-locale", "--no-sync", "--pgdata"])
-            .arg(self.folder.join("data"));
+            .arg(folder.join("data"));
         let output = initdb
             .output()
             .unwrap_or_else(|error| panic!("initdb does not start: {error}"));
@@ -238,25 +208,27 @@ impl Files {
             "initdb failed: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        Self {
+            binaries,
+            folder,
+            user,
+            port,
+            watchdog,
+        }
     }
 
-    pub(crate) fn start(&self, port: u16, settings: &[&str]) -> Child {
-        let log =
-            fs::File::create(self.folder.join("log")).unwrap_or_else(|error| panic!("no log for PostgreSQL: {error}"));
+    /// Starts `postgres` on it; whether it answers yet is for the caller to see.
+    pub fn start(&self, settings: &[&str]) -> Child {
+        let log = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.log())
+            .unwrap_or_else(|error| panic!("no log for PostgreSQL: {error}"));
         let mut postgres = as_user(&self.binaries.join("postgres"), &self.folder, self.user);
         postgres.arg("-D").arg(self.folder.join("data"));
         postgres.arg("-k").arg(&self.folder);
-        let port = format!("port={port}");
-        let usual = [
-            "listen_addresses=127.0.0.1",
-            &port,
-            "shared_buffers=32MB",
-            // Found at once, so that the second try has its time even on a busy machine.
-            "deadlock_timeout=50ms",
-            "autovacuum=off",
-            "log_min_messages=warning",
-        ];
-        for setting in usual.iter().chain(settings) {
+        let port = format!("port={}", self.port);
+        for setting in ["listen_addresses=127.0.0.1", port.as_str()].iter().chain(settings) {
             postgres.args(["-c", setting]);
         }
         postgres
@@ -265,26 +237,59 @@ impl Files {
             .unwrap_or_else(|error| panic!("postgres does not start: {error}"))
     }
 
+    /// What its servers have logged.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// The two halves of its URL, between which the name of a database stands.
+    pub fn url(&self) -> (String, String) {
+        Self::url_by(self.port)
+    }
+
+    /// The same by another port: that of somebody who stands in between.
+    pub(crate) fn url_by(port: u16) -> (String, String) {
+        let before = format!("postgres://accounts@127.0.0.1:{port}/");
+        (before, "?sslmode=disable".to_owned())
+    }
+
     pub(crate) fn psql(&self) -> PathBuf {
         beside_or_on_path(&self.binaries, "psql")
     }
-
-    /// A URL around the name of a database.
-    pub(crate) fn url(port: u16) -> (String, String) {
-        (
-            format!("postgres://accounts@127.0.0.1:{port}/"),
-            "?sslmode=disable".to_owned(),
-        )
-    }
 }
 
-fn wait_until_it_answers(server: &Server, folder: &Path) {
+/// A cluster that serves. Safety against a crash of the machine is given up for speed.
+fn local_cluster() -> Server {
+    let files = Files::make(free_port());
+    let postgres = files.start(&[
+        "max_connections=300",
+        "shared_buffers=32MB",
+        "fsync=off",
+        // Found at once, so that the second try has its time even on a busy machine.
+        "deadlock_timeout=50ms",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        "autovacuum=off",
+        "log_min_messages=warning",
+    ]);
+    let server = Server {
+        psql: files.psql(),
+        url: files.url(),
+        first: "postgres".to_owned(),
+        _watchdog: files.watchdog,
+        _postgres: Some(postgres),
+    };
+    wait_until_it_answers(&server, &files.folder.join("log"));
+    server
+}
+
+fn wait_until_it_answers(server: &Server, log: &Path) {
     let started = Instant::now();
     while let Err(error) = server.try_run("SELECT 1") {
         assert!(
             started.elapsed() < Duration::from_secs(30),
             "PostgreSQL does not answer: {error}\n{}",
-            fs::read_to_string(folder.join("log")).unwrap_or_default()
+            fs::read_to_string(log).unwrap_or_default()
         );
         thread::sleep(Duration::from_millis(20));
     }

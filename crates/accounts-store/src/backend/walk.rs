@@ -129,6 +129,21 @@ pub fn by_hand_during(database: &Database, sql: &str, work: impl FnOnce()) -> Re
     Ok(())
 }
 
+/// Asks SQL as an operator could by hand, for tests that compare what is stored with what was answered. Each row has
+/// one column of text named `line`.
+///
+/// # Errors
+/// The words of the database.
+pub fn ask_by_hand(database: &Database, sql: &str) -> Result<Vec<String>, String> {
+    let lines: diesel::QueryResult<Vec<TextRow>> =
+        match Conn::open(database, Purpose::Maintain).map_err(|error| error.cause().to_owned())? {
+            Conn::Sqlite(mut conn) => sql_query(sql).load(&mut conn),
+            Conn::Pg(mut conn) => sql_query(sql).load(&mut conn),
+        };
+    let lines = lines.map_err(|error| error.to_string())?;
+    Ok(lines.into_iter().map(|row| row.line).collect())
+}
+
 /// Every row of every table as text, so that a test can say that nothing has changed, or that
 /// something stands nowhere. Rows are in an order of their own; bytes that are no text are escaped.
 ///

@@ -1,0 +1,164 @@
+//! The process that is killed: `accounts serve`.
+
+use std::{
+    env,
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    run::CATALOG,
+    post::Post,
+    process::{signal, wait_until, waited},
+};
+
+/// How long the service may take to start, recovery included, or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The service of a run, whether it runs at the moment or not.
+#[derive(Debug)]
+pub struct Service {
+    folder: PathBuf,
+    settings: Vec<(&'static str, String)>,
+    port: u16,
+    child: Option<Child>,
+    /// How long the last start took.
+    pub last_start: Duration,
+}
+
+impl Service {
+    /// A service in a folder, not started.
+    pub fn new(folder: &Path, port: u16, postgres: Option<&str>, post: &Post) -> Self {
+        let mut settings = vec![
+            ("ACCOUNTS_DATA", folder.join("data").display().to_string()),
+            ("ACCOUNTS_LISTEN", format!("127.0.0.1:{port}")),
+            ("ACCOUNTS_METRICS_LISTEN", "off".to_owned()),
+            ("ACCOUNTS_PUBLIC_URL", format!("http://localhost:{port}")),
+            ("ACCOUNTS_CATALOG", folder.join(CATALOG).display().to_string()),
+            ("ACCOUNTS_SMTP_URL", post.url()),
+            ("ACCOUNTS_MAIL_FROM", "Accounts <accounts@provider.example>".to_owned()),
+            ("ACCOUNTS_TRUSTED_PROXIES", "1".to_owned()),
+            ("ACCOUNTS_LOG", "warn".to_owned()),
+        ];
+        if let Some(url) = postgres {
+            settings.push(("ACCOUNTS_DATABASE_URL", url.to_owned()));
+            // It is no secret here, and only has to look like one.
+            settings.push(("ACCOUNTS_SECRET", (16..48).map(|byte| format!("{byte:02x}")).collect()));
+            settings.push((
+                "ACCOUNTS_SIGNING_KEYS",
+                folder.join("signing-keys.json").display().to_string(),
+            ));
+        }
+        Self {
+            folder: folder.to_owned(),
+            settings,
+            port,
+            child: None,
+            last_start: Duration::from_millis(100),
+        }
+    }
+
+    /// Runs one of the other commands to its end.
+    pub fn run(&self, arguments: &[&str]) {
+        let output = self
+            .command()
+            .args(arguments)
+            .output()
+            .unwrap_or_else(|error| panic!("accounts {arguments:?} does not start: {error}"));
+        assert!(
+            output.status.success(),
+            "accounts {arguments:?} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_accounts"));
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("ACCOUNTS_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it, and does not wait.
+    pub fn spawn(&mut self) {
+        let log = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.log())
+            .unwrap_or_else(|error| panic!("no log for the service: {error}"));
+        let child = self.command().arg("serve").stdout(Stdio::null()).stderr(log).spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("the service does not start: {error}")));
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Errors
+    /// Where it ends instead, or never is.
+    pub fn start(&mut self) -> Result<(), String> {
+        let begun = Instant::now();
+        self.spawn();
+        let mut ended = false;
+        let ready = wait_until(PATIENCE, || {
+            ended = !self.is_alive();
+            ended || self.is_ready()
+        });
+        self.last_start = begun.elapsed();
+        if ready && !ended {
+            return Ok(());
+        }
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(5).collect();
+        Err(format!("the service does not start again: {last:?}"))
+    }
+
+    fn is_ready(&self) -> bool {
+        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(2)));
+        config.build().new_agent().get(url).call().is_ok()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// Whether it runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // One that has ended already cannot be killed.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// SIGTERM, and its end.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        signal("TERM", &[self.pid()]);
+        self.child.as_mut().and_then(|child| waited(child, PATIENCE))
+    }
+
+    /// Its log.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("service.log")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
