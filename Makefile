@@ -4,7 +4,7 @@ DOCUMENT := openapi/accounts.v1.json
 SUITE    := cargo test --package accounts-tests --test suite --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules permissions tour deny outages browser
+.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules permissions tour deny outages browser crash
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,3 +67,7 @@ browser: ## Swagger UI and the pages behind mailed links in headless Chromium
 	cargo build --quiet --package accounts-server
 	cd browser && npm ci --silent --no-audit --no-fund
 	cd browser && ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" npm test --silent
+
+crash: ## Kill the service and PostgreSQL 200 times each under load (CRASH_KILLS, CRASH_WRITES, CRASH_SEED, CRASH_DATABASES)
+	CRASH_KILLS=$${CRASH_KILLS:-200} CRASH_WRITES=$${CRASH_WRITES:-100000} CRASH_WRITERS=$${CRASH_WRITERS:-32} \
+		cargo test --profile optimised --package accounts-server --test crash

@@ -143,19 +143,29 @@ impl Check<'_> {
                 done_count += 1;
                 sums.done += 1;
                 sums.keyed += u64::from(entry.act.keyed());
-                let made = entry.made.clone().or_else(|| events.first().map(|event| event.subject.clone()));
+                let made = entry
+                    .made
+                    .clone()
+                    .or_else(|| events.first().map(|event| event.subject.clone()));
                 state.apply(&entry.act, &made.unwrap_or_default());
             }
         }
         for (request, events) in events {
             let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
-            self.find(Kind::Other, format!("events of a request that is not in the ledger, {request}: {kinds:?}"));
+            self.find(
+                Kind::Other,
+                &format!("events of a request that is not in the ledger, {request}: {kinds:?}"),
+            );
         }
         self.revisions(done_count);
         self.contacts(account, &state, done_count > 0);
         self.mails(&state);
         sums.contacts += u64::try_from(self.stored.contacts.len()).unwrap_or_default();
-        sums.mails += state.contacts.values().map(|contact| u64::from(contact.sent)).sum::<u64>();
+        sums.mails += state
+            .contacts
+            .values()
+            .map(|contact| u64::from(contact.sent))
+            .sum::<u64>();
     }
 
     /// The events of one request stand in one decision, in a row, and one of them is what was asked for.
@@ -218,7 +228,7 @@ impl Check<'_> {
             let revision = self.stored.revision;
             self.find(
                 Kind::Other,
-                format!("{done} things were done, the revision is {revision}, and the events have {revisions:?}"),
+                &format!("{done} things were done, the revision is {revision}, and the events have {revisions:?}"),
             );
         }
     }
@@ -233,26 +243,32 @@ impl Check<'_> {
         };
         let had_owner = owner.as_ref().is_some_and(|owner| stored.remove(owner).is_some());
         if had_owner != there {
-            self.find(Kind::Lost, "the owner's contact is not there".to_owned());
+            self.find(Kind::Lost, "the owner's contact is not there");
         }
         for (id, contact) in &state.contacts {
             match stored.remove(id) {
-                None => self.find(Kind::Lost, format!("the contact {id}, {}, is not there", contact.address)),
+                None => self.find(
+                    Kind::Lost,
+                    &format!("the contact {id}, {}, is not there", contact.address),
+                ),
                 Some(row) => {
                     let expected = (contact.address.clone(), contact.name.clone(), contact.verified);
                     if row != expected {
-                        self.find(Kind::Lost, format!("the contact {id} is {row:?}, not {expected:?}"));
+                        self.find(Kind::Lost, &format!("the contact {id} is {row:?}, not {expected:?}"));
                     }
                 }
             }
         }
         for (id, row) in stored {
-            self.find(Kind::Doubled, format!("a contact that nobody asked for, {id}: {row:?}"));
+            self.find(
+                Kind::Doubled,
+                &format!("a contact that nobody asked for, {id}: {row:?}"),
+            );
         }
         for (role, contact) in &state.primaries {
             let holder = self.stored.primaries.get(*role);
             if holder != Some(contact) {
-                self.find(Kind::Lost, format!("{role} is led by {holder:?}, not by {contact}"));
+                self.find(Kind::Lost, &format!("{role} is led by {holder:?}, not by {contact}"));
             }
         }
     }
@@ -265,17 +281,17 @@ impl Check<'_> {
                 let kind = if count < expected { Kind::Lost } else { Kind::Doubled };
                 self.find(
                     kind,
-                    format!("{count} mails to {} are in the outbox, not {expected}", contact.address),
+                    &format!("{count} mails to {} are in the outbox, not {expected}", contact.address),
                 );
             }
         }
     }
 
     fn find_entry(&self, kind: Kind, entry: &Entry, what: &str) {
-        self.find(kind, format!("{} {what}: {entry:?}", entry.id));
+        self.find(kind, &format!("{} {what}: {entry:?}", entry.id));
     }
 
-    fn find(&self, kind: Kind, sentence: String) {
+    fn find(&self, kind: Kind, sentence: &str) {
         self.figures.find(kind, format!("account {}: {sentence}", self.id));
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long a writer waits for the news that explains a broken connection, and how long one is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Why a writer stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

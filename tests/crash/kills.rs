@@ -29,21 +29,28 @@ pub enum Kill {
 const FSYNCS: u64 = 40;
 
 impl Kill {
-    /// What comes next.
-    pub fn draw(dice: &mut Dice, db: Db, plan: &Plan) -> Self {
+    /// What comes as the n-th. A short run has a bit of everything that needs no tool.
+    pub fn draw(dice: &mut Dice, db: Db, plan: &Plan, number: u64) -> Self {
         let blow = if dice.below(2) == 0 { Blow::Quit } else { Blow::Kill };
         let n = 1 + dice.below(FSYNCS);
         let roll = dice.below(100);
         match (db, plan.in_full) {
-            (Db::Sqlite, false) if roll < 75 => Self::Service,
+            (Db::Sqlite, false) if number.is_multiple_of(2) => Self::Starting,
+            (Db::Sqlite, false) => Self::Service,
             (Db::Sqlite, true) if roll < 45 => Self::Service,
             (Db::Sqlite, true) if roll < 80 => Self::ServiceAtFsync(n),
-            (Db::Sqlite, _) => Self::Starting,
-            (Db::Postgres, _) if roll < 35 => Self::Service,
-            (Db::Postgres, _) if roll < 45 => Self::Starting,
+            (Db::Sqlite, true) => Self::Starting,
+            (Db::Postgres, false) => match number % 4 {
+                1 => Self::Server(blow),
+                2 => Self::Service,
+                3 => Self::Starting,
+                _ => Self::Both(blow),
+            },
+            (Db::Postgres, true) if roll < 35 => Self::Service,
+            (Db::Postgres, true) if roll < 45 => Self::Starting,
             (Db::Postgres, true) if roll < 65 => Self::ServerAtFsync(n),
-            (Db::Postgres, _) if roll < 90 => Self::Server(blow),
-            (Db::Postgres, _) => Self::Both(blow),
+            (Db::Postgres, true) if roll < 90 => Self::Server(blow),
+            (Db::Postgres, true) => Self::Both(blow),
         }
     }
 

@@ -90,9 +90,7 @@ impl Act {
             Self::Create { address, name } => new(address, name),
             Self::CreateTaken { address } | Self::CreateBeyond { address } => new(address, "Nobody"),
             Self::CreateInvalid => new("nowhere", "Nobody"),
-            Self::Verify { contact } | Self::VerifyVerified { contact } => {
-                ("POST", of(contact, "/verification"), None)
-            }
+            Self::Verify { contact } | Self::VerifyVerified { contact } => ("POST", of(contact, "/verification"), None),
             Self::Confirm { token, .. } => {
                 let path = "/v1/contact-verifications/confirm".to_owned();
                 ("POST", path, Some(json!({ "token": token })))

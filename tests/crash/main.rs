@@ -17,8 +17,8 @@ mod server;
 mod service;
 mod stored;
 mod strace;
-mod writer;
 mod wire;
+mod writer;
 
 use std::{env, process::ExitCode};
 
@@ -29,9 +29,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let plan = Plan::from_environment();
-    let checked = plan.and_then(|plan| match plan.in_full {
-        true => strace::Trap::check().map(|()| plan),
-        false => Ok(plan),
+    let checked = plan.and_then(|plan| {
+        if plan.in_full {
+            strace::Trap::check()?;
+        }
+        Ok(plan)
     });
     match checked {
         Err(problem) => {
@@ -52,7 +54,10 @@ fn main() -> ExitCode {
 /// As with other tests: whoever names some wants those alone, and a list runs nothing.
 fn is_left_out() -> bool {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let mut names = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
+    let mut names = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .peekable();
     let asked = names.peek().is_none() || names.any(|name| "crash".contains(name.as_str()));
     if arguments.iter().any(|argument| argument == "--list") {
         println!("crash: test");

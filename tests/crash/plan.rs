@@ -88,6 +88,8 @@ fn number<N: FromStr>(said: &BTreeMap<String, String>, name: &str) -> Result<Opt
 
 /// A seed of six digits, so that it is easily typed again.
 fn any_seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::from(since.subsec_micros())
 }

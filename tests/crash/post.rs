@@ -32,15 +32,14 @@ impl Post {
     /// Opens it on a free port.
     pub fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no port for mails: {error}"));
-        let port = listener
+        let address = listener
             .local_addr()
-            .unwrap_or_else(|error| panic!("no address for mails: {error}"))
-            .port();
-        let post = Self {
-            port,
+            .unwrap_or_else(|error| panic!("no address for mails: {error}"));
+        let office = Self {
+            port: address.port(),
             letters: Arc::default(),
         };
-        let clerk = post.clone();
+        let clerk = office.clone();
         thread::spawn(move || {
             for client in listener.incoming().filter_map(Result::ok) {
                 let clerk = clerk.clone();
@@ -48,7 +47,7 @@ impl Post {
                 thread::spawn(move || clerk.converse(client));
             }
         });
-        post
+        office
     }
 
     /// What `ACCOUNTS_SMTP_URL` would hold.

@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs,
+    path::PathBuf,
+    process::Child,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +15,7 @@ use std::{
 
 use accounts_domain::catalog::Catalog;
 use accounts_store::{Database, schema_walk::by_hand};
+use accounts_tests::postgres::watchdog;
 use chrono::Utc;
 use tempfile::TempDir;
 
@@ -40,11 +43,16 @@ pub const CONTACTS: usize = 20;
 
 const STANDARD: &str = include_str!("../../crates/accounts-domain/src/catalog/presets/standard.toml");
 /// How long the load may take to come as far as the next kill, and the service to be of use again after an outage.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How long mails may take to leave: the claims of the dead run out after two minutes.
 const MAILS: Duration = Duration::from_mins(5);
 /// How many mails a worker has in its hands at most, which a kill may double.
 const IN_HAND: u64 = 8;
+
+/// What the watchdog does when this process is gone.
+const WATCH: &str = r#"cat >/dev/null
+    if pid=$(cat "$1/service.pid" 2>/dev/null); then kill -KILL "$pid"; fi
+    [ -e "$1/keep" ] || rm -rf "$1""#;
 
 /// Something that ends the run.
 type Trouble = String;
@@ -84,8 +92,9 @@ struct Run {
     /// The longest time from PostgreSQL's return to the next acknowledged write.
     slowest_return: Duration,
     mails: Mails,
-    /// Dropped last; kept where something was found.
-    folder: Option<TempDir>,
+    folder: PathBuf,
+    /// However the run ends: it ends the service, and removes the folder unless something was found.
+    _watchdog: Child,
 }
 
 /// What became of the mails.
@@ -100,19 +109,24 @@ impl Run {
     fn prepare(db: Db, plan: &Plan) -> Self {
         let mut dice = Dice::new(plan.seed, 0);
         let folder = TempDir::with_prefix("accounts-crash-").unwrap_or_else(|error| panic!("no folder: {error}"));
+        let folder = folder.keep();
+        let watchdog = watchdog(WATCH, &[folder.to_string_lossy().as_ref()]);
         let text = STANDARD.replace("contact_limit = 5 ", &format!("contact_limit = {CONTACTS} "));
         let catalog = Catalog::parse(&text).unwrap_or_else(|faults| panic!("the catalog: {faults:?}"));
-        fs::write(folder.path().join(CATALOG), text).unwrap_or_else(|error| panic!("the catalog: {error}"));
+        fs::write(folder.join(CATALOG), text).unwrap_or_else(|error| panic!("the catalog: {error}"));
         let post = Post::open();
         let own_port = port(&mut dice);
         let mut server = (db == Db::Postgres).then(|| Server::start(port(&mut dice)));
         let url = server.as_ref().map(Server::url);
-        let mut service = Service::new(folder.path(), own_port, url.as_deref(), &post);
+        let mut service = Service::new(&folder, own_port, url.as_deref(), &post);
         let database = url.map_or_else(
             || Database::Sqlite {
-                path: folder.path().join("data").join("accounts.db"),
+                path: folder.join("data").join("accounts.db"),
             },
-            |url| url.parse().unwrap_or_else(|error| panic!("the URL of the cluster: {error}")),
+            |url| {
+                url.parse()
+                    .unwrap_or_else(|error| panic!("the URL of the cluster: {error}"))
+            },
         );
         let books = Books::of(database);
         if let Some(server) = &mut server {
@@ -144,7 +158,8 @@ impl Run {
             deaths: 0,
             slowest_return: Duration::ZERO,
             mails: Mails::default(),
-            folder: Some(folder),
+            folder,
+            _watchdog: watchdog,
         }
     }
 
@@ -175,7 +190,7 @@ impl Run {
     fn load_and_kill(&mut self) -> Result<(), Trouble> {
         let each = (2 * self.plan.writes / self.plan.kills.max(1)).max(1);
         for number in 1..=self.plan.kills {
-            let kill = Kill::draw(&mut self.dice, self.db, &self.plan);
+            let kill = Kill::draw(&mut self.dice, self.db, &self.plan, number);
             let load = 1 + self.dice.below(each);
             let moment = Duration::from_micros(self.dice.below(20_000));
             self.until_acknowledged(self.acknowledged() + load)?;
@@ -218,10 +233,11 @@ impl Run {
 
     /// Kills, brings everything back, and compares.
     fn strike(&mut self, kill: Kill) -> Result<(), Trouble> {
+        let begun = now();
         match kill {
             Kill::Service | Kill::Starting => self.service.kill(),
             Kill::ServiceAtFsync(n) => {
-                Trap::set(&[self.service.pid()], n, self.folder()).sprung(PATIENCE)?;
+                Trap::set(&[self.service.pid()], n, &self.folder).sprung(PATIENCE)?;
                 if self.service.is_alive() {
                     return Err("strace ended, and the service lives".to_owned());
                 }
@@ -235,7 +251,7 @@ impl Run {
             }
             Kill::ServerAtFsync(n) => {
                 let workers = self.server.as_ref().map(Server::workers).unwrap_or_default();
-                Trap::set(&workers, n, self.folder()).sprung(PATIENCE)?;
+                Trap::set(&workers, n, &self.folder).sprung(PATIENCE)?;
                 self.server_is_back()?;
             }
         }
@@ -256,6 +272,7 @@ impl Run {
         }
         if kill.hits_service() {
             self.service.start()?;
+            self.dead_connections_have_ended(&begun)?;
         }
         self.compare_touched(kill.hits_service())?;
         self.since = now();
@@ -288,6 +305,21 @@ impl Run {
         Ok(())
     }
 
+    /// What a killed service had told PostgreSQL to commit is committed, or not, before the books are compared.
+    fn dead_connections_have_ended(&self, killed: &str) -> Result<(), Trouble> {
+        if self.server.is_none() {
+            return Ok(());
+        }
+        let rest = format!(
+            "FROM pg_stat_activity WHERE backend_type = 'client backend' AND backend_start < '{killed}+00' \
+             AND pid <> pg_backend_pid()"
+        );
+        let ended = wait_until(PATIENCE, || self.books.number("count(*)", &rest) == Ok(0));
+        ended
+            .then_some(())
+            .ok_or_else(|| "connections of the dead do not end".to_owned())
+    }
+
     fn compare_touched(&self, after_kill: bool) -> Result<(), Trouble> {
         let mut accounts = self.desk.accounts();
         accounts.retain(|account| account.lock().unwrap_or_else(PoisonError::into_inner).touched);
@@ -299,7 +331,10 @@ impl Run {
     fn settle_up(&mut self) -> Result<(), Trouble> {
         if !self.plan.in_full {
             // The short run does not wait for the two minutes after which the claims of the dead run out.
-            by_hand(self.books.database(), "UPDATE mails SET claimed_until = NULL WHERE sent_at IS NULL")?;
+            by_hand(
+                self.books.database(),
+                "UPDATE mails SET claimed_until = NULL WHERE sent_at IS NULL",
+            )?;
         }
         let mut waiting = Ok(0);
         wait_until(MAILS, || {
@@ -309,7 +344,10 @@ impl Run {
         });
         match waiting? {
             0 => {}
-            count => self.desk.figures.find(Kind::Lost, format!("{count} mails do not leave")),
+            count => self
+                .desk
+                .figures
+                .find(Kind::Lost, format!("{count} mails do not leave")),
         }
         let accounts = self.desk.accounts();
         let sums = compare(&self.books, &self.desk.figures, &accounts, Scope::Everything, true)?;
@@ -322,7 +360,9 @@ impl Run {
         }
         let ended = self.service.end();
         if !ended.is_some_and(|status| status.success()) {
-            self.desk.figures.find(Kind::Other, format!("told to end, the service ended with {ended:?}"));
+            self.desk
+                .figures
+                .find(Kind::Other, format!("told to end, the service ended with {ended:?}"));
         }
         Ok(())
     }
@@ -333,17 +373,39 @@ impl Run {
         let writers = self.plan.writers;
         let done = "FROM audit_events WHERE request_id LIKE 'w-%' AND account_id IS NOT NULL";
         let rows = [
-            ("accounts", self.books.number("count(*)", "FROM accounts")?, accounts + writers),
-            ("contacts", self.books.number("count(*)", "FROM contacts")?, sums.contacts + writers),
-            ("mails", self.books.number("count(*)", "FROM mails")?, sums.mails + writers),
-            ("kept answers", self.books.number("count(*)", "FROM idempotency_keys")?, sums.keyed),
-            ("audited requests", self.books.number("count(DISTINCT request_id)", done)?, sums.done),
+            (
+                "accounts",
+                self.books.number("count(*)", "FROM accounts")?,
+                accounts + writers,
+            ),
+            (
+                "contacts",
+                self.books.number("count(*)", "FROM contacts")?,
+                sums.contacts + writers,
+            ),
+            (
+                "mails",
+                self.books.number("count(*)", "FROM mails")?,
+                sums.mails + writers,
+            ),
+            (
+                "kept answers",
+                self.books.number("count(*)", "FROM idempotency_keys")?,
+                sums.keyed,
+            ),
+            (
+                "audited requests",
+                self.books.number("count(DISTINCT request_id)", done)?,
+                sums.done,
+            ),
             ("acknowledged writes", self.acknowledged(), sums.done),
         ];
         for (what, there, expected) in rows {
             if there != expected {
                 let kind = if there < expected { Kind::Lost } else { Kind::Doubled };
-                self.desk.figures.find(kind, format!("{there} {what} in all, not {expected}"));
+                self.desk
+                    .figures
+                    .find(kind, format!("{there} {what} in all, not {expected}"));
             }
         }
         Ok(())
@@ -374,18 +436,22 @@ impl Run {
         }
     }
 
-    fn folder(&self) -> &std::path::Path {
-        self.folder.as_ref().map_or(std::path::Path::new("."), TempDir::path)
-    }
-
     fn report(mut self, took: Duration) -> bool {
         let figures = &self.desk.figures;
         let findings = figures.findings();
         for (kind, sentence) in findings.iter().take(20) {
             println!("crash {}: FOUND, {kind:?}: {sentence}", self.db.name());
         }
-        let kills: Vec<String> = self.kills.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        let Mails { expected, found, doubled } = self.mails;
+        let kills: Vec<String> = self
+            .kills
+            .iter()
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        let Mails {
+            expected,
+            found,
+            doubled,
+        } = self.mails;
         println!(
             "crash {}: kills {} ({}); {figures}; mails expected {expected}, found {found}, sent twice {doubled}; \
              slowest return {} ms; lost {}, doubled {}, other findings {}; seed {}, {} s",
@@ -403,8 +469,13 @@ impl Run {
             return true;
         }
         self.service.kill();
-        if let Some(folder) = self.folder.take() {
-            println!("crash {}: what was left is in {}", self.db.name(), folder.keep().display());
+        // The watchdog leaves a folder with this file alone.
+        if fs::write(self.folder.join("keep"), "").is_ok() {
+            println!(
+                "crash {}: what was left is in {}",
+                self.db.name(),
+                self.folder.display()
+            );
         }
         false
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long it may take to start, recovery included, or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster that keeps its word: what is committed is on the disk.
 #[derive(Debug)]

@@ -2,20 +2,23 @@
 
 use std::{
     env,
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{
-    run::CATALOG,
     post::Post,
     process::{signal, wait_until, waited},
+    run::CATALOG,
 };
 
 /// How long the service may take to start, recovery included, or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// It is no secret here, and only has to look like one.
+const SECRET: &str = "101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f";
 
 /// The service of a run, whether it runs at the moment or not.
 #[derive(Debug)]
@@ -30,22 +33,21 @@ pub struct Service {
 
 impl Service {
     /// A service in a folder, not started.
-    pub fn new(folder: &Path, port: u16, postgres: Option<&str>, post: &Post) -> Self {
+    pub fn new(folder: &Path, port: u16, postgres: Option<&str>, mails: &Post) -> Self {
         let mut settings = vec![
             ("ACCOUNTS_DATA", folder.join("data").display().to_string()),
             ("ACCOUNTS_LISTEN", format!("127.0.0.1:{port}")),
             ("ACCOUNTS_METRICS_LISTEN", "off".to_owned()),
             ("ACCOUNTS_PUBLIC_URL", format!("http://localhost:{port}")),
             ("ACCOUNTS_CATALOG", folder.join(CATALOG).display().to_string()),
-            ("ACCOUNTS_SMTP_URL", post.url()),
+            ("ACCOUNTS_SMTP_URL", mails.url()),
             ("ACCOUNTS_MAIL_FROM", "Accounts <accounts@provider.example>".to_owned()),
             ("ACCOUNTS_TRUSTED_PROXIES", "1".to_owned()),
             ("ACCOUNTS_LOG", "warn".to_owned()),
         ];
         if let Some(url) = postgres {
             settings.push(("ACCOUNTS_DATABASE_URL", url.to_owned()));
-            // It is no secret here, and only has to look like one.
-            settings.push(("ACCOUNTS_SECRET", (16..48).map(|byte| format!("{byte:02x}")).collect()));
+            settings.push(("ACCOUNTS_SECRET", SECRET.to_owned()));
             settings.push((
                 "ACCOUNTS_SIGNING_KEYS",
                 folder.join("signing-keys.json").display().to_string(),
@@ -94,7 +96,11 @@ impl Service {
             .open(self.log())
             .unwrap_or_else(|error| panic!("no log for the service: {error}"));
         let child = self.command().arg("serve").stdout(Stdio::null()).stderr(log).spawn();
-        self.child = Some(child.unwrap_or_else(|error| panic!("the service does not start: {error}")));
+        let child = child.unwrap_or_else(|error| panic!("the service does not start: {error}"));
+        // The watchdog of the run reads it.
+        fs::write(self.pid_file(), child.id().to_string())
+            .unwrap_or_else(|error| panic!("no file for the pid: {error}"));
+        self.child = Some(child);
     }
 
     /// Starts it and waits until it is ready.
@@ -113,7 +119,7 @@ impl Service {
         if ready && !ended {
             return Ok(());
         }
-        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
         let last: Vec<&str> = log.lines().rev().take(5).collect();
         Err(format!("the service does not start again: {last:?}"))
     }
@@ -142,6 +148,7 @@ impl Service {
             // One that has ended already cannot be killed.
             let _ = child.kill();
             let _ = child.wait();
+            let _ = fs::remove_file(self.pid_file());
         }
     }
 
@@ -149,6 +156,10 @@ impl Service {
     pub fn end(&mut self) -> Option<ExitStatus> {
         signal("TERM", &[self.pid()]);
         self.child.as_mut().and_then(|child| waited(child, PATIENCE))
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.join("service.pid")
     }
 
     /// Its log.

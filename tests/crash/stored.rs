@@ -51,7 +51,9 @@ impl Books {
     /// # Errors
     /// The words of the database.
     pub fn rows<const N: usize>(&self, columns: [&str; N], rest: &str) -> Result<Vec<[String; N]>, String> {
-        let line = columns.map(|column| format!("CAST({column} AS TEXT)")).join(" || '|' || ");
+        let line = columns
+            .map(|column| format!("CAST({column} AS TEXT)"))
+            .join(" || '|' || ");
         ask_by_hand(&self.database, &format!("SELECT {line} AS line {rest}"))?
             .iter()
             .map(|line| {
@@ -84,7 +86,14 @@ impl Books {
         for [id, revision] in self.rows(["id", "revision"], &format!("FROM accounts WHERE id IN ({among})"))? {
             stored.entry(id).or_default().revision = whole(&revision)?;
         }
-        let columns = ["account_id", "revision", "position", "kind", "subject_id", "coalesce(request_id, '')"];
+        let columns = [
+            "account_id",
+            "revision",
+            "position",
+            "kind",
+            "subject_id",
+            "coalesce(request_id, '')",
+        ];
         let rest = format!("FROM audit_events WHERE account_id IN ({among}) ORDER BY account_id, revision, position");
         for [account, revision, position, kind, subject, request] in self.rows(columns, &rest)? {
             stored.entry(account).or_default().events.push(Event {

@@ -104,13 +104,16 @@ impl Wire {
                 let request = request.header("Content-Type", media).body(body.to_string());
                 self.agent.run(request.map_err(|error| error.to_string())?)
             }
-            None if ask.method == "POST" => {
-                self.agent.run(request.body(String::new()).map_err(|error| error.to_string())?)
-            }
+            None if ask.method == "POST" => self
+                .agent
+                .run(request.body(String::new()).map_err(|error| error.to_string())?),
             None => self.agent.run(request.body(()).map_err(|error| error.to_string())?),
         };
         let mut response = sent.map_err(|error| error.to_string())?;
-        let body = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
+        let body = response
+            .body_mut()
+            .read_to_string()
+            .map_err(|error| error.to_string())?;
         let json = if body.is_empty() {
             Value::Null
         } else {

@@ -159,18 +159,18 @@ impl<'a> Writer<'a> {
             self.repeat()?;
         }
         let act = self.choose();
-        self.perform(act)
+        self.perform(&act)
     }
 
     /// Asks for something until it is acknowledged or refused.
-    fn perform(&mut self, act: Act) -> Result<(), Stop> {
+    fn perform(&mut self, act: &Act) -> Result<(), Stop> {
         let id = self.id();
-        let account = self.enter(&id, &act);
+        let account = self.enter(&id, act);
         let mut was_unknown = false;
         loop {
             let path_id = self.with(&account, |account| account.id.clone().unwrap_or_default());
             match self.send(&act.ask(&path_id, &id))? {
-                Sent::Answer(answer) => return self.settle(&account, &act, &answer, was_unknown),
+                Sent::Answer(answer) => return self.settle(&account, act, &answer, was_unknown),
                 Sent::Unknown => {
                     if !was_unknown {
                         was_unknown = true;
@@ -212,13 +212,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes down how it ended.
-    fn settle(
-        &self,
-        account: &Mutex<Account>,
-        act: &Act,
-        answer: &Answer,
-        was_unknown: bool,
-    ) -> Result<(), Stop> {
+    fn settle(&self, account: &Mutex<Account>, act: &Act, answer: &Answer, was_unknown: bool) -> Result<(), Stop> {
         let figures = &self.desk.figures;
         // A removal has no key: that it was done before shows by the contact's being gone.
         let gone = was_unknown && matches!(act, Act::Remove { .. }) && answer.status == 404;
@@ -257,12 +251,14 @@ impl<'a> Writer<'a> {
             Figures::count(&figures.were_done);
         }
         match found {
-            Some(true) if done && act.keyed() && !before => {
-                self.stop(Kind::Doubled, &format!("it was done, and then done again: {}", unexpected(act, answer)))
-            }
-            Some(false) if before => {
-                self.stop(Kind::Other, &format!("it was not done, and yet it was: {}", unexpected(act, answer)))
-            }
+            Some(true) if done && act.keyed() && !before => self.stop(
+                Kind::Doubled,
+                &format!("it was done, and then done again: {}", unexpected(act, answer)),
+            ),
+            Some(false) if before => self.stop(
+                Kind::Other,
+                &format!("it was not done, and yet it was: {}", unexpected(act, answer)),
+            ),
             Some(_) | None => Ok(()),
         }
     }
@@ -272,9 +268,14 @@ impl<'a> Writer<'a> {
         let account = Arc::clone(&self.account);
         let known: Vec<Entry> = self.with(&account, |account| {
             let keyed = account.entries.iter().filter(|entry| entry.act.keyed());
-            keyed.filter(|entry| matches!(entry.outcome, Outcome::Acknowledged(_))).cloned().collect()
+            keyed
+                .filter(|entry| matches!(entry.outcome, Outcome::Acknowledged(_)))
+                .cloned()
+                .collect()
         });
-        let Some(entry) = self.dice.one_of(known) else { return Ok(()) };
+        let Some(entry) = self.dice.one_of(known) else {
+            return Ok(());
+        };
         let id = self.with(&account, |account| account.id.clone().unwrap_or_default());
         let mut ask = entry.act.ask(&id, &entry.id);
         let same = self.dice.below(4) > 0;
@@ -298,18 +299,31 @@ impl<'a> Writer<'a> {
                 Figures::count(&figures.other_bodies);
                 return Ok(());
             }
-            return self.stop(Kind::Other, &format!("{} with another body: {}", entry.id, unexpected(&entry.act, &answer)));
+            return self.stop(
+                Kind::Other,
+                &format!("{} with another body: {}", entry.id, unexpected(&entry.act, &answer)),
+            );
         }
         if answer.replayed && entry.outcome == Outcome::Acknowledged(answer.body.clone()) {
             Figures::count(&figures.repeated);
             return Ok(());
         }
-        self.stop(Kind::Other, &format!("{} was answered otherwise than before: {}", entry.id, unexpected(&entry.act, &answer)))
+        self.stop(
+            Kind::Other,
+            &format!(
+                "{} was answered otherwise than before: {}",
+                entry.id,
+                unexpected(&entry.act, &answer)
+            ),
+        )
     }
 
     /// Sends a request once, logged in.
     fn send(&mut self, ask: &Ask) -> Result<Sent, Stop> {
-        let due = self.token.as_ref().is_none_or(|(_, since)| since.elapsed() > TOKEN_LIFE);
+        let due = self
+            .token
+            .as_ref()
+            .is_none_or(|(_, since)| since.elapsed() > TOKEN_LIFE);
         if due {
             self.log_in()?;
         }
@@ -321,7 +335,9 @@ impl<'a> Writer<'a> {
         loop {
             let id = self.id();
             let ask = log_in(id, &self.address(), PASSWORD);
-            let Sent::Answer(answer) = self.send_as(&ask, None)? else { continue };
+            let Sent::Answer(answer) = self.send_as(&ask, None)? else {
+                continue;
+            };
             if answer.status != 201 {
                 return self.stop(Kind::Other, &format!("a log-in: {} {}", answer.status, answer.body));
             }
@@ -342,9 +358,10 @@ impl<'a> Writer<'a> {
                 return match self.desk.gate.broke(round) {
                     Ok(()) => Ok(Sent::Unknown),
                     Err(Closed::ForGood) => Err(Stop),
-                    Err(Closed::Unexplained) => {
-                        self.stop(Kind::Other, &format!("nobody was killed, and {} had no answer: {error}", ask.id))
-                    }
+                    Err(Closed::Unexplained) => self.stop(
+                        Kind::Other,
+                        &format!("nobody was killed, and {} had no answer: {error}", ask.id),
+                    ),
                 };
             }
         };
@@ -353,7 +370,10 @@ impl<'a> Writer<'a> {
             503 if answer.retry_after => Figures::count(&self.desk.figures.unavailable),
             409 if answer.code() == "idempotency-in-flight" => {}
             500.. => {
-                return self.stop(Kind::Other, &format!("{} {}: {} {}", ask.method, ask.path, answer.status, answer.body));
+                return self.stop(
+                    Kind::Other,
+                    &format!("{} {}: {} {}", ask.method, ask.path, answer.status, answer.body),
+                );
             }
             _ => return Ok(Sent::Answer(answer)),
         }

@@ -396,7 +396,7 @@ fn as_user(program: &Path, folder: &Path, user: Option<(u32, u32)>) -> Command {
 
 /// Starts a shell that waits until this process is gone, killed or not, and then cleans up: the
 /// pipe to its `cat` closes by the hand of the operating system.
-fn watchdog(script: &str, arguments: &[&str]) -> Child {
+pub fn watchdog(script: &str, arguments: &[&str]) -> Child {
     Command::new("sh")
         .args(["-c", &format!("trap '' HUP INT TERM\n{script}"), "watchdog"])
         .args(arguments)

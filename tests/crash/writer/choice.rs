@@ -60,7 +60,10 @@ impl Writer<'_> {
 
     fn confirm(&mut self, state: &State) -> Option<Act> {
         let post = &self.desk.post;
-        let waiting = state.contacts.iter().filter(|(_, contact)| contact.sent && !contact.verified);
+        let waiting = state
+            .contacts
+            .iter()
+            .filter(|(_, contact)| contact.sent && !contact.verified);
         let arrived = waiting.filter_map(|(id, contact)| {
             let token = post.letters_to(&contact.address).token;
             (!token.is_empty()).then(|| (id.clone(), token))
@@ -98,7 +101,9 @@ impl Writer<'_> {
         if state.contacts.len() + 1 >= CONTACTS {
             return None;
         }
-        let address = self.dice.one_of(state.contacts.values().map(|contact| contact.address.clone()))?;
+        let address = self
+            .dice
+            .one_of(state.contacts.values().map(|contact| contact.address.clone()))?;
         Some(Act::CreateTaken { address })
     }
 
