@@ -71,3 +71,12 @@ browser: ## Swagger UI and the pages behind mailed links in headless Chromium
 crash: ## Kill the service and PostgreSQL 200 times each under load (CRASH_KILLS, CRASH_WRITES, CRASH_SEED, CRASH_DATABASES)
 	CRASH_KILLS=$${CRASH_KILLS:-200} CRASH_WRITES=$${CRASH_WRITES:-100000} CRASH_WRITERS=$${CRASH_WRITERS:-32} \
 		cargo test --profile optimised --package accounts-server --test crash
+
+# The table of docs/performance.md. Options of the bench go into BENCH: make bench BENCH='--database sqlite --only list'
+.PHONY: bench bench-quick
+bench: ## Measure against limit servers, on both databases; BENCH_ACCOUNTS=1000000 for a million accounts
+	cargo build --release --package accounts-server --package accounts-bench
+	ulimit -n "$$(ulimit -H -n)" && target/release/bench --json target/bench.json $(BENCH)
+
+bench-quick: ## The same in blocks of a second: whether it works, not how fast it is
+	$(MAKE) bench BENCH='--quick $(BENCH)'
