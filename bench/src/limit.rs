@@ -21,7 +21,7 @@ use crate::world::PASSWORD;
 /// Headers that actix-web writes by itself.
 const BY_ITSELF: [&str; 3] = ["content-length", "date", "connection"];
 
-/// A limit server. It is killed when this value is dropped.
+/// A limit server. It ends when this value is dropped.
 pub struct LimitServer {
     process: Process,
     address: SocketAddr,

@@ -45,7 +45,7 @@ impl Cluster {
         for setting in ["listen_addresses=127.0.0.1", &port].into_iter().chain(SETTINGS) {
             postgres.args(["-c", setting]);
         }
-        let mut process = Process::start(postgres, &folder.path().join("log"))?;
+        let mut process = Process::start(postgres, &folder.path().join("log"))?.ended_by("-INT");
         process.listening(address)?;
         let cluster = Self {
             process,

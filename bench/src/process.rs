@@ -15,9 +15,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Clock ticks of `/proc/*/stat` in a second: a constant of Linux on every architecture that we build for.
 const TICKS: f64 = 100.0;
 
-/// A running process of ours. It is killed when this value is dropped.
+/// How long a process may take to end in order.
+const GRACE: Duration = Duration::from_secs(12);
+
+/// A running process of ours. It is told to end when this value is dropped, and killed if it does not.
 pub struct Process {
     child: Child,
+    /// The signal that tells it to end in order.
+    end: &'static str,
     /// Where its standard error goes.
     log: PathBuf,
 }
@@ -35,8 +40,15 @@ impl Process {
             .map_err(|error| -> Failure { format!("{program} does not start: {error}").into() })?;
         Ok(Self {
             child,
+            end: "-TERM",
             log: log.to_owned(),
         })
+    }
+
+    /// A process that ends in order at another signal than SIGTERM.
+    pub fn ended_by(mut self, signal: &'static str) -> Self {
+        self.end = signal;
+        self
     }
 
     /// Its id.
@@ -71,6 +83,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let told = Command::new("kill")
+            .args([self.end, &self.child.id().to_string()])
+            .status();
+        let begun = Instant::now();
+        while told.is_ok() && matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < GRACE {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // It does nothing to a process that has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

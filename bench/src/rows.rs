@@ -45,10 +45,11 @@ const fn row(name: &'static str, measure: fn(&Bench<'_>) -> Outcome<Vec<Line>>) 
 }
 
 /// All of them, in the order of the table. Rows that write come after those that read.
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row; 12] = [
     row("start", rest::start),
     row("list", read::list),
     row("access answer", read::access),
+    row("access check", read::check),
     Row {
         compares_sizes: true,
         ..row("number of accounts", size::accounts)

@@ -26,6 +26,9 @@ const SECRET: &str = "8f1d0c5b7a3e6942d0b8c7f6e5a49382716f5e4d3c2b1a09f8e7d6c5b4
 /// The place of one deployment: its data folder, its database, its keys.
 pub struct Place {
     folder: TempDir,
+    /// Where the log goes: into memory where there is a file system for it, so that writing it does not get into the
+    /// way of what the disk is measured at.
+    logs: TempDir,
     /// The PostgreSQL database, or nothing for a file in the folder.
     pub postgres: Option<String>,
     tokens: Tokens,
@@ -47,8 +50,15 @@ impl Place {
             .write_all(keys.as_bytes())?;
         let refresh = Secret::new(&[0; 32]).map_err(while_doing("a secret"))?;
         let tokens = Tokens::new(PUBLIC_URL.to_owned(), &[key], refresh).map_err(while_doing("the signing key"))?;
+        let memory = Path::new("/dev/shm");
+        let logs = if memory.is_dir() {
+            TempDir::new_in(memory)?
+        } else {
+            TempDir::new()?
+        };
         Ok(Self {
             folder,
+            logs,
             postgres,
             tokens,
         })
@@ -79,7 +89,7 @@ impl Place {
             .arg("serve")
             .env("ACCOUNTS_LISTEN", address.to_string())
             .env("ACCOUNTS_LOG", log);
-        let process = Process::start(command, &self.path().join("log"))?;
+        let process = Process::start(command, &self.logs.path().join("log"))?;
         Ok(Service { process, address })
     }
 
@@ -116,7 +126,7 @@ impl Place {
     }
 }
 
-/// A running service. It is killed when this value is dropped.
+/// A running service. It ends when this value is dropped.
 pub struct Service {
     process: Process,
     address: SocketAddr,
