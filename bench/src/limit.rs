@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::phc::PasswordHash};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use tempfile::TempDir;
 
 use crate::failure::{Failure, Outcome, while_doing};
+use crate::folder::Folder;
 use crate::load::count;
 use crate::postgres::Cluster;
 use crate::process::{Process, beside, free_address};
@@ -25,7 +25,7 @@ const BY_ITSELF: [&str; 3] = ["content-length", "date", "connection"];
 pub struct LimitServer {
     process: Process,
     address: SocketAddr,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl LimitServer {
@@ -45,7 +45,7 @@ impl LimitServer {
     }
 
     fn start(program: &str, head: &str, body: &[u8], more: &[&str]) -> Outcome<Self> {
-        let folder = TempDir::with_prefix("accounts-bench-limit-")?;
+        let folder = Folder::make("limit")?;
         let (head_file, body_file) = (folder.path().join("head"), folder.path().join("body"));
         let own = |line: &&str| {
             let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();

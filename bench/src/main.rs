@@ -4,6 +4,7 @@
 //! Timings are shown here and asserted nowhere. `docs/performance.md` tells what each row means.
 
 mod failure;
+mod folder;
 mod limit;
 mod load;
 mod postgres;

@@ -7,9 +7,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
-
 use crate::failure::{Outcome, while_doing};
+use crate::folder::Folder;
 use crate::process::{Process, cpu_of_family, free_address};
 
 /// What the bench changes of a fresh cluster. Nothing of it makes a commit less durable.
@@ -21,7 +20,7 @@ pub struct Cluster {
     address: SocketAddr,
     binaries: PathBuf,
     // After the process, so that it goes when nobody writes to it any more.
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl Cluster {
@@ -29,7 +28,7 @@ impl Cluster {
     pub fn start() -> Outcome<Self> {
         let binaries = binaries()?;
         let user = unprivileged_user()?;
-        let folder = TempDir::with_prefix("accounts-bench-postgres-")?;
+        let folder = Folder::make("postgres")?;
         if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid)).map_err(while_doing("the folder of PostgreSQL"))?;
         }

@@ -12,9 +12,9 @@ use accounts_api::tokens::{Bearer, StoredKey, Tokens};
 use accounts_domain::catalog::Catalog;
 use chrono::Utc;
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::failure::{Failure, Outcome, while_doing};
+use crate::folder::Folder;
 use crate::process::{Process, beside, free_address};
 
 /// What the service is told its address is: the issuer of the access tokens.
@@ -25,10 +25,10 @@ const SECRET: &str = "8f1d0c5b7a3e6942d0b8c7f6e5a49382716f5e4d3c2b1a09f8e7d6c5b4
 
 /// The place of one deployment: its data folder, its database, its keys.
 pub struct Place {
-    folder: TempDir,
+    folder: Folder,
     /// Where the log goes: into memory where there is a file system for it, so that writing it does not get into the
     /// way of what the disk is measured at.
-    logs: TempDir,
+    logs: Folder,
     /// The PostgreSQL database, or nothing for a file in the folder.
     pub postgres: Option<String>,
     tokens: Tokens,
@@ -37,7 +37,7 @@ pub struct Place {
 impl Place {
     /// Makes the folder with keys and the catalog.
     pub fn make(postgres: Option<String>) -> Outcome<Self> {
-        let folder = TempDir::with_prefix("accounts-bench-")?;
+        let folder = Folder::make("service")?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
         fs::write(folder.path().join("catalog.toml"), catalog_text()?)?;
         let key = StoredKey::generate(Utc::now())?;
@@ -52,9 +52,9 @@ impl Place {
         let tokens = Tokens::new(PUBLIC_URL.to_owned(), &[key], refresh).map_err(while_doing("the signing key"))?;
         let memory = Path::new("/dev/shm");
         let logs = if memory.is_dir() {
-            TempDir::new_in(memory)?
+            Folder::make_in(memory, "logs")?
         } else {
-            TempDir::new()?
+            Folder::make("logs")?
         };
         Ok(Self {
             folder,
