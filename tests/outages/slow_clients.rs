@@ -162,8 +162,9 @@ fn slow_clients(kinds: &[(Slow, usize)]) {
         for (slow, count) in kinds.iter().copied() {
             for number in 0..count {
                 set.spawn(async move {
-                    // They come within some seconds: who is slow is not in a hurry.
-                    sleep(Duration::from_millis(5) * u32::try_from(number).unwrap()).await;
+                    // Who is slow is not in a hurry; and what is to be shown is no flood.
+                    let apart = Duration::from_millis(if slow == Slow::Reading { 75 } else { 5 });
+                    sleep(apart * u32::try_from(number).unwrap()).await;
                     (slow, hold(address, slow).await)
                 });
             }
