@@ -46,7 +46,7 @@ function find() {
 export async function openPage(browser, service, options = {}) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   const watched = { complaints: [], foreign: [] };
   page.on("console", (message) => {
     // A refusal of the API is an answer like any other, which Chromium writes to the console all the same.

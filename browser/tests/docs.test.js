@@ -101,6 +101,8 @@ test("a token is got, used for two requests, and given up", async () => {
   assert.equal((await execute(await unfold(page, "GET", "/v1/me"))).status, 200);
   await forget(page);
   assert.equal((await execute(await unfold(page, "GET", "/v1/me"))).status, 401);
+  // Swagger UI warns of the underscores in the names of operations when it comes back to one.
+  page.watched.complaints = page.watched.complaints.filter((text) => !text.includes("escaping deep link whitespace"));
   await closePage(page);
 });
 

@@ -181,6 +181,28 @@ for (const language of ["en", "fr"]) {
       await closePage(page);
     });
 
+    test("another link in the same window begins with a hidden password", async () => {
+      const [first, second] = [await asks.signUp(language, "one"), await asks.signUp(language, "two")];
+      const page = await open();
+      const link = await follow(page, second.file, "/sign-up");
+      await follow(page, first.file, "/sign-up");
+      await tabTo(page, said.form.password);
+      await write(page, PASSWORD);
+      await tabTo(page, said.form.reveal);
+      await page.keyboard.press("Space");
+      assert.equal(await page.getAttribute("#password", "type"), "text");
+      await tabTo(page, said.sign_up.submit);
+      await page.keyboard.press("Enter");
+      await step(page, said.sign_up.done_title);
+      // As somebody does who writes it into the address of the window.
+      await page.evaluate((url) => location.assign(url), link);
+      await page.locator("#password").waitFor();
+      assert.equal(await page.inputValue("#token"), link.split("#token=")[1]);
+      assert.equal(await page.inputValue("#password"), "");
+      assert.equal(await page.getAttribute("#password", "type"), "password");
+      await closePage(page);
+    });
+
     test("an address is confirmed", async () => {
       const { contact, file, address } = await asks.verification(language, "confirms");
       const page = await open();

@@ -111,9 +111,10 @@
     });
   }
   for (const box of document.querySelectorAll("[data-reveal]")) {
-    box.addEventListener("change", () => {
-      document.getElementById(box.dataset.reveal).type = box.checked ? "text" : "password";
-    });
+    const reveal = (shown) => (document.getElementById(box.dataset.reveal).type = shown ? "text" : "password");
+    box.addEventListener("change", () => reveal(box.checked));
+    // A form that is emptied unticks the box without a word.
+    box.form.addEventListener("reset", () => reveal(false));
   }
   // The page in the other language gets the code in the same way as this one.
   for (const link of document.querySelectorAll("a[hreflang]")) {
