@@ -1,5 +1,7 @@
 //! What is left to chance, out of a seed that brings it back.
 
+use std::sync::OnceLock;
+
 use uuid::Uuid;
 
 /// Numbers that follow from a seed (`SplitMix64`).
@@ -11,9 +13,10 @@ impl Dice {
         Self(seed)
     }
 
-    /// A seed that nobody has chosen.
+    /// A seed that nobody has chosen: one for all that runs in this process.
     pub(crate) fn any_seed() -> u64 {
-        Uuid::now_v7().as_u64_pair().1 >> 16
+        static SEED: OnceLock<u64> = OnceLock::new();
+        *SEED.get_or_init(|| Uuid::now_v7().as_u64_pair().1 >> 16)
     }
 
     pub(crate) fn next(&mut self) -> u64 {
