@@ -10,6 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Value, json};
 use utoipa::IntoParams;
+use utoipa::openapi::Required;
 use utoipa::openapi::path::ParameterIn;
 
 use crate::describe::{Describe, Description};
@@ -39,7 +40,9 @@ impl<F: Filters> FromRequest for Asked<F> {
 
 impl<F: Filters> Describe for Asked<F> {
     fn describe(description: &mut Description) {
-        for parameter in F::into_params(|| Some(ParameterIn::Query)) {
+        for mut parameter in F::into_params(|| Some(ParameterIn::Query)) {
+            // A list that may be empty would be taken for one that must be given.
+            parameter.required = Required::False;
             description.parameter(serde_json::to_value(parameter).unwrap_or(Value::Null));
         }
     }
