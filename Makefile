@@ -69,8 +69,10 @@ browser: ## Swagger UI and the pages behind mailed links in headless Chromium
 	cd browser && ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" npm test --silent
 
 crash: ## Kill the service and PostgreSQL 200 times each under load (CRASH_KILLS, CRASH_WRITES, CRASH_SEED, CRASH_DATABASES)
-	CRASH_KILLS=$${CRASH_KILLS:-200} CRASH_WRITES=$${CRASH_WRITES:-100000} CRASH_WRITERS=$${CRASH_WRITERS:-32} \
-		cargo test --profile optimised --package accounts-server --test crash
+	cargo build --release --package accounts-server
+	CRASH_BINARY="$$(realpath "$${CARGO_TARGET_DIR:-target}/release/accounts")" CRASH_KILLS=$${CRASH_KILLS:-200} \
+		CRASH_WRITES=$${CRASH_WRITES:-100000} CRASH_WRITERS=$${CRASH_WRITERS:-32} \
+		cargo test --package accounts-server --test crash
 
 # The table of docs/performance.md. Options of the bench go into BENCH: make bench BENCH='--database sqlite --only list'
 .PHONY: bench bench-quick

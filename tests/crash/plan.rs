@@ -1,6 +1,6 @@
 //! How much is done, and with which seed.
 
-use std::{collections::BTreeMap, env, str::FromStr, time::SystemTime};
+use std::{collections::BTreeMap, env, path::PathBuf, str::FromStr, time::SystemTime};
 
 /// On which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Plan {
     pub in_full: bool,
     /// The databases, one after the other.
     pub databases: Vec<Db>,
+    /// The program that is killed.
+    pub binary: PathBuf,
 }
 
 const KILLS: &str = "CRASH_KILLS";
@@ -44,6 +46,7 @@ const WRITES: &str = "CRASH_WRITES";
 const WRITERS: &str = "CRASH_WRITERS";
 const SEED: &str = "CRASH_SEED";
 const DATABASES: &str = "CRASH_DATABASES";
+const BINARY: &str = "CRASH_BINARY";
 
 impl Plan {
     /// Reads the plan out of the environment. Without a word it is the short run that belongs to the other tests.
@@ -54,7 +57,7 @@ impl Plan {
         let said: BTreeMap<String, String> = env::vars()
             .filter(|(name, value)| name.starts_with("CRASH_") && !value.is_empty())
             .collect();
-        let known = [KILLS, WRITES, WRITERS, SEED, DATABASES];
+        let known = [KILLS, WRITES, WRITERS, SEED, DATABASES, BINARY];
         if let Some(name) = said.keys().find(|name| !known.contains(&name.as_str())) {
             return Err(format!("there is no setting {name}; there are {}", known.join(", ")));
         }
@@ -65,6 +68,11 @@ impl Plan {
             seed: number(&said, SEED)?.unwrap_or_else(any_seed),
             in_full: said.contains_key(KILLS),
             databases: databases(&said)?,
+            // Cargo has built this one for the test.
+            binary: said
+                .get(BINARY)
+                .map_or(env!("CARGO_BIN_EXE_accounts"), String::as_str)
+                .into(),
         })
     }
 }

@@ -67,15 +67,15 @@ pub fn run(db: Db, plan: &Plan) -> bool {
         plan.writers,
         plan.seed
     );
-    let begun = Instant::now();
     let mut run = Run::prepare(db, plan);
     if let Err(trouble) = run.through() {
         run.desk.give_up(Kind::Other, trouble);
     }
-    run.report(begun.elapsed())
+    run.report()
 }
 
 struct Run {
+    begun: Instant,
     db: Db,
     plan: Plan,
     dice: Dice,
@@ -118,7 +118,7 @@ impl Run {
         let own_port = port(&mut dice);
         let mut server = (db == Db::Postgres).then(|| Server::start(port(&mut dice)));
         let url = server.as_ref().map(Server::url);
-        let mut service = Service::new(&folder, own_port, url.as_deref(), &post);
+        let mut service = Service::new(&plan.binary, &folder, own_port, url.as_deref(), &post);
         let database = url.map_or_else(
             || Database::Sqlite {
                 path: folder.join("data").join("accounts.db"),
@@ -145,6 +145,7 @@ impl Run {
             enough: AtomicBool::default(),
         };
         Self {
+            begun: Instant::now(),
             db,
             plan: plan.clone(),
             dice,
@@ -201,7 +202,12 @@ impl Run {
                 return Err(format!("found after kill {number}, of the {kill}"));
             }
             if self.plan.in_full {
-                println!("crash {}: kill {number}, {kill}: {}", self.db.name(), self.desk.figures);
+                println!(
+                    "crash {}: {} s, kill {number}, {kill}: {}",
+                    self.db.name(),
+                    self.begun.elapsed().as_secs(),
+                    self.desk.figures
+                );
             }
         }
         self.until_acknowledged(self.plan.writes)
@@ -233,7 +239,6 @@ impl Run {
 
     /// Kills, brings everything back, and compares.
     fn strike(&mut self, kill: Kill) -> Result<(), Trouble> {
-        let begun = now();
         match kill {
             Kill::Service | Kill::Starting => self.service.kill(),
             Kill::ServiceAtFsync(n) => {
@@ -271,8 +276,9 @@ impl Run {
             self.service.kill();
         }
         if kill.hits_service() {
+            let killed = now();
             self.service.start()?;
-            self.dead_connections_have_ended(&begun)?;
+            self.dead_connections_have_ended(&killed)?;
         }
         self.compare_touched(kill.hits_service())?;
         self.since = now();
@@ -436,7 +442,7 @@ impl Run {
         }
     }
 
-    fn report(mut self, took: Duration) -> bool {
+    fn report(mut self) -> bool {
         let figures = &self.desk.figures;
         let findings = figures.findings();
         for (kind, sentence) in findings.iter().take(20) {
@@ -463,7 +469,7 @@ impl Run {
             figures.found(Kind::Doubled),
             figures.found(Kind::Other),
             self.plan.seed,
-            took.as_secs(),
+            self.begun.elapsed().as_secs(),
         );
         if findings.is_empty() {
             return true;

@@ -23,6 +23,7 @@ const SECRET: &str = "101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c
 /// The service of a run, whether it runs at the moment or not.
 #[derive(Debug)]
 pub struct Service {
+    binary: PathBuf,
     folder: PathBuf,
     settings: Vec<(&'static str, String)>,
     port: u16,
@@ -33,7 +34,7 @@ pub struct Service {
 
 impl Service {
     /// A service in a folder, not started.
-    pub fn new(folder: &Path, port: u16, postgres: Option<&str>, mails: &Post) -> Self {
+    pub fn new(binary: &Path, folder: &Path, port: u16, postgres: Option<&str>, mails: &Post) -> Self {
         let mut settings = vec![
             ("ACCOUNTS_DATA", folder.join("data").display().to_string()),
             ("ACCOUNTS_LISTEN", format!("127.0.0.1:{port}")),
@@ -54,6 +55,7 @@ impl Service {
             ));
         }
         Self {
+            binary: binary.to_owned(),
             folder: folder.to_owned(),
             settings,
             port,
@@ -77,7 +79,7 @@ impl Service {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_accounts"));
+        let mut command = Command::new(&self.binary);
         command.current_dir(&self.folder).stdin(Stdio::null());
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("ACCOUNTS_") {

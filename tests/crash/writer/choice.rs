@@ -15,9 +15,7 @@ impl Writer<'_> {
         let account = std::sync::Arc::clone(&self.account);
         let (state, acts) = self.with(&account, |account| (account.state.clone(), account.entries.len()));
         if acts == 0 || acts >= ACTS {
-            return Act::Open {
-                name: format!("Account {}.{}", self.number, self.opened + 1),
-            };
+            return self.open();
         }
         let roll = self.dice.below(100);
         let chosen = match roll {
@@ -40,12 +38,20 @@ impl Writer<'_> {
 
     fn create(&mut self, state: &State) -> Act {
         let address = format!("c{}-{}@contacts.example", self.ids + 1, self.number);
-        // The owner's contact counts.
-        if state.contacts.len() + 1 >= CONTACTS {
-            return Act::CreateBeyond { address };
+        if is_full(state) {
+            return if self.dice.below(3) == 0 {
+                Act::CreateBeyond { address }
+            } else {
+                self.open()
+            };
         }
         let name = format!("Contact {}", self.ids + 1);
         Act::Create { address, name }
+    }
+
+    fn open(&self) -> Act {
+        let name = format!("Account {}.{}", self.number, self.opened + 1);
+        Act::Open { name }
     }
 
     fn one(&mut self, state: &State, fits: impl Fn(&Contact) -> bool) -> Option<String> {
@@ -98,7 +104,7 @@ impl Writer<'_> {
     }
 
     fn create_taken(&mut self, state: &State) -> Option<Act> {
-        if state.contacts.len() + 1 >= CONTACTS {
+        if is_full(state) {
             return None;
         }
         let address = self
@@ -116,4 +122,9 @@ impl Writer<'_> {
         let contact = self.one(state, |contact| contact.verified)?;
         Some(Act::VerifyVerified { contact })
     }
+}
+
+/// Whether no contact has room beside the owner's.
+fn is_full(state: &State) -> bool {
+    state.contacts.len() + 1 >= CONTACTS
 }
