@@ -42,6 +42,20 @@ impl PhoneNumber {
         Ok(Self(number.format().mode(Mode::E164).to_string()))
     }
 
+    /// A number that was read before, as the store keeps it: `+` and 2 to 15 digits. The numbering plans change, and one
+    /// that was valid when it was given stays the account's.
+    ///
+    /// # Errors
+    /// [`ValueFault::Form`] for what [`PhoneNumber::parse`] has never made.
+    pub fn stored(text: &str) -> Result<Self, ValueFault> {
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        if (2..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ValueFault::Form { kind: "phone" })
+        }
+    }
+
     /// The number, `+` and digits.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -376,7 +376,7 @@ mod tests {
         .unwrap()
     }
 
-    async fn account(store: &Store) -> Roster {
+    async fn account(store: &Store) -> Arc<Roster> {
         let key = EmailAddress::parse(ADDRESS).unwrap().key().to_owned();
         let owner = store.user_by_address(key).await.unwrap().unwrap();
         store

@@ -96,7 +96,7 @@ impl Filling {
     ) -> Result<(), E> {
         let mut tale = Tale {
             conn: &mut self.conn,
-            catalog: Arc::clone(&self.ground.catalog),
+            catalog: Arc::clone(&self.catalog),
             at,
             roster: None,
         };
@@ -137,10 +137,10 @@ impl Tale<'_> {
     /// As [`accounts::open`].
     pub fn open(&mut self, command: &OpenAccount, contact_limit: Option<u16>) -> Result<(), DecideError> {
         let act = self.act(Actor::Link);
-        let (opened, changes) = accounts::open(Arc::clone(&self.ground.catalog), act.by(), command)?;
+        let (opened, changes) = accounts::open(Arc::clone(&self.catalog), act.by(), command)?;
         let mut parts = opened.parts().clone();
         parts.account.contact_limit = contact_limit;
-        let opened = Roster::new(parts, Arc::clone(&self.ground.catalog));
+        let opened = Roster::new(parts, Arc::clone(&self.catalog));
         roster::save_opened(self.conn, &opened, self.at).map_err(store_error)?;
         self.record(&opened, &opened, &changes, &act).map_err(store_error)?;
         self.roster = Some(opened);

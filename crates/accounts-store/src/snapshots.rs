@@ -160,7 +160,9 @@ struct Changing<V> {
 
 impl<V: Shelved> fmt::Debug for Shelf<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf").field("entries", &self.held.len()).finish()
+        f.debug_struct("Shelf")
+            .field("entries", &self.held.len())
+            .finish_non_exhaustive()
     }
 }
 

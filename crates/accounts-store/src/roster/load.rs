@@ -165,7 +165,7 @@ fn read_account(row: AccountRow) -> Result<Account, Fault> {
             language: parse("accounts.language", &row.language)?,
             phone: row
                 .phone
-                .map(|phone| checked("accounts.phone", &phone, PhoneNumber::parse))
+                .map(|phone| checked("accounts.phone", &phone, PhoneNumber::stored))
                 .transpose()?,
             postal_address,
             tax_id: row
@@ -297,7 +297,7 @@ fn load_phones(conn: &mut Conn, account: &str) -> Result<BTreeMap<String, Vec<Ph
     let mut phones: BTreeMap<String, Vec<Phone>> = BTreeMap::new();
     for (contact, number, kind) in rows {
         let phone = Phone {
-            number: checked("contact_phones.number", &number, PhoneNumber::parse)?,
+            number: checked("contact_phones.number", &number, PhoneNumber::stored)?,
             kind: named("contact_phones.kind", &kind, PhoneKind::from_name)?,
         };
         phones.entry(contact).or_default().push(phone);
