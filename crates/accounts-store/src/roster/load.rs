@@ -15,7 +15,9 @@ use accounts_domain::roster::{
     PendingTransfer, PostalAddress, Roster, Verification,
 };
 use chrono::NaiveDateTime;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Conn;
@@ -397,7 +399,9 @@ fn load_verifications(conn: &mut Conn, account: &str) -> Result<BTreeMap<Verific
 fn load_pending(conn: &mut Conn, account: &str) -> Result<Option<PendingTransfer>, Fault> {
     let row = ownership_transfers::table
         .filter(ownership_transfers::account_id.eq(account))
-        .filter(ownership_transfers::status.eq("pending"))
+        // In the text of the query: SQLite would prepare a query anew for each value of a parameter that it compares
+        // with the condition of a partial index.
+        .filter(ownership_transfers::status.eq(sql::<Text>("'pending'")))
         .select(TransferRow::as_select())
         .first(conn)
         .optional()?;
