@@ -31,7 +31,7 @@ pub const PASSWORD: &str = "seven lamps in the harbour";
 /// How many contacts an ordinary account has, its owner among them.
 pub const CONTACTS: usize = 5;
 
-/// How many accounts are made at once.
+/// How many ordinary accounts are made at once. Large ones are made one after the other: each of their steps is long.
 const AT_ONCE: usize = 16;
 
 /// How many contacts are added in one decision.
@@ -82,9 +82,9 @@ pub fn fill(place: &Place, plan: Plan) -> Outcome<World> {
         let hash = passwords.hash(password).await.map_err(|_| "no hash")?;
         let filling = Filling { store, hash };
         let contacts = (0..plan.accounts).map(|_| CONTACTS);
-        let customers = filling.open("customer", contacts.collect()).await?;
+        let customers = filling.open("customer", contacts.collect(), AT_ONCE).await?;
         let contacts = (0..plan.large).map(|_| plan.contacts_of_large);
-        let large = filling.open("large", contacts.collect()).await?;
+        let large = filling.open("large", contacts.collect(), 1).await?;
         filling.call_mails_sent().await?;
         Ok(World { customers, large })
     })
@@ -98,12 +98,12 @@ struct Filling {
 
 impl Filling {
     /// Opens an account for each number of contacts.
-    async fn open(&self, name: &'static str, contacts: Vec<usize>) -> Outcome<Vec<Customer>> {
+    async fn open(&self, name: &'static str, contacts: Vec<usize>, at_once: usize) -> Outcome<Vec<Customer>> {
         let how_many = contacts.len();
         let mut customers = Vec::with_capacity(how_many);
         let mut tasks = JoinSet::new();
         for (number, contacts) in contacts.into_iter().enumerate() {
-            if tasks.len() == AT_ONCE
+            if tasks.len() == at_once
                 && let Some(done) = tasks.join_next().await
             {
                 customers.push(done??);
