@@ -128,6 +128,16 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_number_stays_what_it_was() {
+        let read = PhoneNumber::parse("+33 1 42 68 53 00").unwrap();
+        assert_eq!(PhoneNumber::stored(read.as_str()), Ok(read));
+        assert!(PhoneNumber::stored("+99912345").is_ok(), "no plan knows it today");
+        for text in ["", "+", "+1", "33142685300", "+33 142", "+1234567890123456"] {
+            assert!(PhoneNumber::stored(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_no_country_knows_is_refused() {
         for text in ["0142685300", "+999 123", "+33 1", "+33142685300 ext. 5", "call me"] {
             assert_eq!(

@@ -357,7 +357,7 @@ fn take(conn: &mut Conn, id: SignUpId, at: DateTime<Utc>) -> Result<Option<SignU
     let name = |text: String| checked("sign_ups.details", &text, PersonName::parse);
     let phone = |(number, kind): (String, String)| {
         Ok::<_, Fault>(Phone {
-            number: checked("sign_ups.details", &number, PhoneNumber::parse)?,
+            number: checked("sign_ups.details", &number, PhoneNumber::stored)?,
             kind: named("sign_ups.details", &kind, PhoneKind::from_name)?,
         })
     };
