@@ -12,8 +12,8 @@ use actix_web::{App, HttpResponse, rt, web};
 use super::*;
 
 const PATIENCE: Patience = Patience {
-    head: Duration::from_millis(300),
-    rest: Duration::from_millis(900),
+    head: Duration::from_millis(900),
+    rest: Duration::from_millis(2_500),
     answer: Duration::from_millis(300),
 };
 
@@ -132,7 +132,7 @@ fn a_head_that_comes_byte_by_byte_is_ended() {
     peer.sends(GET);
     peer.sees("short");
     let mut sent = 0;
-    // The peer learns of the end by a failing write or by an answer; a whole head would take it 20 seconds.
+    // The peer learns of the end by a write that fails. It would go on for 50 seconds.
     for byte in "GET /short HTTP/1.1\r\nHost: a\r\nX-A: bbbbbbbbb"
         .bytes()
         .cycle()
@@ -144,7 +144,7 @@ fn a_head_that_comes_byte_by_byte_is_ended() {
         sent += 1;
         thread::sleep(Duration::from_millis(50));
     }
-    assert!(sent < 400);
+    assert!(sent < 1_000);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_connection_at_rest_is_closed_without_a_word() {
 fn rest_begins_anew_with_every_answer() {
     let running = start(PATIENCE);
     let mut peer = Peer::of(&running);
-    for _ in 0..4 {
+    for _ in 0..7 {
         peer.sends(POST);
         peer.sees("short");
         peer.sends(GET);
@@ -189,7 +189,11 @@ fn whoever_does_not_take_an_answer_loses_it() {
     peer.sends("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
     thread::sleep(Duration::from_secs(2));
     assert!(peer.sees_the_end().len() < 50_000_000);
-    // Whoever takes it gets all of it.
+    // Whoever takes it gets all of it, however busy the machine is.
+    let running = start(Patience {
+        answer: Duration::from_mins(1),
+        ..PATIENCE
+    });
     let mut peer = Peer::of(&running);
     peer.sends("GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert!(peer.sees_the_end().len() > 50_000_000);
