@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::PathBuf,
-    process::Child,
+    process::{self, Child},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -107,7 +107,6 @@ struct Mails {
 
 impl Run {
     fn prepare(db: Db, plan: &Plan) -> Self {
-        let mut dice = Dice::new(plan.seed, 0);
         let folder = TempDir::with_prefix("accounts-crash-").unwrap_or_else(|error| panic!("no folder: {error}"));
         let folder = folder.keep();
         let watchdog = watchdog(WATCH, &[folder.to_string_lossy().as_ref()]);
@@ -115,8 +114,10 @@ impl Run {
         let catalog = Catalog::parse(&text).unwrap_or_else(|faults| panic!("the catalog: {faults:?}"));
         fs::write(folder.join(CATALOG), text).unwrap_or_else(|error| panic!("the catalog: {error}"));
         let post = Post::open();
-        let own_port = port(&mut dice);
-        let mut server = (db == Db::Postgres).then(|| Server::start(port(&mut dice)));
+        // Of two runs with one seed, each has its own.
+        let mut ports = Dice::new(u64::from(process::id()), 0);
+        let own_port = port(&mut ports);
+        let mut server = (db == Db::Postgres).then(|| Server::start(port(&mut ports)));
         let url = server.as_ref().map(Server::url);
         let mut service = Service::new(&plan.binary, &folder, own_port, url.as_deref(), &post);
         let database = url.map_or_else(
@@ -148,7 +149,7 @@ impl Run {
             begun: Instant::now(),
             db,
             plan: plan.clone(),
-            dice,
+            dice: Dice::new(plan.seed, 0),
             desk: Arc::new(desk),
             service,
             server,
