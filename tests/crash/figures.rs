@@ -39,8 +39,10 @@ pub struct Figures {
     pub other_bodies: AtomicU64,
     /// Answers with 503.
     pub unavailable: AtomicU64,
-    /// The slowest answer, in milliseconds.
+    /// The slowest answers, in milliseconds: the 503s, all others, and those to log-ins, which hash.
+    pub slowest_unavailable: AtomicU64,
     pub slowest: AtomicU64,
+    pub slowest_log_in: AtomicU64,
     findings: Mutex<Vec<(Kind, String)>>,
 }
 
@@ -55,10 +57,10 @@ impl Figures {
         counter.load(Ordering::Relaxed)
     }
 
-    /// Remembers the slowest answer.
-    pub fn took(&self, time: Duration) {
+    /// Remembers the slowest.
+    pub fn took(slowest: &AtomicU64, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.slowest.fetch_max(millis, Ordering::Relaxed);
+        slowest.fetch_max(millis, Ordering::Relaxed);
     }
 
     /// Notes a finding.
@@ -82,8 +84,8 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "acknowledged {}, refused {}, unknown {} (done {}), converged {}, repeated {}, other bodies {}, 503 {}, \
-             slowest answer {} ms",
+            "acknowledged {}, refused {}, unknown {} (done {}), converged {}, repeated {}, other bodies {}, 503 {}; \
+             slowest 503 {} ms, log-in {} ms, other {} ms",
             Self::of(&self.acknowledged),
             Self::of(&self.refused),
             Self::of(&self.unknown),
@@ -92,6 +94,8 @@ impl fmt::Display for Figures {
             Self::of(&self.repeated),
             Self::of(&self.other_bodies),
             Self::of(&self.unavailable),
+            Self::of(&self.slowest_unavailable),
+            Self::of(&self.slowest_log_in),
             Self::of(&self.slowest),
         )
     }

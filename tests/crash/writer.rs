@@ -365,7 +365,13 @@ impl<'a> Writer<'a> {
                 };
             }
         };
-        self.desk.figures.took(answer.took);
+        let figures = &self.desk.figures;
+        let slowest = match (answer.status, token) {
+            (503, _) => &figures.slowest_unavailable,
+            (_, Some(_)) => &figures.slowest,
+            (_, None) => &figures.slowest_log_in,
+        };
+        Figures::took(slowest, answer.took);
         match answer.status {
             503 if answer.retry_after => Figures::count(&self.desk.figures.unavailable),
             409 if answer.code() == "idempotency-in-flight" => {}
