@@ -6,8 +6,8 @@ use accounts_tests::json;
 use serde_json::Value;
 use ureq::{Agent, http};
 
-/// How long an answer may take before it counts as none.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer may take before it counts as none: longer than the service gives any request.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The way to the service for one writer.
 #[derive(Debug)]

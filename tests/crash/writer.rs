@@ -23,8 +23,10 @@ use crate::{
     wire::{Answer, Ask, Wire, log_in},
 };
 
-/// After how long a writer logs in again: access tokens live for ten minutes.
-const TOKEN_LIFE: Duration = Duration::from_mins(7);
+/// After how long a writer logs in again, and how much longer at most, so that not all of them do at once: access
+/// tokens live for ten minutes.
+const TOKEN_LIFE: Duration = Duration::from_mins(5);
+const SPREAD: u64 = 180;
 /// How long a writer rests before it sends again what was answered with 503.
 const PAUSE: Duration = Duration::from_millis(60);
 
@@ -74,6 +76,7 @@ pub struct Writer<'a> {
     wire: Wire,
     /// The round in which the connection was opened.
     round: u64,
+    /// The access token, and until when it is used.
     token: Option<(String, Instant)>,
     account: Arc<Mutex<Account>>,
     /// How many accounts it has opened, and how many ids it has given away.
@@ -320,10 +323,7 @@ impl<'a> Writer<'a> {
 
     /// Sends a request once, logged in.
     fn send(&mut self, ask: &Ask) -> Result<Sent, Stop> {
-        let due = self
-            .token
-            .as_ref()
-            .is_none_or(|(_, since)| since.elapsed() > TOKEN_LIFE);
+        let due = self.token.as_ref().is_none_or(|(_, until)| Instant::now() > *until);
         if due {
             self.log_in()?;
         }
@@ -341,7 +341,8 @@ impl<'a> Writer<'a> {
             if answer.status != 201 {
                 return self.stop(Kind::Other, &format!("a log-in: {} {}", answer.status, answer.body));
             }
-            self.token = Some((answer.text("access_token").to_owned(), Instant::now()));
+            let until = Instant::now() + TOKEN_LIFE + Duration::from_secs(self.dice.below(SPREAD));
+            self.token = Some((answer.text("access_token").to_owned(), until));
             return Ok(());
         }
     }
