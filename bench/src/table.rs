@@ -92,7 +92,9 @@ impl Line {
         if !self.note.is_empty() {
             self.note.push_str("; ");
         }
-        self.note.push_str(note);
+        // A cell of a table has one line.
+        self.note
+            .push_str(&note.split_whitespace().collect::<Vec<_>>().join(" "));
         self
     }
 

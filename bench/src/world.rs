@@ -35,7 +35,7 @@ pub const CONTACTS: usize = 5;
 const AT_ONCE: usize = 16;
 
 /// How many contacts are added in one decision.
-const STEP: usize = 50;
+const STEP: usize = 25;
 
 /// An account as the rows know it.
 #[derive(Clone)]
