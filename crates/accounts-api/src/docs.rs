@@ -1,5 +1,6 @@
 //! The OpenAPI document, and Swagger UI over it. Its files ship inside the binary.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
@@ -48,8 +49,23 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     Arc::new(config)
 });
 
-/// The document, written once for all workers.
-static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| document::text(&app::openapi()).into_bytes());
+/// The document, written and tagged once for all workers. Its readers share its bytes, however slowly they read.
+static DOCUMENT: LazyLock<Reply> = LazyLock::new(|| {
+    let text = document::text(&app::openapi());
+    Reply::bytes("application/json; charset=utf-8", text.into_bytes())
+        .cache("public, max-age=300")
+        .tagged_by_body()
+});
+
+/// The files that are there, in the same way.
+static SHOWN: LazyLock<BTreeMap<&'static str, Reply>> = LazyLock::new(|| {
+    let shown = FILES.into_iter().filter_map(|(name, media_type)| {
+        let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).ok()??;
+        let reply = Reply::bytes(media_type, file.bytes.into_owned()).cache(KEPT);
+        Some((name, reply.tagged_by_body()))
+    });
+    shown.collect()
+});
 
 path_values! {
     /// The name of the file.
@@ -73,9 +89,7 @@ pub(crate) fn routes() -> Routes {
     )
 )]
 async fn read_openapi_document() -> Reply {
-    Reply::bytes("application/json; charset=utf-8", DOCUMENT.clone())
-        .cache("public, max-age=300")
-        .tagged_by_body()
+    DOCUMENT.clone()
 }
 
 /// Start here
@@ -128,15 +142,7 @@ async fn show_docs() -> Reply {
     )
 )]
 async fn read_docs_file(PathFile(file): PathFile) -> Result<Reply, Problem> {
-    let (name, media_type) = FILES
-        .into_iter()
-        .find(|(name, _)| *name == file)
-        .ok_or_else(Problem::not_found)?;
-    let found = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(Problem::internal)?;
-    let file = found.ok_or_else(Problem::not_found)?;
-    Ok(Reply::bytes(media_type, file.bytes.into_owned())
-        .cache(KEPT)
-        .tagged_by_body())
+    SHOWN.get(file.as_str()).cloned().ok_or_else(Problem::not_found)
 }
 
 fn index() -> Reply {
