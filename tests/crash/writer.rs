@@ -171,9 +171,17 @@ impl<'a> Writer<'a> {
         let account = self.enter(&id, act);
         let mut was_unknown = false;
         loop {
-            let path_id = self.with(&account, |account| account.id.clone().unwrap_or_default());
+            // Whatever was found out about it holds until it is sent again.
+            let (path_id, found) = self.with(&account, |account| {
+                account.touched = true;
+                let found = account.entries.last_mut().and_then(|entry| entry.found.take());
+                (account.id.clone().unwrap_or_default(), found)
+            });
             match self.send(&act.ask(&path_id, &id))? {
-                Sent::Answer(answer) => return self.settle(&account, act, &answer, was_unknown),
+                Sent::Answer(answer) => {
+                    let before = self.settle(&account, act, &answer, was_unknown)?;
+                    return self.agree(act, &answer, found, before);
+                }
                 Sent::Unknown => {
                     if !was_unknown {
                         was_unknown = true;
@@ -214,8 +222,8 @@ impl<'a> Writer<'a> {
         account
     }
 
-    /// Writes down how it ended.
-    fn settle(&self, account: &Mutex<Account>, act: &Act, answer: &Answer, was_unknown: bool) -> Result<(), Stop> {
+    /// Writes down how it ended, and answers whether it was done by an earlier try.
+    fn settle(&self, account: &Mutex<Account>, act: &Act, answer: &Answer, was_unknown: bool) -> Result<bool, Stop> {
         let figures = &self.desk.figures;
         // A removal has no key: that it was done before shows by the contact's being gone.
         let gone = was_unknown && matches!(act, Act::Remove { .. }) && answer.status == 404;
@@ -232,14 +240,16 @@ impl<'a> Writer<'a> {
             Figures::count(&figures.converged);
         }
         let before = done && (answer.replayed || gone);
-        let found = self.with(account, |account| {
+        self.with(account, |account| {
             let made = answer.text("id").to_owned();
             if matches!(act, Act::Open { .. }) {
                 account.opened(answer);
             }
             account.state.apply(act, &made);
             account.touched = true;
-            let entry = account.entries.last_mut()?;
+            let Some(entry) = account.entries.last_mut() else {
+                return;
+            };
             if matches!(act, Act::Open { .. } | Act::Create { .. }) {
                 entry.made = Some(made);
             }
@@ -248,13 +258,17 @@ impl<'a> Writer<'a> {
             } else {
                 Outcome::Refused
             };
-            entry.found
         });
         if before {
             Figures::count(&figures.were_done);
         }
+        Ok(before)
+    }
+
+    /// What was found done in the books is answered as done before, and what was not is done now.
+    fn agree(&self, act: &Act, answer: &Answer, found: Option<bool>, before: bool) -> Result<(), Stop> {
         match found {
-            Some(true) if done && act.keyed() && !before => self.stop(
+            Some(true) if act.keyed() && !before => self.stop(
                 Kind::Doubled,
                 &format!("it was done, and then done again: {}", unexpected(act, answer)),
             ),
