@@ -1,6 +1,7 @@
 //! PostgreSQL is stopped, slow, or has no connection to spare.
 
 use std::{
+    io::{BufRead, BufReader},
     process::Child,
     thread,
     time::{Duration, Instant},
@@ -160,7 +161,7 @@ fn a_row_that_stays_locked_is_503_for_those_who_need_it() {
         "BEGIN; SELECT 1 FROM accounts WHERE id = '{}' FOR UPDATE; SELECT pg_sleep(60)",
         ana.account
     );
-    let mut holder = cluster.query_beside(&lock);
+    let mut holder = cluster.query_beside(&[&lock]);
     until_there_are(
         &cluster,
         "query LIKE '%FOR UPDATE; SELECT pg_sleep%' AND pid <> pg_backend_pid()",
@@ -195,24 +196,61 @@ fn without_a_connection_to_spare_it_is_503_until_there_is_one() {
     cluster.stop();
     relay.stalls();
     cluster.start();
-    let mut others: Vec<Child> = (0..16).map(|_| cluster.query_beside("SELECT pg_sleep(120)")).collect();
-    let began = Instant::now();
-    while !cluster
-        .query("SELECT 1")
-        .is_err_and(|error| error.contains("too many clients"))
-    {
-        assert!(began.elapsed() < Duration::from_secs(30), "there is still room");
-        thread::sleep(Duration::from_millis(20));
-    }
+    let mut others = Others::take_every_place(&cluster, 16);
     relay.delays(0);
     out_of_reach("PostgreSQL without connections", app, &ana);
-    for other in &mut others {
-        end(other);
-    }
+    others.leave();
     // They sleep on inside the server until it ends them.
     cluster.stop();
     cluster.start();
     recovers("PostgreSQL without connections", app, &ana);
+}
+
+/// Other clients of the server. One of them watches, from inside, until all places are taken: a client that comes and
+/// goes to ask would itself take a place, and leave it again.
+struct Others(Vec<Child>);
+
+impl Others {
+    fn take_every_place(cluster: &Cluster, places: usize) -> Self {
+        let mut watcher = cluster.query_beside(&[
+            &format!(
+                "DO $$ BEGIN
+                     LOOP
+                         EXIT WHEN (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') >= {places};
+                         PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+                     END LOOP;
+                 END $$"
+            ),
+            "SELECT 'full'",
+            "SELECT pg_sleep(120)",
+        ]);
+        let said = watcher.stdout.take().unwrap();
+        let full = thread::spawn(move || {
+            BufReader::new(said)
+                .lines()
+                .map_while(Result::ok)
+                .any(|line| line.contains("full"))
+        });
+        let mut others = vec![watcher];
+        let began = Instant::now();
+        while !full.is_finished() {
+            assert!(began.elapsed() < Duration::from_secs(30), "there is still room");
+            // One that found no place, because somebody was just leaving, makes room for the next.
+            others.retain_mut(|other| matches!(other.try_wait(), Ok(None)));
+            while others.len() < places {
+                others.push(cluster.query_beside(&["SELECT pg_sleep(120)"]));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(full.join().unwrap(), "the watcher was turned away");
+        Self(others)
+    }
+
+    fn leave(&mut self) {
+        for other in &mut self.0 {
+            end(other);
+        }
+    }
 }
 
 fn until_there_are(cluster: &Cluster, activity: &str, wanted: usize) {

@@ -79,12 +79,14 @@ impl Cluster {
         run_psql(&self.files.psql(), &self.url(), sql)
     }
 
-    /// Runs SQL that takes its time beside the test; killing the child ends it.
-    pub fn query_beside(&self, sql: &str) -> Child {
+    /// Runs commands that take their time beside the test, one after the other on one connection; killing the child
+    /// ends it. What they answer is on its standard output, which need not be read.
+    pub fn query_beside(&self, commands: &[&str]) -> Child {
         Command::new(self.files.psql())
-            .args(["--no-psqlrc", "--quiet", "--dbname", &self.url(), "--command", sql])
+            .args(["--no-psqlrc", "--quiet", "--dbname", &self.url()])
+            .args(commands.iter().flat_map(|sql| ["--command", sql]))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("psql does not start: {error}"))

@@ -28,6 +28,7 @@ use crate::backend::{self, Conn, Database, FileLock, OpenError};
 use crate::error::{Fault, Stop, StoreError, WriteError};
 use crate::snapshots::Marks;
 use job::{Job, Kind, Query, Ticket, Waiting};
+use worker::Crew;
 
 /// How long a call may wait for a thread.
 pub(crate) const QUEUE_WAIT: Duration = Duration::from_millis(1500);
@@ -80,6 +81,8 @@ pub struct Lanes {
     /// The same queue as `reads` on a server.
     writes: Option<Sender<Box<dyn Job>>>,
     threads: Vec<std::thread::JoinHandle<()>>,
+    /// Dropped to tell the threads that wait for a connection that there is nothing more to wait for.
+    open: Option<Sender<()>>,
     /// Disconnected once the last thread has ended.
     ended: Receiver<()>,
     /// Whether all changes are made on one thread of this process.
@@ -107,15 +110,17 @@ impl Lanes {
         }
         let database = Arc::new(settings.database);
         let (alive, ended) = crossbeam_channel::bounded(0);
+        let (open, closing) = crossbeam_channel::bounded(0);
         let (reads, read_queue) = crossbeam_channel::bounded(QUEUE_LENGTH);
         let mut threads = Vec::new();
+        let readers = Crew::new(closing.clone(), alive.clone());
         for number in 0..settings.readers.get() {
             threads.push(worker::start(
                 format!("accounts-db-{number}"),
                 &database,
                 worker::Lane::Each,
                 read_queue.clone(),
-                alive.clone(),
+                &readers,
             )?);
         }
         let writes = if database.has_one_writer() {
@@ -125,7 +130,7 @@ impl Lanes {
                 &database,
                 worker::Lane::Grouping,
                 write_queue,
-                alive,
+                &Crew::new(closing, alive),
             )?);
             writes
         } else {
@@ -136,6 +141,7 @@ impl Lanes {
             reads: Some(reads),
             writes: Some(writes),
             threads,
+            open: Some(open),
             ended,
             _lock: lock,
         })
@@ -232,6 +238,7 @@ impl Lanes {
     fn stop(&mut self) {
         self.reads = None;
         self.writes = None;
+        self.open = None;
         match self.ended.recv_timeout(CLOSE_LIMIT) {
             Err(RecvTimeoutError::Disconnected) | Ok(()) => {
                 for thread in self.threads.drain(..) {

@@ -282,6 +282,40 @@ async fn a_server_that_falls_silent_is_given_up_in_time_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn threads_without_a_connection_leave_the_calls_to_those_with_one() {
+    let server = postgres::Database::migrated();
+    let gate = Gate::before(server.url());
+    let lanes = Lanes::open(Settings {
+        readers: NonZeroUsize::new(3).unwrap(),
+        ..Settings::new(gate.url.parse().unwrap())
+    })
+    .unwrap();
+    let count = || lanes.read(|conn| Ok(throttles::table.count().get_result::<i64>(conn)?));
+    let mut connected = 0;
+    while connected < 3 {
+        count().await.unwrap();
+        let seen = postgres::query(
+            server.url(),
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        connected = seen.unwrap().trim().parse().unwrap();
+    }
+    gate.full.store(true, Ordering::SeqCst);
+    postgres::query(
+        server.url(),
+        "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 2) AS two",
+    )
+    .unwrap();
+    // The calls that find the connection of their thread dead cannot be told from those that broke it.
+    let mut refused = 0;
+    for _ in 0..100 {
+        refused += u32::from(count().await.is_err());
+    }
+    assert!(refused <= 2, "{refused} of 100");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_in_no_message() {
     let server = postgres::Database::empty();
     let refused: Database = server
@@ -298,10 +332,11 @@ async fn a_password_is_in_no_message() {
     }
 }
 
-/// A way to the server that can be shut without a word, like a cable that is pulled.
+/// A way to the server that can be shut without a word, like a cable that is pulled, or closed to newcomers.
 struct Gate {
     url: String,
     shut: Arc<AtomicBool>,
+    full: Arc<AtomicBool>,
 }
 
 impl Gate {
@@ -311,10 +346,15 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().to_string();
         let shut = Arc::new(AtomicBool::new(false));
-        let (gate, target, url) = (Arc::clone(&shut), target.to_owned(), url.replace(target, &own));
+        let full = Arc::new(AtomicBool::new(false));
+        let (gate, no_more) = (Arc::clone(&shut), Arc::clone(&full));
+        let (target, url) = (target.to_owned(), url.replace(target, &own));
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.unwrap();
+                if no_more.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = TcpStream::connect(&target).unwrap();
                 for (from, to) in [
                     (client.try_clone().unwrap(), server.try_clone().unwrap()),
@@ -325,7 +365,7 @@ impl Gate {
                 }
             }
         });
-        Self { url, shut }
+        Self { url, shut, full }
     }
 }
 

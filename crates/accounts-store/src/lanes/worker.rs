@@ -2,10 +2,11 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::QUEUE_WAIT;
 use super::job::{Attempt, Job, Kind};
@@ -16,6 +17,31 @@ use crate::error::{Fault, StoreError};
 const TRIES: u32 = 3;
 /// How many calls share one commit at most: the last of them waits for the first.
 const GROUP: usize = 128;
+
+/// How long a thread that found no connection waits before it tries again, while others have one.
+const RECONNECT: Duration = Duration::from_millis(250);
+
+/// What the threads of a lane have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Crew {
+    /// How many of them have a connection.
+    connected: Arc<AtomicUsize>,
+    /// Disconnected when the lanes close.
+    closing: Receiver<()>,
+    /// Whoever waits for the threads to end waits until the last of these is gone.
+    _alive: Sender<()>,
+}
+
+impl Crew {
+    /// Threads that end when `closing` is disconnected and hold `alive` until then.
+    pub(super) fn new(closing: Receiver<()>, alive: Sender<()>) -> Self {
+        Self {
+            connected: Arc::default(),
+            closing,
+            _alive: alive,
+        }
+    }
+}
 
 /// How a thread takes calls from its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +58,12 @@ pub(super) fn start(
     database: &Arc<Database>,
     lane: Lane,
     queue: Receiver<Box<dyn Job>>,
-    alive: Sender<()>,
+    crew: &Crew,
 ) -> Result<JoinHandle<()>, OpenError> {
+    let crew = crew.clone();
     let mut desk = Desk {
         database: Arc::clone(database),
+        connected: Arc::clone(&crew.connected),
         purpose: match lane {
             Lane::Each => Purpose::Read,
             Lane::Grouping => Purpose::Write,
@@ -49,18 +77,32 @@ pub(super) fn start(
             // that needs it.
             let _ = desk.conn();
             match lane {
-                Lane::Each => serve_each(&mut desk, &queue),
+                Lane::Each => serve_each(&mut desk, &queue, &crew.closing),
                 Lane::Grouping => serve_groups(&mut desk, &queue),
             }
-            drop(alive);
+            drop(crew);
         })
         .map_err(|error| StoreError::unavailable(error.to_string()).into())
 }
 
-fn serve_each(desk: &mut Desk, queue: &Receiver<Box<dyn Job>>) {
-    for job in queue {
+fn serve_each(desk: &mut Desk, queue: &Receiver<Box<dyn Job>>, closing: &Receiver<()>) {
+    loop {
+        leave_it_to_the_connected(desk, closing);
+        let Ok(job) = queue.recv() else {
+            return;
+        };
         if let Some(job) = still_wanted(job) {
             run_alone(desk, job);
+        }
+    }
+}
+
+/// A thread without a connection takes no call as long as others have one: it would turn away what they can answer,
+/// and be the quickest to do so. Where nobody has one, whoever is free says that the database is out of reach.
+fn leave_it_to_the_connected(desk: &mut Desk, closing: &Receiver<()>) {
+    while desk.conn.is_none() && desk.connected.load(Ordering::Acquire) > 0 && desk.conn().is_err() {
+        if closing.recv_timeout(RECONNECT) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
     }
 }
@@ -90,6 +132,8 @@ fn still_wanted(job: Box<dyn Job>) -> Option<Box<dyn Job>> {
 /// A thread's connection, reopened when it was lost.
 struct Desk {
     database: Arc<Database>,
+    /// How many threads of the lane have a connection, this one among them.
+    connected: Arc<AtomicUsize>,
     purpose: Purpose,
     conn: Option<Conn>,
 }
@@ -102,6 +146,7 @@ impl Desk {
                 let opened = Conn::open(&self.database, self.purpose).inspect_err(|error| {
                     tracing::warn!(cause = error.cause(), "the database cannot be reached");
                 })?;
+                self.connected.fetch_add(1, Ordering::AcqRel);
                 Ok(empty.insert(opened))
             }
         }
@@ -110,6 +155,7 @@ impl Desk {
     /// Closes the connection; the server or the file rolls back what was open on it.
     fn give_up(&mut self, reason: &str) {
         if self.conn.take().is_some() {
+            self.connected.fetch_sub(1, Ordering::AcqRel);
             tracing::warn!(reason, "a database connection was given up");
         }
     }
