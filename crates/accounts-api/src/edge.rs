@@ -15,13 +15,12 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
-use tracing::Instrument;
 
 use crate::client::ClientAddress;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem, Told};
 use crate::request_id::{self, RequestId};
-use crate::router::Matched;
+use crate::router::Template;
 use crate::settings::ApiSettings;
 use crate::{cors, headers, texts};
 
@@ -41,8 +40,7 @@ pub async fn edge<B: MessageBody + 'static>(
     let method = request.method().clone();
     let id = RequestId::of(request.headers());
     let origin = cors::allowed(request.headers(), &settings.cors_origins);
-    let trace_id = request_id::trace_id(request.headers()).unwrap_or_default();
-    let span = tracing::info_span!("request", request_id = %id.0, trace_id);
+    let trace_id = request_id::trace_id(request.headers()).map(str::to_owned);
     request.extensions_mut().insert(id.clone());
 
     let mut response = if origin.is_some() && cors::is_preflight(&method, request.headers()) {
@@ -54,13 +52,13 @@ pub async fn edge<B: MessageBody + 'static>(
             // The connection still knows that it was HEAD and sends no body.
             request.head_mut().method = Method::GET;
         }
-        next.call(request).instrument(span.clone()).await?.map_into_boxed_body()
+        next.call(request).await?.map_into_boxed_body()
     };
 
     response = tell(response, &id, &settings);
     cors::complete(response.headers_mut(), origin.as_ref(), &settings.cors_origins);
     headers::complete(response.headers_mut(), &id.0, settings.public_url.is_https());
-    span.in_scope(|| record(&response, &method, begun.elapsed()));
+    record(&response, &method, &id, trace_id.as_deref(), begun.elapsed());
     Ok(response)
 }
 
@@ -84,9 +82,9 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
     };
     if let Some(cause) = problem.cause() {
         if status.is_server_error() {
-            tracing::error!(code = problem.code().as_str(), cause, "failed");
+            tracing::error!(request_id = id.0.as_str(), code = problem.code().as_str(), cause, "failed");
         } else {
-            tracing::warn!(code = problem.code().as_str(), cause, "refused");
+            tracing::warn!(request_id = id.0.as_str(), code = problem.code().as_str(), cause, "refused");
         }
     }
     if matches!(
@@ -117,29 +115,24 @@ fn record_denial(request: &HttpRequest, code: Code, id: &RequestId, settings: &A
         request.peer_addr().map(|peer| peer.ip()),
         settings.trusted_hops,
     );
-    let matched = request
-        .extensions()
-        .get::<Matched>()
-        .map(|Matched(path)| Rc::clone(path));
+    let template = request.extensions().get::<Rc<Template>>().cloned();
     tracing::warn!(
         target: "accounts::security",
         code = code.as_str(),
         request_id = %id.0,
         network = client.network(),
         method = request.method().as_str(),
-        path = matched.as_deref().unwrap_or("none"),
+        path = path_of(template.as_deref()),
         "an attempt was refused"
     );
 }
 
-/// Logs and counts an answer.
-fn record(response: &ServiceResponse, method: &Method, took: Duration) {
+/// Logs and counts an answer. The ids stand in the line itself: a span around each request would cost more than the
+/// rest of the line.
+fn record(response: &ServiceResponse, method: &Method, id: &RequestId, trace_id: Option<&str>, took: Duration) {
     let request = response.request();
-    let matched = request
-        .extensions()
-        .get::<Matched>()
-        .map(|Matched(path)| Rc::clone(path));
-    let path = matched.as_deref().unwrap_or("none");
+    let template = request.extensions().get::<Rc<Template>>().cloned();
+    let path = path_of(template.as_deref());
     // A method that nobody defined is the caller's text and would make a label of its own.
     let method = if KNOWN.contains(method) {
         method.as_str()
@@ -151,12 +144,19 @@ fn record(response: &ServiceResponse, method: &Method, took: Duration) {
         metrics.count(method, path, status.as_str(), took);
     }
     tracing::info!(
+        request_id = id.0.as_str(),
+        trace_id,
         method,
         path,
         status = status.as_u16(),
         duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "answered"
     );
+}
+
+/// The path for log and metrics: `/v1/accounts/{account}`. A path that leads nowhere is the caller's text.
+fn path_of(template: Option<&Template>) -> &str {
+    template.map_or("none", Template::path)
 }
 
 const KNOWN: [Method; 8] = [

@@ -1,19 +1,24 @@
 //! Values in the path of a request.
 
+use std::rc::Rc;
 use std::str::FromStr;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage, HttpRequest};
 
 use crate::percent;
 use crate::problem::Problem;
+use crate::router::Template;
 
 /// The text of a segment of the path, percent-decoded.
 ///
 /// # Errors
 /// 404 where it is no text (RFC 3986 section 2.1), or holds U+0000, which no name here has.
 pub fn text(request: &HttpRequest, name: &str) -> Result<String, Problem> {
-    let segment = request.match_info().get(name).ok_or_else(Problem::not_found)?;
-    percent::decode(segment, false)
+    let template = request.extensions().get::<Rc<Template>>().cloned();
+    template
+        .as_deref()
+        .and_then(|template| template.value(request.path(), name))
+        .and_then(|segment| percent::decode(segment, false))
         .filter(|text| !text.contains('\0'))
         .ok_or_else(Problem::not_found)
 }
@@ -65,12 +70,15 @@ pub(crate) use path_values;
 #[cfg(test)]
 mod tests {
     use accounts_domain::ids::ContactId;
-    use actix_web::FromRequest;
+    use std::rc::Rc;
+
     use actix_web::http::Method;
     use actix_web::test::TestRequest;
+    use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
     use crate::describe::{Description, id_schema};
     use crate::problem::Code;
+    use crate::router::Template;
 
     path_values! {
         /// The contact.
@@ -79,12 +87,20 @@ mod tests {
         PathName(String) = "name", serde_json::json!({"type": "string"});
     }
 
+    /// A request that the router found under a template with one value.
+    fn request(template: &str, value: &str) -> HttpRequest {
+        let (before, _) = template.split_once('{').unwrap();
+        let request = TestRequest::with_uri(&format!("{before}{value}")).to_http_request();
+        request.extensions_mut().insert(Rc::new(Template::new(template)));
+        request
+    }
+
     const CONTACT: &str = "con_01h455vb4pex5vsknk084sn02q";
 
     #[actix_web::test]
     async fn an_id_of_its_kind_is_read_and_another_is_not_there() {
         let read = async |text: &'static str| {
-            let request = TestRequest::default().param("contact", text).to_http_request();
+            let request = request("/contacts/{contact}", text);
             PathContact::extract(&request).await
         };
         assert_eq!(read(CONTACT).await.unwrap().0.to_string(), CONTACT);
@@ -101,7 +117,7 @@ mod tests {
     #[actix_web::test]
     async fn segments_are_percent_decoded() {
         let read = async |text: &'static str| {
-            let request = TestRequest::default().param("name", text).to_http_request();
+            let request = request("/names/{name}", text);
             PathName::extract(&request).await
         };
         assert_eq!(read("a%2Fb%20+").await.unwrap().0, "a/b +");

@@ -2,7 +2,8 @@
 //!
 //! A noun's file ends in `pub(crate) fn routes() -> Routes { routes![list_contacts, create_contact] }`.
 //! The paths become a tree by their segments, so that a request is found by comparing a few names,
-//! however many operations there are; then one pattern reads the values out of the path.
+//! however many operations there are. The template that it was found under knows where the values
+//! stand.
 
 mod tree;
 
@@ -27,6 +28,7 @@ use crate::gate::{Gate, LocalFuture, Rank};
 use crate::problem::{Code, Fault, FieldCode, Place, Problem};
 use crate::query;
 use crate::settings::ApiSettings;
+pub(crate) use tree::Template;
 use tree::Tree;
 
 /// The operations of one noun, or of all of them.
@@ -53,10 +55,6 @@ pub(crate) struct Documented {
     /// From its arguments.
     pub(crate) description: Description,
 }
-
-/// The path that a request was found under, for log and metrics: `/v1/accounts/{account}`.
-#[derive(Debug, Clone)]
-pub(crate) struct Matched(pub(crate) Rc<str>);
 
 /// Lists handlers of this file, each an `async fn` under `#[utoipa::path(…)]`.
 macro_rules! routes {
@@ -161,11 +159,11 @@ fn method_of(method: &HttpMethod) -> Method {
     }
 }
 
-async fn dispatch(tree: &Tree, mut request: ServiceRequest) -> ServiceResponse {
+async fn dispatch(tree: &Tree, request: ServiceRequest) -> ServiceResponse {
     let Some(leaf) = tree.find(request.match_info().unprocessed()) else {
         return request.error_response(Problem::not_found());
     };
-    request.extensions_mut().insert(Matched(leaf.path()));
+    request.extensions_mut().insert(leaf.template());
     let Some(endpoint) = leaf.endpoint(request.method()) else {
         let allowed = leaf.allowed();
         let mut problem = Problem::new(Code::MethodNotAllowed).with("allow", allowed.as_str());
@@ -174,7 +172,6 @@ async fn dispatch(tree: &Tree, mut request: ServiceRequest) -> ServiceResponse {
         }
         return request.error_response(problem);
     };
-    leaf.read_values(request.match_info_mut());
     let (request, payload) = request.into_parts();
     let limit = request
         .app_data::<Data<ApiSettings>>()

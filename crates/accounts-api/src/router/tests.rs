@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::edge::edge;
-use crate::gate::{Held, held};
 use crate::path::path_values;
 use crate::reply::Reply;
 use crate::settings::{PublicUrl, Secret};
@@ -191,17 +190,12 @@ fn the_list_of_operations_is_the_routes() {
     assert_eq!(list[0], (Method::GET, "/v1/things".to_owned()));
 }
 
-#[actix_web::test]
-async fn arguments_see_the_values_of_the_path() {
-    struct Raw(String);
-    impl FromRequest for Raw {
-        type Error = Problem;
-        type Future = Held<Self>;
-
-        fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-            held(request, Rank::Path, crate::path::text(request, "thing").map(Self))
-        }
-    }
-    let request = TestRequest::default().param("thing", "a%2Fb").to_http_request();
-    assert_eq!(Raw::extract(&request).await.unwrap().0, "a/b");
+#[test]
+fn a_template_knows_where_its_values_stand() {
+    let template = Template::new("/v1/things/{thing}/parts/{part}");
+    assert_eq!(template.path(), "/v1/things/{thing}/parts/{part}");
+    let value = |name| template.value("/v1/things/a%2Fb/parts/7", name);
+    assert_eq!(value("thing"), Some("a%2Fb"));
+    assert_eq!(value("part"), Some("7"));
+    assert_eq!(value("things"), None);
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use actix_web::dev::{Path, ResourceDef, Url};
 use actix_web::http::Method;
 
 use super::Endpoint;
@@ -18,9 +17,41 @@ pub(super) struct Tree {
 
 /// A path with its operations.
 pub(super) struct Leaf {
-    path: Rc<str>,
-    pattern: ResourceDef,
+    template: Rc<Template>,
     methods: Vec<(Method, Rc<Endpoint>)>,
+}
+
+/// A path as the document writes it.
+#[derive(Debug)]
+pub(crate) struct Template {
+    path: String,
+    /// The names of its values, each with the number of its segment.
+    values: Vec<(String, usize)>,
+}
+
+impl Template {
+    pub(crate) fn new(path: &str) -> Self {
+        let name = |segment: &str| Some(segment.strip_prefix('{')?.strip_suffix('}')?.to_owned());
+        Self {
+            path: path.to_owned(),
+            values: segments(path)
+                .enumerate()
+                .filter_map(|(number, segment)| Some((name(segment)?, number)))
+                .collect(),
+        }
+    }
+
+    /// The path with the names of its values in braces.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The segment of `path` that has that name here, as it came: the framework decodes a path before it routes, and
+    /// repairs what it cannot.
+    pub(crate) fn value<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
+        let (_, number) = self.values.iter().find(|(known, _)| known == name)?;
+        segments(path).nth(*number)
+    }
 }
 
 impl Tree {
@@ -35,8 +66,7 @@ impl Tree {
             };
         }
         let leaf = tree.leaf.get_or_insert_with(|| Leaf {
-            path: path.into(),
-            pattern: ResourceDef::new(path),
+            template: Rc::new(Template::new(path)),
             methods: Vec::new(),
         });
         leaf.methods.push((method, endpoint));
@@ -73,8 +103,8 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 
 impl Leaf {
     /// The path as the document writes it.
-    pub(super) fn path(&self) -> Rc<str> {
-        Rc::clone(&self.path)
+    pub(super) fn template(&self) -> Rc<Template> {
+        Rc::clone(&self.template)
     }
 
     /// The operation of a method. HEAD is answered by GET (RFC 9110 section 9.3.2).
@@ -94,12 +124,5 @@ impl Leaf {
             }
         }
         allowed.join(", ")
-    }
-
-    /// Reads the values of the path into the request.
-    pub(super) fn read_values(&self, path: &mut Path<Url>) {
-        if self.path.contains('{') {
-            self.pattern.capture_match_info(path);
-        }
     }
 }
