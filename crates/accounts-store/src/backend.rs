@@ -153,12 +153,13 @@ impl Conn {
     }
 }
 
-/// WAL and FULL: what is acknowledged is on the disk, and readers never wait for the writer.
+/// WAL and FULL: what is acknowledged is on the disk, and readers never wait for the writer. What a savepoint may have
+/// to take back is kept in memory: it is of no use after a crash.
 fn sqlite_settings(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Write => {
             "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
-             PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF"
+             PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY"
         }
         Purpose::Read => {
             "PRAGMA busy_timeout=5000; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \

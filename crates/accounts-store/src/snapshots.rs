@@ -30,8 +30,9 @@ use uuid::Uuid;
 const ROSTERS: u64 = 32 << 20;
 /// How much memory persons may take, in bytes, roughly.
 const PERSONS: u64 = 8 << 20;
-/// Into how many parts a shelf is divided, each with a lock of its own.
-const PARTS: usize = 8;
+/// Into how many parts a shelf is divided, each with a lock of its own that readers share. Each has room for several of
+/// the largest accounts: more parts would turn those out as soon as two met in one.
+const PARTS: usize = 2;
 /// What a contact takes, in bytes, roughly: its texts, its places in the tables of the roster.
 const CONTACT: usize = 1200;
 /// What an account or a user takes by itself.
