@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod api {
+    mod api_keys;
     mod bad_bodies;
     mod bad_input;
     mod bad_targets;

@@ -28,6 +28,8 @@ pub(super) struct House<'a> {
     pub ana: Person<'a>,
     /// Another session of hers.
     pub spare_session: String,
+    /// An API key of hers, and one of her account.
+    pub keys: [String; 2],
     /// Her contact, with one more address, not verified.
     pub bea: Contact,
     /// A member without a permission.
@@ -52,6 +54,10 @@ impl<'a> House<'a> {
         }));
         let (cem_contact, cem) = member(app, &ana, "cem@example.com");
         let transfer = ana.transfers_ownership(&cem_contact).expect(201).text("id");
+        let keys = ["/v1/me/api-keys".to_owned(), ana.at("/api-keys")].map(|list| {
+            let body = json!({ "name": "Scripts", "permissions": ["contacts:view"] });
+            ana.post(list, body).expect(201).text("id")
+        });
         let dan = given::owner(app, "dan@example.com");
         let eve = dan.adds_contact("Eve", "eve@example.com");
         let (fay, _) = member(app, &dan, "fay@example.com");
@@ -64,6 +70,7 @@ impl<'a> House<'a> {
             app,
             ana,
             spare_session,
+            keys,
             bea,
             cem,
             cem_contact,
@@ -92,6 +99,8 @@ impl<'a> House<'a> {
             (_, "address") => "bea@home.example".to_owned(),
             (_, "transfer") => self.transfer.clone(),
             (_, "session") => self.spare_session.clone(),
+            ("/v1/me/api-keys/{key}", "key") => self.keys[0].clone(),
+            (_, "key") => self.keys[1].clone(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
             ("/mailbox/{file}", "file") => self.mail_file(),

@@ -105,6 +105,14 @@ fn scripted_day(app: &App) -> Vec<String> {
         .post("/v1/contact-verifications/confirm", confirm)
         .idempotency_key("day-4")
         .expect(200);
+    for list in ["/v1/me/api-keys".to_owned(), format!("/v1/accounts/{account}/api-keys")] {
+        let asked = json!({ "name": "Scripts", "all_permissions": true });
+        let key = seen.note(ana.post(list, asked).expect(201).text("key"));
+        // The secret alone would do, for whoever knows the id.
+        seen.note(key.splitn(4, '_').last().unwrap());
+        client.with_token(&key).get(&contacts).expect(200);
+        client.with_token(&key[..key.len() - 1]).get(&contacts).expect(401);
+    }
     let (bea_access, _) = seen.tokens(&log_in("bea@example.com", &beas).expect(201));
     client
         .with_token(&bea_access)

@@ -82,6 +82,39 @@ on_both! {
         });
     }
 
+    fn a_key_that_was_revoked_opens_nothing(app) {
+        let owner = scene::owner(app, "ana@lima.example", None);
+        let access = scene::session(app, owner.user).access;
+        let ana = app.client().with_token(&access);
+        watch(app, "revoke an API key", 2, |round| {
+            // In turn a key of the person and one of the account.
+            let list = [format!("/v1/accounts/{}/api-keys", owner.account), "/v1/me/api-keys".to_owned()];
+            let list = &list[round % 2];
+            let key = ana.post(list, json!({ "name": "Key", "all_permissions": true })).expect(201);
+            Ending {
+                looks: Ask::get(&owner.at("/contacts")).bearer(&key.text("key")),
+                ends: Ask::delete(&format!("{list}/{}", key.text("id"))).bearer(&access),
+                refusal: "401 unauthenticated",
+            }
+        });
+    }
+
+    fn a_key_of_the_account_ends_with_the_membership_of_its_maker(app) {
+        let owner = scene::owner(app, "ana@lima.example", None);
+        let access = scene::session(app, owner.user).access;
+        watch(app, "remove the maker of an API key", 2, |_| {
+            let bea = scene::member(app, owner.account, "bea@lima.example", Permissions::All);
+            let maker = app.client().with_token(&scene::session(app, bea.user).access);
+            let asked = json!({ "name": "Key", "all_permissions": true });
+            let key = maker.post(owner.at("/api-keys"), asked).expect(201).text("key");
+            Ending {
+                looks: Ask::get(&owner.at("/contacts")).bearer(&key),
+                ends: Ask::delete(&owner.at(&format!("/contacts/{}", bea.contact))).bearer(&access),
+                refusal: "401 unauthenticated",
+            }
+        });
+    }
+
     fn a_former_owner_may_no_longer_see_the_contacts(app) {
         let owner = scene::owner(app, "ana@lima.example", None);
         let bea = scene::member(app, owner.account, "bea@lima.example", Permissions::none());

@@ -85,6 +85,8 @@ fn the_document_says_what_the_policy_says() {
         assert_eq!(operation.secured, who != Who::Anyone, "{operation}: `security`");
         let permission = who.permission().map(|permission| permission.as_str().to_owned());
         assert_eq!(operation.permission, permission, "{operation}: `x-permission`");
+        let takes_keys = operation.schemes.iter().any(|scheme| scheme == "api_key");
+        assert_eq!(takes_keys, who.takes_keys(), "{operation}: `security` and API keys");
     }
 }
 
@@ -110,7 +112,7 @@ fn try_everybody(cast: &Cast<'_>, operation: &Operation, wrong: &mut Vec<String>
             .into_iter()
             .filter(|ids| matters(who, caller.kind, *ids))
         {
-            let expected = expected(who, caller.kind, ids);
+            let expected = expected(who, caller.kind, ids, operation);
             let answer = cast.request(operation, caller, ids).send();
             if !expected.is_met_by(&answer) {
                 wrong.push(format!("{:?} to {ids:?}: expected {expected}\n{answer}", caller.kind));
@@ -134,19 +136,22 @@ fn try_everybody(cast: &Cast<'_>, operation: &Operation, wrong: &mut Vec<String>
 /// the account's own things alone: for all else they are as the member without permissions.
 fn matters(who: Who, kind: Kind, ids: Ids<'_>) -> bool {
     match kind {
-        Kind::With(permission) => ids == Ids::Own || who.permission() == Some(permission),
+        Kind::With(permission) | Kind::KeyWith(permission) => ids == Ids::Own || who.permission() == Some(permission),
         Kind::Anonymous
         | Kind::Stranger
         | Kind::Former
         | Kind::Bare
         | Kind::Everything
         | Kind::Contact
+        | Kind::UserKey
+        | Kind::AccountKey
+        | Kind::TestKey
         | Kind::Owner => true,
     }
 }
 
 /// What the policy means for somebody who names these things.
-fn expected(who: Who, kind: Kind, ids: Ids<'_>) -> Expected {
+fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expected {
     let found = match ids.varied() {
         None => Expected::Passes,
         Some(_) => Expected::NotFound,
@@ -154,28 +159,49 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>) -> Expected {
     if who == Who::Anyone {
         return found;
     }
+    if kind.is_key()
+        && let Some(refused) = refused_to_keys(who, kind, operation)
+    {
+        return refused;
+    }
     if kind == Kind::Anonymous {
         return Expected::Unauthenticated;
     }
-    if who == Who::SignedIn {
+    if matches!(who, Who::SignedIn | Who::SignedInOrKey) {
         return found;
     }
     let Some(standing) = standing(kind, ids) else {
         return Expected::NotFound;
     };
-    let has = |permission| matches!(standing, Kind::Owner | Kind::Everything) || standing == Kind::With(permission);
+    let has = |permission| match standing {
+        Kind::Owner | Kind::Everything | Kind::UserKey | Kind::AccountKey | Kind::TestKey => true,
+        Kind::With(own) | Kind::KeyWith(own) => own == permission,
+        Kind::Anonymous | Kind::Stranger | Kind::Former | Kind::Bare | Kind::Contact => false,
+    };
     let is_self = standing == Kind::Contact && ids.varied() != Some("contact");
     match who {
-        Who::Anyone | Who::SignedIn | Who::Member => found,
-        Who::Has(permission) if has(permission) => found,
+        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member => found,
+        Who::Has(permission) | Who::HasInPerson(permission) if has(permission) => found,
         Who::HasOrSelf(permission) if has(permission) || is_self => found,
-        Who::Has(permission) | Who::HasOrSelf(permission) => Expected::Refused("forbidden", Some(permission.as_str())),
+        Who::Has(permission) | Who::HasInPerson(permission) | Who::HasOrSelf(permission) => {
+            Expected::Refused("forbidden", Some(permission.as_str()))
+        }
         Who::Owner if standing == Kind::Owner => found,
         Who::Owner => Expected::Refused("owner-only", None),
         // Every member may look at transfers, so that it is no secret which there are.
         Who::Recipient if found == Expected::NotFound || standing == Kind::Contact => found,
         Who::Recipient => Expected::Refused("other-person", None),
     }
+}
+
+/// What is refused to a key before anybody looks at what the path names.
+fn refused_to_keys(who: Who, kind: Kind, operation: &Operation) -> Option<Expected> {
+    let of_account = matches!(kind, Kind::AccountKey | Kind::KeyWith(_));
+    if !who.takes_keys() || (who == Who::SignedInOrKey && of_account) {
+        return Some(Expected::Refused("person-only", None));
+    }
+    let writes = operation.method != "GET";
+    (kind == Kind::TestKey && writes).then_some(Expected::Refused("test-key-reads-only", None))
 }
 
 /// What somebody is in the account that the path names; nothing outside it.

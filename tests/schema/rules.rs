@@ -27,6 +27,8 @@ const ACCOUNT: &str = "
     INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'billing', 'o', TRUE);
     INSERT INTO audit_events (id, account_id, revision, position, at, actor_kind, kind, subject_kind, subject_id, data)
         VALUES ('e', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
+    INSERT INTO api_keys (id, kind, account_id, user_id, name, mode, permissions, secret_hash, created_at)
+        VALUES ('k', 'account', 'a', 'u', 'K', 'live', '[]', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
     INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
         VALUES ('e', 0, 'contact', 'o', 'display_name', NULL, 'O');
     COMMIT;";
@@ -48,6 +50,12 @@ const REFUSED: &[(&str, &str)] = &[
         "UPDATE owners SET contact_id = 'x'",
     ),
     ("the owner has a login", "UPDATE owners SET contact_id = 'c'"),
+    ("an account key belongs to an account", "UPDATE api_keys SET account_id = NULL"),
+    ("an account key is no user key", "UPDATE api_keys SET kind = 'user'"),
+    ("an account key names no accounts", "UPDATE api_keys SET accounts = '[]'"),
+    ("a key has the hash of a secret", "UPDATE api_keys SET secret_hash = 'secret'"),
+    ("a key is live or for tests", "UPDATE api_keys SET mode = 'root'"),
+    ("the maker of an account key is a member", "UPDATE api_keys SET user_id = 'x'"),
     ("the owner is verified", "UPDATE owners SET verified = FALSE"),
     ("an owner with a login is verified", "UPDATE owners SET verified = NULL"),
     ("the owner's membership stays", "DELETE FROM memberships"),

@@ -194,8 +194,5 @@ async fn list_applications(member: Member, Wanted(language): Wanted, memo: Memo)
 }
 
 fn access_of(member: &Member) -> Result<Access, Problem> {
-    member
-        .roster
-        .access(member.person.user.id, member.by().at)
-        .ok_or_else(Problem::not_found)
+    member.roster.access_by(member.by()).ok_or_else(Problem::not_found)
 }

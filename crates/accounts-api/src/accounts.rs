@@ -15,7 +15,7 @@ use crate::access::AccessView;
 use crate::body::{Checked, Faults, Parse, present};
 use crate::contacts::{PhoneBody, language_of, phones_of};
 use crate::describe::answer;
-use crate::guards::{ManagesAccount, Member, SignedIn};
+use crate::guards::{Caller, Credential, ManagesAccount, Member, SignedIn};
 use crate::idempotency::Idempotency;
 use crate::moment;
 use crate::page::{Paging, page};
@@ -425,7 +425,7 @@ page! {
     responses((status = 200, description = "A page of accounts.", body = MyAccountPage), answer::NotModified)
 )]
 async fn list_my_accounts(
-    person: SignedIn,
+    person: Caller,
     paging: Paging<(String, String)>,
     crate::texts::Wanted(language): crate::texts::Wanted,
 ) -> Result<Reply, Problem> {
@@ -441,7 +441,7 @@ async fn list_my_accounts(
     let found = person
         .service
         .store
-        .accounts_of(person.user.id, after, limit, at)
+        .accounts_among(person.user.id, among(&person), after, limit, at)
         .await?;
     let place = |roster: &Arc<Roster>| {
         (
@@ -451,11 +451,19 @@ async fn list_my_accounts(
     };
     let page = paging.page(found, place);
     let view = |roster: Arc<Roster>| {
-        let access = roster.access(person.user.id, at)?;
+        let access = roster.access_by(person.by)?;
         Some(MyAccount {
             account: AccountView::of(&roster),
             access: AccessView::of(&roster, &access, language),
         })
     };
     Ok(page.map(view).reply().tagged_by_body().in_language(language))
+}
+
+/// The accounts that the caller is kept to, where it is a key that was given some.
+fn among(caller: &Caller) -> Option<Vec<AccountId>> {
+    match &caller.credential {
+        Credential::Session(_) => None,
+        Credential::Key(key) => Some(key.accounts.as_ref()?.iter().copied().collect()),
+    }
 }

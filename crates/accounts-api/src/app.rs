@@ -19,8 +19,8 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, ownership_transfers,
-    password_resets, problems, roles, server, sessions, sign_ups, verifications,
+    access, accounts, api_keys, audit_events, catalog, contacts, docs, health, landing, mailbox, me,
+    ownership_transfers, password_resets, problems, roles, server, sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -36,6 +36,7 @@ pub fn routes() -> Routes {
         .and(sessions::routes())
         .and(password_resets::routes())
         .and(me::routes())
+        .and(api_keys::routes())
         .and(accounts::routes())
         .and(access::routes())
         .and(contacts::routes())
@@ -61,7 +62,7 @@ const ABOUT: About<'static> = About {
     version: "1.0.0",
     description: "Knows each customer account's contacts, roles, users and permissions, and answers at once and exactly \
         who may do what, who is told what, and who speaks for the customer.\n\n\
-        Log in with `POST /v1/sessions` and send the access token as `Authorization: Bearer`. Errors are problems \
+        Log in with `POST /v1/sessions` and send the access token as `Authorization: Bearer`; scripts send an API key there. Errors are problems \
         (RFC 9457) with a stable `code`; their `title` and `detail` follow `Accept-Language` (English, French). Every \
         single resource has an `ETag`; PATCH, PUT and DELETE honour `If-Match`. A POST with an `Idempotency-Key` may be \
         sent again.",
@@ -88,6 +89,10 @@ const ABOUT: About<'static> = About {
             "Responsibilities that contacts hold, and their primary places.",
         ),
         ("ownership", "Giving an account to another contact."),
+        (
+            "api-keys",
+            "What scripts and other systems call with, in the name of a person or of an account.",
+        ),
         ("audit", "Every change, with who and when."),
         (
             "catalog",

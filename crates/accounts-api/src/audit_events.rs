@@ -26,7 +26,7 @@ pub struct AuditFilters {
     /// What happened: this, or any of these (`role.primary_moved`, say).
     #[param(rename = "type", max_length = 60)]
     kind: Vec<String>,
-    /// Who did it: this user, or any of these.
+    /// Who did it, in person or by an API key: this user, or any of these.
     #[param(max_length = 30)]
     actor: Vec<String>,
     /// What it happened to: this contact, user or account, or any of these.
@@ -62,18 +62,21 @@ fn bounded(query: &mut Query, name: &str, max: usize) -> Vec<String> {
 /// Who did something.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActorView {
-    /// `user`, `link` (whoever followed a mailed link) or `system`.
+    /// `user`, `key` (an API key), `link` (whoever followed a mailed link) or `system`.
     #[schema(example = "user")]
     kind: String,
-    /// The user.
+    /// The user or the API key.
     #[schema(required = true, example = "usr_01h455vb4pex5vsknk084sn02q")]
     id: Option<String>,
+    /// The user who made the key, where one did it.
+    #[schema(required = true)]
+    on_behalf_of: Option<String>,
 }
 
 /// What something happened to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubjectView {
-    /// `account`, `contact` or `user`.
+    /// `account`, `contact`, `user` or `api_key`.
     #[schema(example = "contact")]
     kind: String,
     /// Its id.
@@ -145,6 +148,7 @@ impl AuditEventView {
             actor: ActorView {
                 kind: event.actor_kind,
                 id: event.actor_id,
+                on_behalf_of: event.on_behalf_of,
             },
             subject: SubjectView {
                 kind: event.subject_kind,

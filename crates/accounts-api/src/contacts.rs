@@ -175,7 +175,7 @@ async fn list_contacts(
 fn page_of(member: &Member, filters: ContactFilters, paging: Paging<(bool, String, String)>) -> Reply {
     let filters = Applied::of(filters);
     let roster = &member.roster;
-    let own = roster.member(member.person.user.id).and_then(|member| member.contact);
+    let own = roster.access_by(member.by()).and_then(|access| access.contact);
     let place = |contact: &Contact| {
         (
             own != Some(contact.id),

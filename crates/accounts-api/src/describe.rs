@@ -27,6 +27,18 @@ pub trait Describe {
     fn describe(description: &mut Description);
 }
 
+/// Which credentials an operation takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Security {
+    /// None.
+    #[default]
+    Public,
+    /// An access token.
+    Persons,
+    /// An access token or an API key.
+    PersonsAndKeys,
+}
+
 /// What the arguments of a handler say about its operation.
 #[derive(Default)]
 pub struct Description {
@@ -36,7 +48,7 @@ pub struct Description {
     pub(crate) refusals: BTreeSet<Code>,
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
     pub(crate) permission: Option<String>,
-    pub(crate) secured: bool,
+    pub(crate) security: Security,
     pub(crate) replayed: bool,
     pub(crate) tagged: bool,
 }
@@ -57,16 +69,36 @@ impl Description {
         description
     }
 
-    /// The operation needs an access token; without one it answers 401.
+    /// The operation needs an access token; without one it answers 401. An API key is not taken: 403.
     pub fn secured(&mut self) {
-        self.secured = true;
+        self.security = Security::Persons;
         self.refuses(Code::Unauthenticated);
+        self.refuses(Code::PersonOnly);
+    }
+
+    /// The operation needs an access token or an API key; without one it answers 401.
+    pub fn secured_for_keys(&mut self) {
+        self.security = Security::PersonsAndKeys;
+        self.refuses(Code::Unauthenticated);
+        if self.method != Method::GET {
+            self.refuses(Code::TestKeyReadsOnly);
+        }
     }
 
     /// The operation needs a permission in the account of its path (`contacts:manage`, say):
     /// members without it get 403, everybody else 404.
     pub fn needs(&mut self, permission: &str) {
+        self.secured_for_keys();
+        self.lacks(permission);
+    }
+
+    /// The same for an operation that takes no API key.
+    pub fn needs_in_person(&mut self, permission: &str) {
         self.secured();
+        self.lacks(permission);
+    }
+
+    fn lacks(&mut self, permission: &str) {
         self.permission = Some(permission.to_owned());
         self.refuses(Code::Forbidden);
         self.refuses(Code::NotFound);

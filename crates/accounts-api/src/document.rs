@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::describe::Security;
 use crate::problem::{Code, FaultSchema, ProblemSchema};
 use crate::router::{Documented, Route, Routes};
 
@@ -83,6 +84,14 @@ pub fn assemble(routes: &Routes, about: &About<'_>) -> Value {
                     "bearerFormat": "JWT",
                     "description": "An access token from `POST /v1/sessions`.",
                 },
+                "api_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "ak_live_<id>_<secret>",
+                    "description": "An API key of a user or of an account, in the place of an access token. It has its own \
+                        permissions, as far as its maker has them at that moment. Operations that do not name it take \
+                        persons alone.",
+                },
             },
         },
     });
@@ -117,10 +126,10 @@ fn operation(route: &Route, documented: &Documented, codes: &mut BTreeSet<Code>)
     if let Some(body) = &description.body {
         operation.entry("requestBody").or_insert_with(|| body.clone());
     }
-    let security = if description.secured {
-        json!([{"bearer": []}])
-    } else {
-        json!([])
+    let security = match description.security {
+        Security::Public => json!([]),
+        Security::Persons => json!([{"bearer": []}]),
+        Security::PersonsAndKeys => json!([{"bearer": []}, {"api_key": []}]),
     };
     operation.insert("security".to_owned(), security);
     if let Some(permission) = &description.permission {

@@ -1,9 +1,13 @@
 //! Who may call: the first argument of a handler. Each guard says in its type what it asks for, and what it
 //! yields is all that a handler knows of its caller.
 
+mod in_person;
+mod keys;
+
 use std::sync::Arc;
 
 use accounts_domain::actor::{Actor, By};
+use accounts_domain::api_keys::ApiKey;
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, ContactId, SessionId};
 use accounts_domain::permission::ServicePermission;
@@ -19,20 +23,23 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use crate::describe::{Describe, Description};
 use crate::gate::{LocalFuture, opens};
 use crate::idempotency::Idempotency;
+use crate::key_text::KeyText;
 use crate::path;
 use crate::problem::{Code, Problem};
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
+pub use in_person::{ManagesKeys, MemberInPerson};
+use keys::{Takes, by_key};
 
-/// Somebody with a live session.
+/// Whoever calls: a person in a session, or an API key. As an argument it takes persons and the keys that act as them.
 #[derive(Debug, Clone)]
-pub struct SignedIn {
-    /// Who it is.
+pub struct Caller {
+    /// Who it is, or who made the key.
     pub user: Arc<User>,
-    /// The session.
-    pub session: SessionId,
+    /// By what.
+    pub credential: Credential,
     /// The service.
     pub service: Data<Service>,
     /// Who acts, and when: now.
@@ -40,19 +47,60 @@ pub struct SignedIn {
     request_id: Option<String>,
 }
 
+/// By what somebody calls.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// A session.
+    Session(SessionId),
+    /// An API key.
+    Key(Arc<ApiKey>),
+}
+
+/// Somebody with a live session. No API key is taken.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    caller: Caller,
+    /// The session.
+    pub session: SessionId,
+}
+
+impl std::ops::Deref for SignedIn {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
 /// A live member of the account in the path.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// The person.
-    pub person: SignedIn,
+    /// The person, or the key that acts for it.
+    pub person: Caller,
     /// The account.
     pub account: AccountId,
     /// The account as the request found it. Changes are decided upon the roster under the lock.
     pub roster: Arc<Roster>,
 }
 
-impl SignedIn {
-    /// The act of this person, now; `keep` says where its answer is kept.
+impl Caller {
+    /// To whom an idempotency key belongs, and a remembered answer: a key is not its maker.
+    pub fn id(&self) -> uuid::Uuid {
+        match &self.credential {
+            Credential::Session(_) => self.user.id.uuid(),
+            Credential::Key(key) => key.id.uuid(),
+        }
+    }
+
+    /// The same as it is written.
+    pub fn name(&self) -> String {
+        match &self.credential {
+            Credential::Session(_) => self.user.id.to_string(),
+            Credential::Key(key) => key.id.to_string(),
+        }
+    }
+
+    /// The act of this caller, now; `keep` says where its answer is kept.
     pub fn act(&self, keep: Option<Keep>) -> Act {
         Act {
             actor: self.by.actor,
@@ -110,7 +158,7 @@ impl Member {
         D: Fn(&Roster, By) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision) -> Reply + Clone + Send + 'static,
     {
-        let caller = self.person.user.id.to_string();
+        let caller = self.person.name();
         key.once(&self.person.service, &caller, |keep| {
             self.decide_kept(keep, decide, answer)
         })
@@ -159,7 +207,11 @@ impl FromRequest for SignedIn {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         opens(&request.clone(), async move {
-            sign_in(&request, None).await.map(|(person, _)| person)
+            let (caller, _) = sign_in(&request, None, Takes::Persons).await?;
+            match caller.credential {
+                Credential::Session(session) => Ok(Self { caller, session }),
+                Credential::Key(_) => Err(Problem::new(Code::PersonOnly)),
+            }
         })
     }
 }
@@ -172,13 +224,34 @@ impl Describe for SignedIn {
     }
 }
 
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            sign_in(&request, None, Takes::UserKeys).await.map(|(caller, _)| caller)
+        })
+    }
+}
+
+impl Describe for Caller {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured_for_keys();
+        description.refuses(Code::PersonOnly);
+    }
+}
+
 impl FromRequest for Member {
     type Error = Problem;
     type Future = LocalFuture<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        opens(&request.clone(), async move { enter(&request).await })
+        opens(&request.clone(), async move { enter(&request, Takes::AllKeys).await })
     }
 }
 
@@ -186,7 +259,7 @@ impl Describe for Member {
     const GUARD: bool = true;
 
     fn describe(description: &mut Description) {
-        description.secured();
+        description.secured_for_keys();
         describe_account(description);
     }
 }
@@ -219,7 +292,7 @@ macro_rules! guards {
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let request = request.clone();
                 opens(&request.clone(), async move {
-                    let member = enter(&request).await?;
+                    let member = enter(&request, Takes::AllKeys).await?;
                     member.roster.require(member.by(), ServicePermission::$permission)?;
                     Ok(Self(member))
                 })
@@ -277,7 +350,7 @@ macro_rules! contact_guards {
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let request = request.clone();
                 opens(&request.clone(), async move {
-                    let member = enter(&request).await?;
+                    let member = enter(&request, Takes::AllKeys).await?;
                     let contact = path::value::<ContactId>(&request, "contact").ok();
                     let own = contact.is_some_and(|contact| member.roster.is_self(member.by(), contact));
                     if !own {
@@ -323,7 +396,7 @@ impl FromRequest for Owner {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         opens(&request.clone(), async move {
-            let member = enter(&request).await?;
+            let member = enter(&request, Takes::Persons).await?;
             if !member.roster.is_owner(member.person.user.id) {
                 return Err(Problem::new(Code::OwnerOnly));
             }
@@ -342,10 +415,10 @@ impl Describe for Owner {
     }
 }
 
-async fn enter(request: &HttpRequest) -> Result<Member, Problem> {
+async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
     // An id of the wrong kind is an account that is not there; that it is none is told after the log-in alone.
     let account = path::value::<AccountId>(request, "account");
-    let (person, roster) = sign_in(request, account.as_ref().ok().copied()).await?;
+    let (person, roster) = sign_in(request, account.as_ref().ok().copied(), takes).await?;
     let account = account?;
     let roster = roster.ok_or_else(Problem::not_found)?;
     if roster.live_member(person.user.id, person.by.at).is_none() {
@@ -364,10 +437,14 @@ async fn enter(request: &HttpRequest) -> Result<Member, Problem> {
 async fn sign_in(
     request: &HttpRequest,
     account: Option<AccountId>,
-) -> Result<(SignedIn, Option<Arc<Roster>>), Problem> {
+    takes: Takes,
+) -> Result<(Caller, Option<Arc<Roster>>), Problem> {
     let service = service(request)?;
     let at = service.clock.now();
     let token = bearer_token(request.headers())?;
+    if KeyText::is_meant(token) {
+        return by_key(request, token, account, takes).await;
+    }
     let revoked = || Problem::unauthenticated(true);
     let Bearer { user, session } = service.tokens.read(token, at).ok_or_else(revoked)?;
     let visitor = Visitor {
@@ -385,9 +462,9 @@ async fn sign_in(
     };
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     Ok((
-        SignedIn {
+        Caller {
             user,
-            session,
+            credential: Credential::Session(session),
             service,
             by,
             request_id,

@@ -8,6 +8,7 @@
 
 mod access;
 mod accounts;
+mod api_keys;
 mod app;
 mod audit_events;
 pub mod body;
@@ -31,6 +32,7 @@ mod health;
 mod html;
 pub mod idempotency;
 mod json;
+mod key_text;
 mod landing;
 mod limits;
 pub mod links;

@@ -13,7 +13,7 @@ use crate::body::{Checked, Faults, Parse, present};
 use crate::client::ClientAddress;
 use crate::contacts::language_of;
 use crate::describe::{answer, id_schema};
-use crate::guards::SignedIn;
+use crate::guards::{Caller, SignedIn};
 use crate::limits::Limits;
 use crate::moment;
 use crate::page::{Paging, page};
@@ -81,7 +81,7 @@ fn shown(user: &User) -> Reply {
 ///
 /// The log-in of the caller; what it may do in an account stands in the account.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, description = "The caller.", body = UserView), answer::NotModified))]
-async fn read_me(person: SignedIn) -> Reply {
+async fn read_me(person: Caller) -> Reply {
     shown(&person.user)
 }
 

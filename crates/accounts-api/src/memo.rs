@@ -82,7 +82,7 @@ impl Memo {
         let key = Key {
             account: account.id.uuid(),
             revision: account.revision,
-            reader: member.person.user.id.uuid(),
+            reader: member.person.id(),
             language: self.language,
             address: self.address,
         };

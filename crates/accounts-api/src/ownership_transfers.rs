@@ -12,7 +12,7 @@ use crate::body::{Checked, Faults, Parse};
 use crate::consequences::Consequences;
 use crate::contacts::ContactRef;
 use crate::describe::{answer, id_schema};
-use crate::guards::{Member, Owner};
+use crate::guards::{Member, MemberInPerson, Owner};
 use crate::idempotency::Idempotency;
 use crate::moment;
 use crate::page::{Paging, page};
@@ -251,7 +251,7 @@ async fn read_ownership_transfer(member: Member, PathTransfer(id): PathTransfer)
     )
 )]
 async fn accept_ownership_transfer(
-    member: Member,
+    member: MemberInPerson,
     PathTransfer(id): PathTransfer,
     key: Idempotency,
 ) -> Result<Reply, Problem> {
@@ -273,7 +273,7 @@ async fn accept_ownership_transfer(
     )
 )]
 async fn decline_ownership_transfer(
-    member: Member,
+    member: MemberInPerson,
     PathTransfer(id): PathTransfer,
     key: Idempotency,
 ) -> Result<Reply, Problem> {
@@ -312,7 +312,7 @@ async fn answer(member: &Member, id: TransferId, key: Idempotency, rule: Rule) -
     let person = &member.person;
     let store = &person.service.store;
     let reply = move |decision: &Decision, transfer: &Transfer| TransferView::reply(&decision.after, transfer, by.at);
-    let caller = person.user.id.to_string();
+    let caller = person.name();
     key.once(&person.service, &caller, |keep| async move {
         let act = person.act(keep);
         let decide = move |roster: &Roster, transfer: &Transfer| rule(roster, by, transfer);

@@ -124,7 +124,7 @@ async fn send(
     let at = member.by().at;
     let command = SendVerification { id, contact, address };
     let service = &member.person.service;
-    let caller = member.person.user.id.to_string();
+    let caller = member.person.name();
     key.once(service, &caller, |keep| async {
         let to = sent_to(&member.roster.send_verification(member.by(), &command)?)?;
         Limits::verifications_of(to.key()).admit(service, at).await?;

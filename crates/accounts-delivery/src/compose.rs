@@ -171,6 +171,18 @@ impl<'a> Outline<'a> {
                 names: vec![("name", name), ("account", account)],
                 link: Some((LinkPurpose::Verification, verification.to_string())),
             },
+            Letter::AccountKeyMade {
+                name,
+                account,
+                key,
+                prefix,
+            } => plain(
+                "account_key_made",
+                vec![("name", name), ("account", account), ("key", key), ("prefix", prefix)],
+            ),
+            Letter::UserKeyMade { name, key, prefix } => {
+                plain("user_key_made", vec![("name", name), ("key", key), ("prefix", prefix)])
+            }
             Letter::AddressMoved { name, account } => {
                 plain("address_moved", vec![("name", name), ("account", account)])
             }

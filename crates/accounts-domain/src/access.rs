@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::actor::{Actor, By};
 use crate::catalog::{Application, Opening};
 use crate::ids::{ContactId, UserId};
 use crate::keys::{ApplicationKey, PermissionKey, RoleKey};
@@ -78,6 +79,32 @@ impl Roster {
             roles: member.contact.map(|contact| self.roles_of(contact)).unwrap_or_default(),
             primary_roles: member
                 .contact
+                .map(|contact| self.primary_roles_of(contact))
+                .unwrap_or_default(),
+            applications,
+            permissions,
+        })
+    }
+
+    /// The access of the actor. A key owns nothing; a key of the account is nobody's contact (R41).
+    pub fn access_by(&self, by: By) -> Option<Access> {
+        let Actor::Key(key) = by.actor else {
+            return self.access(by.actor.user()?, by.at);
+        };
+        let member = self.live_member(key.maker, by.at)?;
+        let permissions = self.rights_of(by)?;
+        let contact = member.contact.filter(|_| !key.of_account);
+        let applications = self.open_applications(&Visitor {
+            contact,
+            permissions: Some(&permissions),
+            owner: false,
+            logs_in: true,
+        });
+        Some(Access {
+            owner: false,
+            contact,
+            roles: contact.map(|contact| self.roles_of(contact)).unwrap_or_default(),
+            primary_roles: contact
                 .map(|contact| self.primary_roles_of(contact))
                 .unwrap_or_default(),
             applications,

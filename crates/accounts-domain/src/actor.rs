@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::api_keys::KeyActor;
 use crate::ids::UserId;
 
 /// Who makes a change.
@@ -11,6 +12,8 @@ pub enum Actor {
     System,
     /// A person who is logged in.
     User(UserId),
+    /// An API key.
+    Key(KeyActor),
     /// Whoever followed a mailed link, and so reads the mail of its address.
     Link,
 }
@@ -21,14 +24,16 @@ impl Actor {
         match self {
             Self::System => "system",
             Self::User(_) => "user",
+            Self::Key(_) => "key",
             Self::Link => "link",
         }
     }
 
-    /// The user, where one acts.
+    /// The user, where one acts, by a key or in person.
     pub fn user(self) -> Option<UserId> {
         match self {
             Self::User(user) => Some(user),
+            Self::Key(key) => Some(key.maker),
             Self::System | Self::Link => None,
         }
     }

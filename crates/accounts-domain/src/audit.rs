@@ -1,9 +1,12 @@
 //! How a change stands in the audit log: what happened, on what, which fields; personal values apart, so that
 //! erasing them leaves the record.
 
+use chrono::SecondsFormat;
+
 use crate::address::EmailAddress;
+use crate::api_keys::ApiKey;
 use crate::change::Change;
-use crate::ids::{AccountId, ContactId, OperatorId, UserId};
+use crate::ids::{AccountId, ApiKeyId, ContactId, OperatorId, UserId};
 use crate::keys::PermissionKey;
 use crate::names::AddressLine;
 use crate::operators::Operator;
@@ -24,6 +27,8 @@ pub enum Subject {
     User(UserId),
     /// One of the provider's staff.
     Operator(OperatorId),
+    /// An API key.
+    Key(ApiKeyId),
 }
 
 impl Subject {
@@ -34,6 +39,7 @@ impl Subject {
             Self::Contact(_) => "contact",
             Self::User(_) => "user",
             Self::Operator(_) => "operator",
+            Self::Key(_) => "api_key",
         }
     }
 
@@ -44,6 +50,7 @@ impl Subject {
             Self::Contact(id) => id.to_string(),
             Self::User(id) => id.to_string(),
             Self::Operator(id) => id.to_string(),
+            Self::Key(id) => id.to_string(),
         }
     }
 }
@@ -322,10 +329,38 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::TransferEnded { transfer, outcome } => Entry::new("ownership_transfer.ended", account)
             .word("transfer", transfer)
             .word("outcome", outcome.as_str()),
+        Change::KeyMade { key } => key_made(key),
+        Change::KeyRevoked { key } => Entry::new("api_key.revoked", Subject::Key(*key)),
         Change::OwnerMoved { from, to } => Entry::new("owner.moved", contact(*to))
             .word("from", from)
             .word("to", to),
     }
+}
+
+/// The event of an API key that was made, of an account or of a user.
+fn key_made(key: &ApiKey) -> Entry {
+    let ids = |accounts: &std::collections::BTreeSet<AccountId>| accounts.iter().map(ToString::to_string).collect();
+    let accounts = key
+        .accounts
+        .as_ref()
+        .map_or(Datum::Nothing, |accounts| Datum::Words(ids(accounts)));
+    Entry::new("api_key.made", Subject::Key(key.id))
+        .word("maker", &key.maker)
+        .word("mode", key.mode.as_str())
+        .permissions("permissions", &key.permissions)
+        .with("accounts", accounts)
+        .maybe(
+            "expires_at",
+            key.expires_at
+                .map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true))
+                .as_ref(),
+        )
+        .fields(vec![PersonalValue {
+            of: Subject::User(key.maker),
+            field: "name",
+            before: None,
+            after: Some(key.name.to_string()),
+        }])
 }
 
 /// The event of an operator who came to be.
@@ -364,6 +399,8 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
             },
         ]),
         UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
+        UserChange::KeyMade { key } => key_made(key),
+        UserChange::KeyRevoked { key } => Entry::new("api_key.revoked", Subject::Key(*key)),
         UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
         UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),

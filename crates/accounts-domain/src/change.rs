@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::address::EmailAddress;
-use crate::ids::{ContactId, TransferId, UserId};
+use crate::api_keys::ApiKey;
+use crate::ids::{ApiKeyId, ContactId, TransferId, UserId};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::ownership::TransferOutcome;
 use crate::permission::Permissions;
@@ -169,6 +170,16 @@ pub enum Change {
         /// How.
         outcome: TransferOutcome,
     },
+    /// The account has one API key more.
+    KeyMade {
+        /// The key.
+        key: Arc<ApiKey>,
+    },
+    /// An API key of the account was revoked.
+    KeyRevoked {
+        /// The key.
+        key: ApiKeyId,
+    },
     /// Another contact owns the account.
     OwnerMoved {
         /// Who owned it.
@@ -208,7 +219,9 @@ impl Change {
             | Self::PermissionsChanged { .. }
             | Self::MemberRemoved { .. }
             | Self::TransferRequested { .. }
-            | Self::TransferEnded { .. } => Vec::new(),
+            | Self::TransferEnded { .. }
+            | Self::KeyMade { .. }
+            | Self::KeyRevoked { .. } => Vec::new(),
         }
     }
 
@@ -367,9 +380,17 @@ impl Parts {
             }
             Change::MemberRemoved { user } => {
                 self.members.remove(user);
+                // Who comes back later has other rights: the keys from before go with the membership.
+                self.api_keys.retain(|_, key| key.maker != *user);
             }
             Change::TransferRequested { transfer } => self.transfer = Some(transfer.clone()),
             Change::TransferEnded { .. } => self.transfer = None,
+            Change::KeyMade { key } => {
+                self.api_keys.insert(key.id, Arc::clone(key));
+            }
+            Change::KeyRevoked { key } => {
+                self.api_keys.remove(key);
+            }
             Change::OwnerMoved { to, .. } => self.owner = *to,
         }
     }

@@ -317,7 +317,12 @@ impl Roster {
 
     /// Whether the actor is this contact.
     pub fn is_self(&self, by: By, contact: ContactId) -> bool {
-        let Actor::User(user) = by.actor else { return false };
+        let user = match by.actor {
+            Actor::User(user) => user,
+            // A key that was not narrowed does what its user does; any other does what it was given and no more.
+            Actor::Key(key) if !key.of_account && key.scope.is_everything() => key.maker,
+            Actor::Key(_) | Actor::System | Actor::Link => return false,
+        };
         self.live_member(user, by.at)
             .is_some_and(|member| member.contact == Some(contact))
     }

@@ -40,6 +40,8 @@ identifiers! {
     EventId = EventTag, "evt";
     /// One of the provider's staff.
     OperatorId = OperatorTag, "opr";
+    /// One API key.
+    ApiKeyId = ApiKeyTag, "key";
     /// One outgoing mail.
     MailId = MailTag, "mai";
 }

@@ -20,6 +20,7 @@ impl Roster {
         self.broken_primaries(&mut broken);
         self.broken_contacts(&mut broken);
         self.broken_members(&mut broken);
+        self.broken_keys(&mut broken);
         self.broken_links(&mut broken);
         broken
     }
@@ -86,6 +87,17 @@ impl Roster {
             }
             if contact.more_addresses.len() > Contact::MORE_ADDRESSES {
                 broken.push("a contact has too many addresses".to_owned());
+            }
+        }
+    }
+
+    fn broken_keys(&self, broken: &mut Vec<String>) {
+        for key in self.api_keys() {
+            if self.member(key.maker).is_none() {
+                broken.push("an API key was made by nobody of the account".to_owned());
+            }
+            if key.accounts.is_some() {
+                broken.push("an API key of the account names accounts".to_owned());
             }
         }
     }

@@ -61,6 +61,26 @@ pub enum Letter {
         /// The person's name.
         name: String,
     },
+    /// Your account has another API key.
+    AccountKeyMade {
+        /// The owner's name.
+        name: String,
+        /// The account's name.
+        account: String,
+        /// The key's name.
+        key: String,
+        /// What is shown of the key.
+        prefix: String,
+    },
+    /// Another API key acts as you.
+    UserKeyMade {
+        /// The person's name.
+        name: String,
+        /// The key's name.
+        key: String,
+        /// What is shown of the key.
+        prefix: String,
+    },
     /// The owner asks you to take the account over.
     OwnershipOffered {
         /// The contact's name.
@@ -208,7 +228,9 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
                 .filter_map(|reader| to_contact(reader, letter(reader)))
                 .collect()
         }
-        Change::AccountOpened { .. }
+        Change::KeyMade { key } => after.key_mail(key).into_iter().collect(),
+        Change::KeyRevoked { .. }
+        | Change::AccountOpened { .. }
         | Change::AccountChanged { .. }
         | Change::AccountStatusChanged { .. }
         | Change::ContactAdded { .. }

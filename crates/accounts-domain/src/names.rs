@@ -101,6 +101,8 @@ texts! {
     TaxId = 40;
     /// The provider's own number of a customer.
     ExternalId = 100;
+    /// What somebody calls an API key.
+    KeyName = 100;
     /// One line of a postal address.
     AddressLine = 100;
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actor::By;
+use crate::api_keys::require_person;
 use crate::catalog::{FormerOwner, OwnerTransfer, Vacancy};
 use crate::change::Change;
 use crate::ids::{ContactId, TransferId};
@@ -171,6 +172,7 @@ impl Roster {
     }
 
     fn require_recipient(&self, by: By, transfer: &Transfer) -> Result<ContactId, Violation> {
+        require_person(by)?;
         let user = by.actor.user().ok_or(Violation::OtherPerson)?;
         let member = self.live_member(user, by.at).ok_or(Violation::NotFound)?;
         if member.contact == Some(transfer.request.to) {

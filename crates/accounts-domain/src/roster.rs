@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
+use crate::api_keys::ApiKey;
 use crate::catalog::{Catalog, Role};
-use crate::ids::{AccountId, ContactId, TransferId, UserId, VerificationId};
+use crate::ids::{AccountId, ApiKeyId, ContactId, TransferId, UserId, VerificationId};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::language::Language;
 use crate::names::{AccountName, AddressLine, DisplayName, ExternalId, JobTitle, PersonName, TaxId};
@@ -276,6 +277,8 @@ pub struct Parts {
     pub verifications: BTreeMap<VerificationId, Verification>,
     /// The transfer that waits.
     pub transfer: Option<PendingTransfer>,
+    /// The API keys of the account.
+    pub api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
 }
 
 /// An account under the provider's catalog. What must always hold (`product.md`) holds of each one that
@@ -439,8 +442,8 @@ impl Roster {
             Actor::Link => Err(Violation::Forbidden {
                 permission: permission.key(),
             }),
-            Actor::User(user) => {
-                let permissions = self.permissions_of(user, by.at).ok_or(Violation::NotFound)?;
+            Actor::User(_) | Actor::Key(_) => {
+                let permissions = self.rights_of(by).ok_or(Violation::NotFound)?;
                 if permissions.contains(&permission.key()) {
                     Ok(())
                 } else {
@@ -457,6 +460,7 @@ impl Roster {
         match by.actor {
             Actor::System => Ok(()),
             Actor::Link => Err(Violation::OwnerOnly),
+            Actor::Key(_) => Err(Violation::PersonOnly),
             Actor::User(user) => {
                 self.live_member(user, by.at).ok_or(Violation::NotFound)?;
                 if self.is_owner(user) {
@@ -477,8 +481,10 @@ impl Roster {
                 permission: unknown.clone(),
             });
         }
-        let Actor::User(user) = by.actor else { return Ok(()) };
-        let own = self.permissions_of(user, by.at).ok_or(Violation::NotFound)?;
+        let own = match by.actor {
+            Actor::System | Actor::Link => return Ok(()),
+            Actor::User(_) | Actor::Key(_) => self.rights_of(by).ok_or(Violation::NotFound)?,
+        };
         if own.covers(permissions) {
             Ok(())
         } else {

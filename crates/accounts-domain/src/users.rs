@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::address::EmailAddress;
-use crate::ids::{ResetId, SessionId, UserId};
+use crate::api_keys::ApiKey;
+use crate::ids::{ApiKeyId, ResetId, SessionId, UserId};
 use crate::language::Language;
 use crate::mail::{Letter, Mail};
 use crate::names::DisplayName;
@@ -107,6 +109,8 @@ pub struct Person {
     pub sessions: BTreeMap<SessionId, Session>,
     /// The reset links in use.
     pub resets: BTreeMap<ResetId, Reset>,
+    /// The API keys that act as this person.
+    pub api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
 }
 
 /// A session that is to begin.
@@ -159,6 +163,16 @@ pub enum UserChange {
         /// The SHA-256 of its first refresh token, in hexadecimal.
         refresh_hash: String,
     },
+    /// The person has one API key more.
+    KeyMade {
+        /// The key.
+        key: Arc<ApiKey>,
+    },
+    /// An API key of the person was revoked.
+    KeyRevoked {
+        /// The key.
+        key: ApiKeyId,
+    },
     /// A session ended.
     SessionEnded {
         /// The session.
@@ -179,7 +193,8 @@ impl Person {
         vec![UserChange::ProfileChanged { display_name, language }]
     }
 
-    /// Sets another password. Everything older ends: all sessions and all reset links; `next` begins.
+    /// Sets another password. Everything older ends: all sessions, all reset links and all of the person's own API keys;
+    /// `next` begins. Keys of an account belong to the account and live on.
     pub fn change_password(&self, hash: PasswordHash, next: Option<NewSession>) -> Vec<UserChange> {
         let mut changes = vec![UserChange::PasswordChanged { hash }];
         changes.extend(self.resets.keys().map(|reset| UserChange::ResetSpent { reset: *reset }));
@@ -188,6 +203,7 @@ impl Person {
             reason: EndReason::PasswordChanged,
         };
         changes.extend(self.sessions.keys().map(ended));
+        changes.extend(self.revoke_all_keys());
         changes.extend(next.map(NewSession::start));
         changes
     }
@@ -251,7 +267,13 @@ impl Person {
                 reason: EndReason::RefreshReused,
                 ..
             } => Some(Letter::SessionEnded { name: name.clone() }),
+            UserChange::KeyMade { key } => Some(Letter::UserKeyMade {
+                name: name.clone(),
+                key: key.name.to_string(),
+                prefix: key.prefix(),
+            }),
             UserChange::ProfileChanged { .. }
+            | UserChange::KeyRevoked { .. }
             | UserChange::ResetSpent { .. }
             | UserChange::SessionStarted { .. }
             | UserChange::SessionEnded { .. } => None,
@@ -265,6 +287,9 @@ impl Person {
         changes.iter().filter_map(letter).map(mail).collect()
     }
 }
+
+#[cfg(test)]
+pub(crate) use tests::person as given_person;
 
 #[cfg(test)]
 mod tests {
@@ -291,7 +316,7 @@ mod tests {
         ResetId::from_uuid(Uuid::from_u128(7))
     }
 
-    fn person() -> Person {
+    pub(crate) fn person() -> Person {
         let user = User {
             id: UserId::from_uuid(Uuid::from_u128(1)),
             address: EmailAddress::parse("ana@lima.example").unwrap(),
@@ -315,6 +340,7 @@ mod tests {
             user,
             sessions: BTreeMap::from([(session(2).id, session(2))]),
             resets: BTreeMap::from([(reset.id, reset)]),
+            api_keys: BTreeMap::new(),
         }
     }
 

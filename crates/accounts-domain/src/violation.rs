@@ -25,6 +25,9 @@ pub enum Violation {
     /// Only the owner does this (M-11).
     #[error("only the owner may do this")]
     OwnerOnly,
+    /// A person does this, and no API key.
+    #[error("a key may not do this")]
+    PersonOnly,
     /// Only the person whom it concerns does this.
     #[error("only the person concerned may do this")]
     OtherPerson,
@@ -39,6 +42,12 @@ pub enum Violation {
     ContactLimitReached {
         /// The limit in force.
         limit: u16,
+    },
+    /// There are as many API keys as there may be.
+    #[error("there are {limit} keys already")]
+    KeyLimitReached {
+        /// The greatest number.
+        limit: usize,
     },
     /// Another entry of the account has this address.
     #[error("the address is taken")]

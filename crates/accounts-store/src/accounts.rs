@@ -41,6 +41,21 @@ impl Store {
         limit: i64,
         at: DateTime<Utc>,
     ) -> Result<Vec<Arc<Roster>>, StoreError> {
+        self.accounts_among(user, None, after, limit, at).await
+    }
+
+    /// The same, where some are named of these alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn accounts_among(
+        &self,
+        user: UserId,
+        among: Option<Vec<AccountId>>,
+        after: Option<AccountMark>,
+        limit: i64,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Arc<Roster>>, StoreError> {
         let ground = self.ground.clone();
         let work = move |conn: &mut Conn| {
             let mut query = memberships::table
@@ -54,6 +69,10 @@ impl Store {
                 )
                 .filter(accounts::status.ne("closed"))
                 .into_boxed();
+            if let Some(among) = &among {
+                let ids: Vec<String> = among.iter().map(ToString::to_string).collect();
+                query = query.filter(accounts::id.eq_any(ids));
+            }
             if let Some(mark) = &after {
                 let same_name = accounts::sort_key
                     .eq(mark.sort_key.clone())

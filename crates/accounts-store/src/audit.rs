@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::backend::{Conn, insert_all};
-use crate::decide::actor_id;
+use crate::decide::{actor_id, behind};
 use crate::error::{Fault, StoreError};
 use crate::rows::{from_json, instant, parse, stored, to_json};
 use crate::schema::{audit_events, audit_values};
@@ -37,10 +37,12 @@ pub struct AuditEvent {
     pub position: i32,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// Who did it: `system`, `user` or `link`.
+    /// Who did it: `system`, `user`, `key` or `link`.
     pub actor_kind: String,
-    /// The user's id, where one did.
+    /// The id of the user or of the key, where one did.
     pub actor_id: Option<String>,
+    /// The user who made the key, where one did it.
+    pub on_behalf_of: Option<String>,
     /// What happened.
     pub kind: String,
     /// What kind of thing it happened to.
@@ -90,6 +92,7 @@ struct EventRow {
     at: NaiveDateTime,
     actor_kind: String,
     actor_id: Option<String>,
+    on_behalf_of: Option<String>,
     kind: String,
     subject_kind: String,
     subject_id: String,
@@ -134,6 +137,7 @@ pub(crate) fn record(
             at: stored(act.at),
             actor_kind: act.actor.kind(),
             actor_id: actor_id(act.actor),
+            on_behalf_of: behind(act.actor),
             kind: entry.kind,
             subject_kind: entry.subject.kind(),
             subject_id: entry.subject.id(),
@@ -157,6 +161,7 @@ struct NewEvent<'a> {
     at: NaiveDateTime,
     actor_kind: &'static str,
     actor_id: Option<String>,
+    on_behalf_of: Option<String>,
     kind: &'static str,
     subject_kind: &'static str,
     subject_id: String,
@@ -228,7 +233,9 @@ fn read_events(
         query = query.filter(audit_events::kind.eq_any(filter.kinds.clone()));
     }
     if !filter.actors.is_empty() {
-        query = query.filter(audit_events::actor_id.eq_any(filter.actors.clone()));
+        // What a person's key did counts as done by the person, too.
+        let acted = audit_events::actor_id.eq_any(filter.actors.clone());
+        query = query.filter(acted.or(audit_events::on_behalf_of.eq_any(filter.actors.clone())));
     }
     if !filter.subjects.is_empty() {
         query = query.filter(audit_events::subject_id.eq_any(filter.subjects.clone()));
@@ -255,6 +262,7 @@ fn read_events(
             at: instant(row.at),
             actor_kind: row.actor_kind,
             actor_id: row.actor_id,
+            on_behalf_of: row.on_behalf_of,
             kind: row.kind,
             subject_kind: row.subject_kind,
             subject_id: row.subject_id,

@@ -191,7 +191,19 @@ fn ended(transfer: &Transfer, changes: &[Change], act: &Act) -> Transfer {
     told
 }
 
-/// The user behind an act, where it is one.
+/// Who acts, where it has an id: a user or a key.
 pub(crate) fn actor_id(actor: Actor) -> Option<String> {
-    actor.user().map(|user| user.to_string())
+    match actor {
+        Actor::System | Actor::Link => None,
+        Actor::User(user) => Some(user.to_string()),
+        Actor::Key(key) => Some(key.key.to_string()),
+    }
+}
+
+/// The user for whom a key acts: its maker.
+pub(crate) fn behind(actor: Actor) -> Option<String> {
+    match actor {
+        Actor::Key(key) => Some(key.maker.to_string()),
+        Actor::System | Actor::User(_) | Actor::Link => None,
+    }
 }

@@ -4,6 +4,7 @@
 //! [`Store::decide_user`]; what no rule decides (throttles, mails on their way, kept answers) has its own file.
 
 mod accounts;
+mod api_keys;
 mod audit;
 mod backend;
 mod check;
@@ -11,6 +12,7 @@ mod decide;
 mod error;
 mod fill;
 mod idempotency;
+mod key_visits;
 mod lanes;
 mod live_use;
 mod mails;
@@ -35,6 +37,7 @@ pub use decide::Decision;
 pub use error::{Cause, StoreError};
 pub use fill::{DIGITS, Filling, Stamps, Tale, digits};
 pub use idempotency::{KEPT_FOR, Recall};
+pub use key_visits::{KeyVisit, KeyVisitor};
 pub use lanes::Settings;
 pub use live_use::obstacles;
 pub use mails::*;

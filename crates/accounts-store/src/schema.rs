@@ -209,6 +209,23 @@ table! {
 }
 
 table! {
+    api_keys (id) {
+        id -> Text,
+        kind -> Text,
+        account_id -> Nullable<Text>,
+        user_id -> Text,
+        name -> Text,
+        mode -> Text,
+        permissions -> Text,
+        accounts -> Nullable<Text>,
+        secret_hash -> Text,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
     audit_events (id) {
         id -> Text,
         account_id -> Nullable<Text>,
@@ -310,6 +327,7 @@ joinable!(ownership_transfers -> accounts (account_id));
 joinable!(sessions -> users (user_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(password_resets -> users (user_id));
+joinable!(api_keys -> users (user_id));
 joinable!(audit_values -> audit_events (event_id));
 
 /// Hands the list of all tables to another macro.
@@ -338,6 +356,7 @@ macro_rules! with_all_tables {
             idempotency_keys,
             operators,
             throttles,
+            api_keys,
         }
     };
 }

@@ -18,7 +18,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use accounts_domain::ids::{AccountId, SessionId, UserId};
+use accounts_domain::api_keys::ApiKey;
+use accounts_domain::ids::{AccountId, ApiKeyId, SessionId, UserId};
 use accounts_domain::roster::Roster;
 use accounts_domain::users::User;
 use chrono::{DateTime, Utc};
@@ -26,8 +27,12 @@ use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult, PlaceholderGuard};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use uuid::Uuid;
 
+use crate::key_visits::KeyPlace;
+
 /// How much memory rosters may take, in bytes, roughly.
 const ROSTERS: u64 = 32 << 20;
+/// Of how many API keys it is remembered whose they are and when they were last used.
+const KEYS: usize = 10_000;
 /// How much memory persons may take, in bytes, roughly.
 const PERSONS: u64 = 8 << 20;
 /// Into how many parts a shelf is divided, each with a lock of its own that readers share. Each has room for several of
@@ -45,6 +50,10 @@ pub(crate) struct Snapshots {
     pub(crate) alone: bool,
     pub(crate) rosters: Arc<Shelf<Roster>>,
     pub(crate) persons: Arc<Shelf<Known>>,
+    /// Whose an API key is, which never changes.
+    pub(crate) key_places: Cache<Uuid, KeyPlace>,
+    /// The last use of an API key that was written down.
+    pub(crate) key_uses: Cache<Uuid, DateTime<Utc>>,
 }
 
 impl Snapshots {
@@ -53,6 +62,8 @@ impl Snapshots {
             alone,
             rosters: Arc::new(Shelf::new(ROSTERS, alone)),
             persons: Arc::new(Shelf::new(PERSONS, alone)),
+            key_places: Cache::new(KEYS),
+            key_uses: Cache::new(KEYS),
         }
     }
 
@@ -75,11 +86,12 @@ impl Snapshots {
     }
 }
 
-/// A user who may log in, and when each session ends by itself that was not ended before.
+/// A user who may log in, the API keys that act as it, and when each session ends by itself that was not ended before.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) user: Arc<User>,
     pub(crate) sessions: BTreeMap<SessionId, DateTime<Utc>>,
+    pub(crate) api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
 }
 
 impl Known {
@@ -104,7 +116,8 @@ impl Shelved for Roster {
 
     fn size(&self) -> usize {
         let parts = self.parts();
-        ROW + CONTACT * parts.contacts.len() + ROW / 2 * (parts.members.len() + parts.verifications.len())
+        ROW + CONTACT * parts.contacts.len()
+            + ROW / 2 * (parts.members.len() + parts.verifications.len() + parts.api_keys.len())
     }
 }
 
@@ -114,7 +127,7 @@ impl Shelved for Known {
     }
 
     fn size(&self) -> usize {
-        ROW + 80 * self.sessions.len()
+        ROW + 80 * self.sessions.len() + ROW * self.api_keys.len()
     }
 }
 

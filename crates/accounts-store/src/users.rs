@@ -22,7 +22,7 @@ use crate::rows::{checked, instant, named, parse, stored};
 use crate::schema::{password_resets, refresh_tokens, sessions, users};
 use crate::snapshots::{Known, Snapshots};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
-use crate::{idempotency, mails};
+use crate::{api_keys, idempotency, mails};
 
 /// What was decided about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,6 +214,7 @@ pub(crate) fn load_known(conn: &mut Conn, id: UserId) -> Result<Option<Known>, F
     Ok(Some(Known {
         user: Arc::new(user),
         sessions,
+        api_keys: api_keys::of_user(conn, id)?,
     }))
 }
 
@@ -252,7 +253,12 @@ fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
             },
         );
     }
-    Ok(Some(Person { user, sessions, resets }))
+    Ok(Some(Person {
+        user,
+        sessions,
+        resets,
+        api_keys: api_keys::of_user(conn, id)?,
+    }))
 }
 
 fn read_user(row: UserRow) -> Result<User, Fault> {
@@ -333,6 +339,8 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
                 .execute(conn)?;
             insert_session(conn, user.id, session, refresh_hash)?;
         }
+        UserChange::KeyMade { key } => api_keys::insert(conn, None, key)?,
+        UserChange::KeyRevoked { key } => api_keys::delete(conn, *key)?,
         UserChange::SessionEnded { session, reason } => end_session(conn, *session, *reason, at)?,
     }
     Ok(())

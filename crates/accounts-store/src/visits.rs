@@ -85,7 +85,7 @@ impl Store {
         })
     }
 
-    async fn read_known(&self, user: UserId) -> Result<Option<Arc<Known>>, StoreError> {
+    pub(crate) async fn read_known(&self, user: UserId) -> Result<Option<Arc<Known>>, StoreError> {
         let vacancy = self.ground.snapshots.persons.vacancy(user.uuid());
         let known = self
             .lanes
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// To a stranger an account costs what an unknown id costs: a snapshot is for members.
-    async fn roster_for(&self, account: AccountId, user: UserId) -> Result<Option<Arc<Roster>>, StoreError> {
+    pub(crate) async fn roster_for(&self, account: AccountId, user: UserId) -> Result<Option<Arc<Roster>>, StoreError> {
         let rosters = &self.ground.snapshots.rosters;
         let present = rosters.present(account.uuid());
         if let Some(roster) = present.filter(|roster| roster.member(user).is_some()) {

@@ -32,6 +32,24 @@ pub(super) enum Kind {
     Contact,
     /// The owner.
     Owner,
+    /// A key of the owner, with all permissions.
+    UserKey,
+    /// A key of the account with all permissions, made by the owner.
+    AccountKey,
+    /// A key of the account with this permission and no other, made by the owner.
+    KeyWith(ServicePermission),
+    /// A test key of the owner, with all permissions.
+    TestKey,
+}
+
+impl Kind {
+    /// Whether it is no person.
+    pub(super) fn is_key(self) -> bool {
+        matches!(
+            self,
+            Self::UserKey | Self::AccountKey | Self::KeyWith(_) | Self::TestKey
+        )
+    }
 }
 
 /// Which things a path names.
@@ -59,6 +77,10 @@ pub(super) struct Caller {
     spare: String,
     /// A third one, which was ended.
     ended: String,
+    /// A key of its own, to be revoked.
+    own_key: String,
+    /// A key of the account, to be revoked.
+    account_key: String,
 }
 
 /// What there is in an account.
@@ -74,6 +96,8 @@ struct Side {
     transfer: String,
     /// A session of the owner.
     session: String,
+    /// A key of the account, to be revoked.
+    key: String,
 }
 
 /// Everybody and everything.
@@ -113,18 +137,21 @@ impl<'a> Cast<'a> {
                 client: app.client().clone(),
                 spare: home.session.clone(),
                 ended: home.session.clone(),
+                own_key: home.key.clone(),
+                account_key: home.key.clone(),
             },
-            caller(Kind::Stranger, &dan),
-            caller(Kind::Former, &former),
-            caller(Kind::Bare, &bare),
-            caller(Kind::Everything, &everything),
-            caller(Kind::Contact, &bea),
-            caller(Kind::Owner, &ana),
+            caller(Kind::Stranger, &dan, &ana),
+            caller(Kind::Former, &former, &ana),
+            caller(Kind::Bare, &bare, &ana),
+            caller(Kind::Everything, &everything, &ana),
+            caller(Kind::Contact, &bea, &ana),
+            caller(Kind::Owner, &ana, &ana),
         ];
+        callers.extend(key_callers(&ana));
         for permission in ServicePermission::ALL {
             let name = permission.as_str().replace(':', "-");
             let (_, person) = member(&name, &json!({ "permissions": [permission.as_str()] }));
-            callers.push(caller(Kind::With(permission), &person));
+            callers.push(caller(Kind::With(permission), &person, &ana));
         }
         ana.delete(ana.at(&format!("/contacts/{removed}"))).expect(204);
         // What is in the outbox has left: nothing changes from here on but by the callers.
@@ -191,6 +218,9 @@ impl<'a> Cast<'a> {
             (_, "address") => side.more.clone(),
             (_, "transfer") => side.transfer.clone(),
             (_, "session") => caller.spare.clone(),
+            ("/v1/me/api-keys/{key}", "key") => caller.own_key.clone(),
+            (_, "key") if side.account == self.other.account => side.key.clone(),
+            (_, "key") => caller.account_key.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
@@ -206,6 +236,7 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "contact") => self.other.contact.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
+            (Ids::Foreign(_), "key") => self.other.key.clone(),
             (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
             (Ids::Foreign(_), "session") => self.other.session.clone(),
             (Ids::Deleted(_), "contact") => self.removed.clone(),
@@ -214,12 +245,13 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "contact") => an_id("con"),
             (Ids::Random(_), "transfer") => an_id("trf"),
             (Ids::Random(_), "session") => an_id("ses"),
+            (Ids::Random(_), "key") => an_id("key"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
             (Ids::Random(_), "role") => "captain".to_owned(),
             (Ids::Random(_), "code") => "no-such-code".to_owned(),
             (Ids::Random(_), "file") => "nothing.eml".to_owned(),
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
-            (Ids::WrongKind(_), "contact" | "transfer" | "session" | "address" | "role" | "code" | "file") => {
+            (Ids::WrongKind(_), "contact" | "transfer" | "session" | "key" | "address" | "role" | "code" | "file") => {
                 self.home.account.clone()
             }
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
@@ -238,7 +270,7 @@ impl<'a> Cast<'a> {
     /// Every row but of what counts attempts and uses.
     pub(super) fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let mut rows = self.app.rows();
-        rows.retain(|table, _| table != "throttles" && table != "sessions");
+        rows.retain(|table, _| !["throttles", "sessions", "api_keys"].contains(&table.as_str()));
         rows
     }
 }
@@ -256,7 +288,7 @@ impl<'a> Ids<'a> {
                 "account" if parameters.iter().any(|name| matches!(*name, "contact" | "transfer")) => {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" => all.push(Self::Foreign(parameter)),
+                "transfer" | "address" | "key" => all.push(Self::Foreign(parameter)),
                 "contact" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
@@ -296,6 +328,7 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
         more,
         transfer,
         session: session(&owner),
+        key: key(&owner, &owner.at("/api-keys")),
     };
     let contact = given::logged_in(app, contact);
     (owner, contact, side)
@@ -309,7 +342,35 @@ fn member<'a>(app: &'a App, owner: &Person<'a>, name: &str, login: &Value) -> (S
     (contact.id, given::logged_in(app, &address))
 }
 
-fn caller(kind: Kind, person: &Person<'_>) -> Caller {
+/// Everybody with a key, each made by the owner.
+fn key_callers(ana: &Person<'_>) -> Vec<Caller> {
+    let all = |test: bool| json!({ "name": "Caller", "all_permissions": true, "test": test });
+    let one = ServicePermission::ContactsView;
+    let narrow = json!({ "name": "Caller", "permissions": [one.as_str()] });
+    let (mine, accounts) = ("/v1/me/api-keys".to_owned(), ana.at("/api-keys"));
+    let calls = [
+        (Kind::UserKey, &mine, all(false)),
+        (Kind::TestKey, &mine, all(true)),
+        (Kind::AccountKey, &accounts, all(false)),
+        (Kind::KeyWith(one), &accounts, narrow),
+    ];
+    let by_key = |(kind, list, body): (Kind, &String, Value)| {
+        let made = ana.post(list, body).expect(201);
+        Caller {
+            client: ana.with_token(&made.text("key")),
+            ..caller(kind, ana, ana)
+        }
+    };
+    calls.into_iter().map(by_key).collect()
+}
+
+/// Makes a key.
+fn key(person: &Person<'_>, list: &str) -> String {
+    let body = json!({ "name": "Spare", "permissions": [] });
+    person.post(list, body).expect(201).text("id")
+}
+
+fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>) -> Caller {
     let ended = session(person);
     person.delete(format!("/v1/me/sessions/{ended}")).expect(204);
     Caller {
@@ -317,6 +378,8 @@ fn caller(kind: Kind, person: &Person<'_>) -> Caller {
         client: Client::clone(person),
         spare: session(person),
         ended,
+        own_key: key(person, "/v1/me/api-keys"),
+        account_key: key(ana, &ana.at("/api-keys")),
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Operation {
     pub summary: String,
     /// Whether the document asks for a token.
     pub secured: bool,
+    /// The kinds of credentials that the document takes.
+    pub schemes: Vec<String>,
     /// The permission that the document names.
     pub permission: Option<String>,
     /// The media type of its body.
@@ -61,6 +63,12 @@ impl Operation {
             secured: operation["security"]
                 .as_array()
                 .is_some_and(|security| !security.is_empty()),
+            schemes: operation["security"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|scheme| scheme.as_object()?.keys().next().cloned())
+                .collect(),
             permission: operation["x-permission"].as_str().map(str::to_owned),
             media_type: content.and_then(|content| content.keys().next().cloned()),
             dry_run: takes("query", "dry_run"),
@@ -77,9 +85,9 @@ impl Operation {
             .collect()
     }
 
-    /// Whether it ends a session of its caller: such operations come last.
+    /// Whether it ends a session or a key, which nothing else can be asked about then: such operations come last.
     pub(super) fn ends_session(&self) -> bool {
-        self.method == "DELETE" && self.path.contains("/sessions/")
+        self.method == "DELETE" && ["/sessions/", "/api-keys/"].iter().any(|part| self.path.contains(part))
     }
 }
 

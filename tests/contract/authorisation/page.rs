@@ -24,6 +24,12 @@ made-up ones; they fail when the service, the OpenAPI document, the table and th
 | the owner | the owner of the account, who has every permission, too |
 | whoever is offered the account | the member to whom the transfer of the path offers it |
 
+A key calls in the place of a person where the last column says so. A **user key** does what its user may, in the \
+accounts that it was given; an **account key** does what its maker may, in its account alone, and is nobody's contact. \
+Both have no more than the permissions that they were given. A **test key** of either kind is taken for `GET` and `HEAD` \
+alone: everything else is 403 `test-key-reads-only`. Where no key is taken, a key is told 403 `person-only`; where those of users are, so \
+is a key of an account.
+
 All others are refused: without a live session with 401; outside the account with 404, as if there were none; inside \
 it with 403. What belongs to another account is not there: 404. `HEAD` is answered as `GET` is.
 ";
@@ -37,13 +43,18 @@ pub(super) fn page(operations: &[Operation]) -> String {
             tag = &operation.tag;
             let _ = write!(
                 page,
-                "\n## {tag}\n\n| operation | what it does | who may |\n|---|---|---|\n"
+                "\n## {tag}\n\n| operation | what it does | who may | by key |\n|---|---|---|---|\n"
             );
         }
-        let who = policy::of(&operation.to_string())
-            .map(|who| who.to_string())
-            .unwrap_or_default();
-        let _ = writeln!(page, "| `{operation}` | {} | {who} |", operation.summary);
+        let Some(who) = policy::of(&operation.to_string()) else {
+            continue;
+        };
+        let _ = writeln!(
+            page,
+            "| `{operation}` | {} | {who} | {} |",
+            operation.summary,
+            who.keys()
+        );
     }
     page += "\n## What each permission opens\n\n| permission | operations |\n|---|---|\n";
     for permission in ServicePermission::ALL {

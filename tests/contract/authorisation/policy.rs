@@ -4,27 +4,32 @@
 use std::fmt;
 
 use accounts_domain::permission::ServicePermission::{
-    self, AccountManage, AuditView, ContactsManage, ContactsView, RolesManage,
+    self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, RolesManage,
 };
 
-use Who::{Anyone, Has, HasOrSelf, Member, Owner, Recipient, SignedIn};
+use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, Owner, Recipient, SignedIn, SignedInOrKey};
 
-/// Who may call an operation. The owner of an account has every permission in it.
+/// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
+/// keys are taken, narrowed to what it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     /// No token is asked for.
     Anyone,
-    /// Whoever has a live session.
+    /// Whoever has a live session, in person: no key.
     SignedIn,
+    /// Whoever has a live session, and the keys that act as a person.
+    SignedInOrKey,
     /// Every live member of the account in the path.
     Member,
     /// Members with the permission.
     Has(ServicePermission),
+    /// Members with the permission, in person: no key.
+    HasInPerson(ServicePermission),
     /// Members with the permission, and the member who is the contact in the path.
     HasOrSelf(ServicePermission),
-    /// The owner of the account in the path.
+    /// The owner of the account in the path, in person.
     Owner,
-    /// The member to whom the transfer in the path offers the account.
+    /// The member to whom the transfer in the path offers the account, in person.
     Recipient,
 }
 
@@ -54,9 +59,13 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("POST /v1/sign-ups", Anyone),
     ("POST /v1/sign-ups/confirm", Anyone),
     ("DELETE /v1/sessions/current", SignedIn),
-    ("GET /v1/me", SignedIn),
+    ("GET /v1/me", SignedInOrKey),
     ("PATCH /v1/me", SignedIn),
-    ("GET /v1/me/accounts", SignedIn),
+    ("GET /v1/me/accounts", SignedInOrKey),
+    ("GET /v1/me/api-keys", SignedIn),
+    ("POST /v1/me/api-keys", SignedIn),
+    ("GET /v1/me/api-keys/{key}", SignedIn),
+    ("DELETE /v1/me/api-keys/{key}", SignedIn),
     ("PUT /v1/me/password", SignedIn),
     ("GET /v1/me/sessions", SignedIn),
     ("GET /v1/me/sessions/{session}", SignedIn),
@@ -66,6 +75,10 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("PATCH /v1/accounts/{account}", Has(AccountManage)),
     ("GET /v1/accounts/{account}/access", Member),
     ("GET /v1/accounts/{account}/applications", Member),
+    ("GET /v1/accounts/{account}/api-keys", HasInPerson(KeysManage)),
+    ("POST /v1/accounts/{account}/api-keys", HasInPerson(KeysManage)),
+    ("GET /v1/accounts/{account}/api-keys/{key}", HasInPerson(KeysManage)),
+    ("DELETE /v1/accounts/{account}/api-keys/{key}", HasInPerson(KeysManage)),
     ("GET /v1/accounts/{account}/audit-events", Has(AuditView)),
     ("GET /v1/accounts/{account}/contacts", Has(ContactsView)),
     ("POST /v1/accounts/{account}/contacts", Has(ContactsManage)),
@@ -133,11 +146,29 @@ pub(super) fn of(operation: &str) -> Option<Who> {
 }
 
 impl Who {
+    /// Which keys the operation takes, in words.
+    pub(super) fn keys(self) -> &'static str {
+        match self {
+            Anyone => "no key is asked for",
+            SignedIn | HasInPerson(_) | Owner | Recipient => "no",
+            SignedInOrKey => "of a user",
+            Member | Has(_) | HasOrSelf(_) => "yes",
+        }
+    }
+
+    /// Whether the operation takes keys at all.
+    pub(super) fn takes_keys(self) -> bool {
+        match self {
+            Anyone | SignedIn | HasInPerson(_) | Owner | Recipient => false,
+            SignedInOrKey | Member | Has(_) | HasOrSelf(_) => true,
+        }
+    }
+
     /// The permission that opens the operation.
     pub(super) fn permission(self) -> Option<ServicePermission> {
         match self {
-            Has(permission) | HasOrSelf(permission) => Some(permission),
-            Anyone | SignedIn | Member | Owner | Recipient => None,
+            Has(permission) | HasInPerson(permission) | HasOrSelf(permission) => Some(permission),
+            Anyone | SignedIn | SignedInOrKey | Member | Owner | Recipient => None,
         }
     }
 }
@@ -146,9 +177,9 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Anyone => f.write_str("anybody"),
-            SignedIn => f.write_str("everybody who is logged in"),
+            SignedIn | SignedInOrKey => f.write_str("everybody who is logged in"),
             Member => f.write_str("every member"),
-            Has(permission) => write!(f, "`{}`", permission.as_str()),
+            Has(permission) | HasInPerson(permission) => write!(f, "`{}`", permission.as_str()),
             HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
             Owner => f.write_str("the owner"),
             Recipient => f.write_str("whoever is offered the account"),

@@ -75,6 +75,10 @@ codes! {
     OwnerOnly = 403 "owner-only",
     /// Only the person whom it concerns does this.
     OtherPerson = 403 "other-person",
+    /// A person does this, and no API key.
+    PersonOnly = 403 "person-only",
+    /// A test key reads and changes nothing.
+    TestKeyReadsOnly = 403 "test-key-reads-only",
     /// Nobody grants what they do not have.
     CannotGrant = 403 "cannot-grant",
     /// Not there, or not the caller's to see.
@@ -89,6 +93,8 @@ codes! {
     AccountClosed = 409 "account-closed",
     /// The account has as many contacts as it may.
     ContactLimitReached = 409 "contact-limit-reached",
+    /// There are as many API keys as there may be.
+    KeyLimitReached = 409 "key-limit-reached",
     /// Only a verified contact may have this.
     ContactNotVerified = 409 "contact-not-verified",
     /// A contact that holds roles is not removed.
@@ -208,6 +214,8 @@ field_codes! {
     UnknownPermission = "unknown-permission",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
+    /// A moment that has passed, or one that is more than ten years away.
+    NotAhead = "not-ahead",
     /// The operation knows no such parameter.
     UnknownParameter = "unknown-parameter",
     /// A body where the operation takes none.

@@ -29,6 +29,8 @@ impl From<Violation> for Problem {
             Violation::NotFound => Self::not_found(),
             Violation::Forbidden { permission } => Self::forbidden(permission.as_str()),
             Violation::OwnerOnly => Self::new(Code::OwnerOnly),
+            Violation::PersonOnly => Self::new(Code::PersonOnly),
+            Violation::KeyLimitReached { limit } => Self::new(Code::KeyLimitReached).with("limit", limit),
             Violation::OtherPerson => Self::new(Code::OtherPerson),
             Violation::AccountSuspended => Self::new(Code::AccountSuspended),
             Violation::AccountClosed => Self::new(Code::AccountClosed),

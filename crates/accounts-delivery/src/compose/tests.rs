@@ -42,6 +42,17 @@ fn letters(name: &str) -> Vec<Letter> {
             name: name.clone(),
             account: account.clone(),
         },
+        Letter::AccountKeyMade {
+            name: name.clone(),
+            account: account.clone(),
+            key: person.clone(),
+            prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
+        },
+        Letter::UserKeyMade {
+            name: name.clone(),
+            key: person.clone(),
+            prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
+        },
         Letter::ResetPassword {
             reset: ResetId::new(),
             name: name.clone(),

@@ -51,6 +51,8 @@ pub(super) enum Command {
     Cancel(usize),
     RenameAccount(u32),
     SetStatus(usize),
+    MakeKey(bool),
+    RevokeKey(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -144,5 +146,7 @@ fn commands() -> impl Strategy<Value = Command> {
         1 => picks().prop_map(Command::Erase),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
         1 => prop_oneof![3 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
+        2 => any::<bool>().prop_map(Command::MakeKey),
+        1 => (0..3_usize).prop_map(Command::RevokeKey),
     ]
 }

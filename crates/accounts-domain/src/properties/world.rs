@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::stories::{Command, Pick, Story, Who};
 use crate::accounts::AccountPatch;
 use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
+use crate::api_keys::{ApiKey, KeyMode, SecretHash};
 use crate::change::Change;
 use crate::contacts::{ContactPatch, CreateContact};
 use crate::given::{ANA, NOW, Person, account, address, chosen, contact_id, link_id, role, transfer_id, user_id};
-use crate::ids::{ContactId, UserId};
+use crate::ids::{ApiKeyId, ContactId, UserId};
 use crate::keys::{CategoryKey, RoleKey};
-use crate::names::{AccountName, DisplayName};
+use crate::names::{AccountName, DisplayName, KeyName};
 use crate::ownership::{Transfer, TransferOwnership};
 use crate::permission::Permissions;
 use crate::roles::Promote;
@@ -220,7 +222,31 @@ impl World {
                     },
                 )
             }
+            Command::MakeKey(everything) => roster.make_key(by, &self.key(by, *everything)),
+            Command::RevokeKey(number) => {
+                let key = roster.api_keys().nth(*number).map(|key| key.id);
+                roster.revoke_key(by, key.ok_or(Violation::NotFound)?)
+            }
             Command::SetStatus(number) => Ok(roster.change_status(AccountStatus::ALL[*number])),
+        }
+    }
+
+    /// A key that the actor asks for; the service asks in the name of nobody.
+    fn key(&self, by: By, everything: bool) -> ApiKey {
+        ApiKey {
+            id: ApiKeyId::from_uuid(Uuid::from_u128(self.ids.into())),
+            maker: by.actor.user().unwrap_or(ANA.user()),
+            name: KeyName::parse("Key").unwrap(),
+            mode: KeyMode::Live,
+            permissions: if everything {
+                Permissions::All
+            } else {
+                chosen(&["contacts:view"])
+            },
+            accounts: None,
+            expires_at: None,
+            created_at: by.at,
+            secret: SecretHash(String::new()),
         }
     }
 

@@ -46,6 +46,11 @@ pub(super) const ALL: &[Query] = queries! {
      WHERE m.user_id IS NULL
      AND NOT (a.external_id IS NOT NULL AND o.user_id IS NULL AND o.verified IS NULL)";
 
+    "key-without-member", "The maker of an API key of an account is no member of it.",
+    "SELECT k.id FROM api_keys k
+     LEFT JOIN memberships m ON m.account_id = k.account_id AND m.user_id = k.user_id
+     WHERE k.account_id IS NOT NULL AND m.user_id IS NULL";
+
     "owner-held-back", "The owner's login in an account is suspended or ends by itself.",
     "SELECT o.account_id AS id FROM owners o
      JOIN memberships m ON m.account_id = o.account_id AND m.contact_id = o.contact_id

@@ -122,6 +122,7 @@ pub(crate) fn load(conn: &mut Conn, id: AccountId, catalog: &Arc<Catalog>) -> Re
         primaries,
         verifications: load_verifications(conn, &key)?,
         transfer: load_pending(conn, &key)?,
+        api_keys: crate::api_keys::of_account(conn, &key)?,
     };
     Ok(Some(Roster::new(parts, Arc::clone(catalog))))
 }

@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::load::StoredPostalAddress;
+use crate::api_keys;
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::rows::{stored, to_json};
@@ -126,6 +127,8 @@ impl Saving<'_> {
             Change::MemberRemoved { user } => self.remove_member(*user),
             Change::TransferRequested { transfer } => self.insert_transfer(transfer),
             Change::TransferEnded { transfer, outcome } => self.end_transfer(*transfer, *outcome),
+            Change::KeyMade { key } => api_keys::insert(self.conn, Some(&self.account), key),
+            Change::KeyRevoked { key } => api_keys::delete(self.conn, *key),
             Change::OwnerMoved { to, .. } => self.move_owner(*to),
         }
     }
@@ -303,6 +306,7 @@ impl Saving<'_> {
     }
 
     fn remove_member(&mut self, user: UserId) -> Result<(), Fault> {
+        api_keys::delete_of_member(self.conn, &self.account, user)?;
         let row = memberships::table
             .filter(memberships::account_id.eq(&self.account))
             .filter(memberships::user_id.eq(user.to_string()));

@@ -24,6 +24,7 @@ fn state(revision: i64) -> Arc<Known> {
             updated_at: moment,
         }),
         sessions: BTreeMap::new(),
+        api_keys: BTreeMap::new(),
     })
 }
 

@@ -87,6 +87,13 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("owner-not-a-contact", "UPDATE owners SET contact_id = 'x' WHERE account_id = '{account}'", "{account}"),
     ("owner-without-login", "DELETE FROM memberships WHERE contact_id = '{owner}'", "{account}"),
     ("owner-without-login", "UPDATE owners SET user_id = NULL WHERE account_id = '{account}'", "{account}"),
+    (
+        "key-without-member",
+        "INSERT INTO api_keys (id, kind, account_id, user_id, name, mode, permissions, secret_hash, created_at)
+         VALUES ('k', 'account', '{account}', 'x', 'K', 'live', '[]',
+         '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00')",
+        "k",
+    ),
     ("owner-held-back", "UPDATE memberships SET status = 'suspended' WHERE contact_id = '{owner}'", "{account}"),
     ("owner-held-back", "UPDATE memberships SET expires_at = '2030-01-01 00:00:00' WHERE contact_id = '{owner}'", "{account}"),
     ("owner-not-verified", "UPDATE contacts SET verified = FALSE WHERE id = '{owner}'", "{account}"),
