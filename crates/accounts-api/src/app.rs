@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, ownership_transfers,
+    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, members, ownership_transfers,
     password_resets, problems, roles, server, sessions, sign_ups, verifications,
 };
 
@@ -41,6 +41,7 @@ pub fn routes() -> Routes {
         .and(contacts::routes())
         .and(verifications::routes())
         .and(roles::routes())
+        .and(members::routes())
         .and(ownership_transfers::routes())
         .and(audit_events::routes())
         .and(catalog::routes())
@@ -86,6 +87,10 @@ const ABOUT: About<'static> = About {
         (
             "roles",
             "Responsibilities that contacts hold, and their primary places.",
+        ),
+        (
+            "members",
+            "The users who enter an account, and what they may do there.",
         ),
         ("ownership", "Giving an account to another contact."),
         ("audit", "Every change, with who and when."),
