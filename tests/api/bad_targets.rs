@@ -29,6 +29,7 @@ on_both! {
                         "account" => Some(account.to_owned()),
                         "contact" => Some(contact.to_owned()),
                         "transfer" => Some(transfer.to_owned()),
+                        "user" if transfer == house.dans_transfer => Some(house.fay_user.clone()),
                         _ => None,
                     })
                 };
@@ -39,7 +40,7 @@ on_both! {
                     to(&dan.account, &house.eve.id, &house.dans_transfer),
                     to(&dan.account, &house.bea.id, &house.transfer),
                 ];
-                if operation.path.contains("{contact}") || operation.path.contains("{transfer}") {
+                if ["{contact}", "{user}", "{transfer}"].iter().any(|id| operation.path.contains(id)) {
                     others.push(to(&ana.account, &house.eve.id, &house.dans_transfer));
                 }
                 for path in others {
