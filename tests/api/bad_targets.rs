@@ -468,6 +468,7 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
             let kinds = [&house.ana.account, &house.bea.id, &house.transfer];
             wrong.extend(kinds.into_iter().filter(|other| *other != right).cloned());
             let (kind, id) = right.split_once('_').unwrap();
+            let other = if kind == "usr" { "con" } else { "usr" };
             wrong.extend([
                 right.to_uppercase(),
                 format!("{right}0"),
@@ -475,7 +476,7 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
                 id.to_owned(),
                 format!("_{id}"),
                 format!("{kind}_8{}", &id[1..]),
-                format!("usr_{id}"),
+                format!("{other}_{id}"),
                 format!("{right}%00"),
                 format!("{right}%20"),
                 format!("{kind}_00000000000000000000000000"),

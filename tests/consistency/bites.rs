@@ -95,10 +95,21 @@ fn come_back(app: &App, office: &Office) {
         use accounts_domain::{change::Change, members::MemberPatch, roster::MemberStatus};
         if roster.member(user).is_none() {
             let (contact, permissions) = (Some(contact), Permissions::All);
-            return Ok(vec![Change::MemberAdded { user, contact, permissions }]);
+            return Ok(vec![Change::MemberAdded {
+                user,
+                contact,
+                permissions,
+            }]);
         }
         let status = Some(MemberStatus::Active);
-        roster.change_member(by, user, &MemberPatch { status, ..MemberPatch::default() })
+        roster.change_member(
+            by,
+            user,
+            &MemberPatch {
+                status,
+                ..MemberPatch::default()
+            },
+        )
     });
 }
 
@@ -119,7 +130,10 @@ struct Round {
 
 impl Round {
     fn of(office: &Office, app: &App) -> Self {
-        let sessions = [scene::session(app, office.bea.user), scene::session(app, office.bea.user)];
+        let sessions = [
+            scene::session(app, office.bea.user),
+            scene::session(app, office.bea.user),
+        ];
         let (there, elsewhere) = (office.ana.at("/contacts"), office.own.at("/contacts"));
         let asks = |path: &str| [0, 1].map(|of| Ask::get(path).bearer(&sessions[of].access));
         Self {

@@ -73,7 +73,10 @@ impl Filters for MemberFilters {
         let standings: Vec<Standing> = query.any("status");
         let permissions: Vec<PermissionKey> = query.any("permission");
         Self {
-            status: standings.into_iter().map(|standing| standing.as_str().to_owned()).collect(),
+            status: standings
+                .into_iter()
+                .map(|standing| standing.as_str().to_owned())
+                .collect(),
             permission: permissions.into_iter().map(Into::into).collect(),
             q: query.text("q", 100),
         }

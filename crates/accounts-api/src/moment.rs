@@ -36,7 +36,13 @@ mod tests {
         ] {
             assert_eq!(read(text).map(shown), Ok(told.to_owned()));
         }
-        for wrong in ["", "2027-01-15", "2027-13-15T08:00:00Z", "9999-12-31T23:59:59-01:00", "tomorrow"] {
+        for wrong in [
+            "",
+            "2027-01-15",
+            "2027-13-15T08:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "tomorrow",
+        ] {
             assert_eq!(read(wrong), Err(FieldCode::InvalidFormat), "{wrong}");
         }
     }

@@ -266,22 +266,21 @@ fn nobody_reaches_above_themselves(before: &Roster, by: By, changes: &[Change]) 
     let moved = changes.iter().any(|change| matches!(change, Change::OwnerMoved { .. }));
     for change in changes {
         let is_self = |user: &UserId| by.actor == Actor::User(*user);
-        let (user, by_themselves) = if let Change::MemberStatusChanged { user, .. }
-        | Change::MemberExpiryChanged { user, .. } = change
-        {
-            (user, false)
-        } else if let Change::PermissionsChanged { user, .. } = change
-            && !moved
-        {
-            (user, false)
-        } else if let Change::MemberRemoved { user, .. } = change {
-            // Managers of contacts may remove the own one, and with it the own membership.
-            (user, changes.iter().any(removes_contact) && is_self(user))
-        } else if let Change::MemberLeft { user, .. } = change {
-            (user, true)
-        } else {
-            continue;
-        };
+        let (user, by_themselves) =
+            if let Change::MemberStatusChanged { user, .. } | Change::MemberExpiryChanged { user, .. } = change {
+                (user, false)
+            } else if let Change::PermissionsChanged { user, .. } = change
+                && !moved
+            {
+                (user, false)
+            } else if let Change::MemberRemoved { user, .. } = change {
+                // Managers of contacts may remove the own one, and with it the own membership.
+                (user, changes.iter().any(removes_contact) && is_self(user))
+            } else if let Change::MemberLeft { user, .. } = change {
+                (user, true)
+            } else {
+                continue;
+            };
         assert!(!before.is_owner(*user), "{change:?} of the owner");
         assert_eq!(is_self(user), by_themselves, "{change:?}");
         let held = &before.member(*user).unwrap().permissions;
@@ -291,7 +290,9 @@ fn nobody_reaches_above_themselves(before: &Roster, by: By, changes: &[Change]) 
 
 /// Whoever loses a place by the act of somebody else is told, unless the person was erased.
 fn members_are_told(before: &Roster, changes: &[Change]) {
-    let erased = changes.iter().any(|change| matches!(change, Change::ContactErased { .. }));
+    let erased = changes
+        .iter()
+        .any(|change| matches!(change, Change::ContactErased { .. }));
     let told = news(before, changes).len();
     let suspended = |change: &&Change| {
         let status = MemberStatus::Suspended;

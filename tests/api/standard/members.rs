@@ -31,8 +31,15 @@ fn office(app: &App) -> (Person<'_>, Person<'_>, Person<'_>) {
 /// The kinds and the data of the newest events, the latest first.
 #[track_caller]
 fn newest(person: &Person<'_>, count: usize) -> Vec<(String, Value)> {
-    let events = person.get(person.at(&format!("/audit-events?limit={count}"))).expect(200);
-    let event = |event: &Value| (event["type"].as_str().unwrap_or_default().to_owned(), event["data"].clone());
+    let events = person
+        .get(person.at(&format!("/audit-events?limit={count}")))
+        .expect(200);
+    let event = |event: &Value| {
+        (
+            event["type"].as_str().unwrap_or_default().to_owned(),
+            event["data"].clone(),
+        )
+    };
     events.list("data").iter().map(event).collect()
 }
 

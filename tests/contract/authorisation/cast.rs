@@ -263,7 +263,11 @@ impl<'a> Ids<'a> {
         for parameter in parameters {
             match *parameter {
                 // The other account with things of this one; without such things it is `Others`.
-                "account" if parameters.iter().any(|name| matches!(*name, "contact" | "user" | "transfer")) => {
+                "account"
+                    if parameters
+                        .iter()
+                        .any(|name| matches!(*name, "contact" | "user" | "transfer")) =>
+                {
                     all.push(Self::Foreign(parameter));
                 }
                 "transfer" | "address" => all.push(Self::Foreign(parameter)),

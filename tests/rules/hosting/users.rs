@@ -52,6 +52,7 @@ on_both! {
         };
 
         cem.get(cem.at("/access")).expect(200);
+        let path = ana.at(&format!("/members/{}", cem.user()));
         let change = json!({ "current_password": PASSWORD, "new_password": OTHER });
         cem.put("/v1/me/password", change).expect(200);
         logs_in("cem@example.com", PASSWORD).refused(401, "invalid-credentials");
@@ -59,7 +60,6 @@ on_both! {
         logs_in("ana@example.com", OTHER).refused(401, "invalid-credentials");
         logs_in("ana@example.com", PASSWORD).expect(201);
         // The owner sees the user, and no way to the user's password.
-        let path = ana.at(&format!("/members/{}", cem.user()));
         ana.patch(path, json!({ "password": PASSWORD })).refused(422, "invalid-fields");
     }
 

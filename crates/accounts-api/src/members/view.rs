@@ -59,11 +59,7 @@ impl MemberView {
     pub fn of(roster: &Roster, person: &MemberPerson, at: DateTime<Utc>) -> Option<Self> {
         let member = roster.member(person.user)?;
         let owner = roster.is_owner(person.user);
-        let permissions = if owner {
-            &Permissions::All
-        } else {
-            &member.permissions
-        };
+        let permissions = if owner { &Permissions::All } else { &member.permissions };
         let presets = roster.catalog().permission_presets().iter();
         Some(Self {
             id: person.user.to_string(),

@@ -159,7 +159,10 @@ fn each_change_of_a_membership_has_an_event_of_its_own() {
     };
     let suspended = patch(Some(MemberStatus::Suspended), None);
     let entry = only(&before, before.change_member(ANA.by(), BEA.user(), &suspended));
-    assert_eq!((entry.kind, entry.subject), ("member.suspended", Subject::User(BEA.user())));
+    assert_eq!(
+        (entry.kind, entry.subject),
+        ("member.suspended", Subject::User(BEA.user()))
+    );
     let held_back = before.clone().suspended_member(BEA);
     let active = patch(Some(MemberStatus::Active), None);
     let entry = only(&held_back, held_back.change_member(ANA.by(), BEA.user(), &active));

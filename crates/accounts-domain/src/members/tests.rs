@@ -108,7 +108,10 @@ fn members_are_managed_by_whoever_has_the_permission() {
 
 #[test]
 fn nobody_changes_the_own_membership() {
-    for act in acts(&office(), BEA.by(), BEA).into_iter().chain(acts(&office(), ANA.by(), ANA)) {
+    for act in acts(&office(), BEA.by(), BEA)
+        .into_iter()
+        .chain(acts(&office(), ANA.by(), ANA))
+    {
         assert_eq!(act, Err(Violation::OwnMembership));
     }
 }
@@ -158,7 +161,9 @@ fn nobody_ends_the_log_in_of_somebody_who_may_do_more_by_way_of_the_contact() {
 
 #[test]
 fn the_owner_stands_outside() {
-    let roster = office().with_verified(Person(4, "Dan")).joined(Person(4, "Dan"), Permissions::All);
+    let roster = office()
+        .with_verified(Person(4, "Dan"))
+        .joined(Person(4, "Dan"), Permissions::All);
     for by in [BEA.by(), Person(4, "Dan").by(), SYSTEM] {
         for act in acts(&roster, by, ANA) {
             assert_eq!(act, Err(Violation::MemberIsOwner));
@@ -174,7 +179,10 @@ fn a_suspended_member_is_not_there_until_it_is_reinstated() {
     assert_eq!(suspended.member(CEM.user()).unwrap().standing(NOW), Standing::Suspended);
     assert_eq!(suspended.leave_account(CEM.by()), Err(Violation::NotFound));
     let reinstated = changed(suspended, BEA.by(), CEM, &status(MemberStatus::Active));
-    assert_eq!(reinstated.permissions_of(CEM.user(), NOW), Some(chosen(&["contacts:view"])));
+    assert_eq!(
+        reinstated.permissions_of(CEM.user(), NOW),
+        Some(chosen(&["contacts:view"]))
+    );
 }
 
 #[test]
