@@ -23,6 +23,7 @@ mod api {
 }
 #[cfg(test)]
 mod consistency {
+    mod bites;
     mod endings;
     mod moves;
     mod reads;
@@ -62,6 +63,7 @@ mod outages {
 #[cfg(test)]
 mod rules {
     mod datacenter;
+    mod hosting;
     mod saas_suite;
 }
 #[cfg(test)]

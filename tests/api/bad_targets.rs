@@ -29,6 +29,7 @@ on_both! {
                         "account" => Some(account.to_owned()),
                         "contact" => Some(contact.to_owned()),
                         "transfer" => Some(transfer.to_owned()),
+                        "user" if transfer == house.dans_transfer => Some(house.fay_user.clone()),
                         _ => None,
                     })
                 };
@@ -39,7 +40,7 @@ on_both! {
                     to(&dan.account, &house.eve.id, &house.dans_transfer),
                     to(&dan.account, &house.bea.id, &house.transfer),
                 ];
-                if operation.path.contains("{contact}") || operation.path.contains("{transfer}") {
+                if ["{contact}", "{user}", "{transfer}"].iter().any(|id| operation.path.contains(id)) {
                     others.push(to(&ana.account, &house.eve.id, &house.dans_transfer));
                 }
                 for path in others {
@@ -467,6 +468,7 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
             let kinds = [&house.ana.account, &house.bea.id, &house.transfer];
             wrong.extend(kinds.into_iter().filter(|other| *other != right).cloned());
             let (kind, id) = right.split_once('_').unwrap();
+            let other = if kind == "usr" { "con" } else { "usr" };
             wrong.extend([
                 right.to_uppercase(),
                 format!("{right}0"),
@@ -474,7 +476,7 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
                 id.to_owned(),
                 format!("_{id}"),
                 format!("{kind}_8{}", &id[1..]),
-                format!("usr_{id}"),
+                format!("{other}_{id}"),
                 format!("{right}%00"),
                 format!("{right}%20"),
                 format!("{kind}_00000000000000000000000000"),

@@ -33,11 +33,15 @@ pub(super) struct House<'a> {
     /// A member without a permission.
     pub cem: Person<'a>,
     pub cem_contact: Contact,
+    /// The user whom Cem logs in as.
+    pub cem_user: String,
     /// Ana's offer to Cem.
     pub transfer: String,
     /// The owner of the other account.
     pub dan: Person<'a>,
     pub eve: Contact,
+    /// A member of Dan's account, whom he offers it.
+    pub fay_user: String,
     /// Dan's offer to Fay.
     pub dans_transfer: String,
 }
@@ -54,7 +58,7 @@ impl<'a> House<'a> {
         let transfer = ana.transfers_ownership(&cem_contact).expect(201).text("id");
         let dan = given::owner(app, "dan@example.com");
         let eve = dan.adds_contact("Eve", "eve@example.com");
-        let (fay, _) = member(app, &dan, "fay@example.com");
+        let (fay, fay_person) = member(app, &dan, "fay@example.com");
         let dans_transfer = dan.transfers_ownership(&fay).expect(201).text("id");
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
@@ -65,11 +69,13 @@ impl<'a> House<'a> {
             ana,
             spare_session,
             bea,
+            cem_user: cem.user(),
             cem,
             cem_contact,
             transfer,
             dan,
             eve,
+            fay_user: fay_person.user(),
             dans_transfer,
         }
     }
@@ -88,6 +94,7 @@ impl<'a> House<'a> {
         match (path, parameter) {
             (_, "account") => self.ana.account.clone(),
             (_, "contact") => self.bea.id.clone(),
+            (_, "user") => self.cem_user.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "address") => "bea@home.example".to_owned(),
             (_, "transfer") => self.transfer.clone(),

@@ -12,6 +12,7 @@ mod audit;
 mod contacts;
 mod list;
 mod logins;
+mod members;
 mod ownership;
 mod passwords;
 mod roles;

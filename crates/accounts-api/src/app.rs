@@ -19,8 +19,8 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, ownership_transfers,
-    password_resets, problems, roles, server, sessions, sign_ups, verifications,
+    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, members,
+    ownership_transfers, password_resets, problems, roles, server, sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -41,6 +41,7 @@ pub fn routes() -> Routes {
         .and(contacts::routes())
         .and(verifications::routes())
         .and(roles::routes())
+        .and(members::routes())
         .and(ownership_transfers::routes())
         .and(audit_events::routes())
         .and(catalog::routes())
@@ -87,6 +88,7 @@ const ABOUT: About<'static> = About {
             "roles",
             "Responsibilities that contacts hold, and their primary places.",
         ),
+        ("members", "The users who enter an account, and what they may do there."),
         ("ownership", "Giving an account to another contact."),
         ("audit", "Every change, with who and when."),
         (

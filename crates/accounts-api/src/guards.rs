@@ -18,7 +18,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::describe::{Describe, Description};
 use crate::gate::{LocalFuture, opens};
-use crate::idempotency::Idempotency;
+use crate::idempotency::{self, Idempotency};
 use crate::path;
 use crate::problem::{Code, Problem};
 use crate::reply::Reply;
@@ -246,6 +246,10 @@ guards! {
     ManagesContacts = ContactsManage;
     /// A member who may give, take and move roles.
     ManagesRoles = RolesManage;
+    /// A member who may see the members.
+    ViewsMembers = MembersView;
+    /// A member who may change, suspend and remove members.
+    ManagesMembers = MembersManage;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;
 }
@@ -339,6 +343,47 @@ impl Describe for Owner {
         description.secured();
         describe_account(description);
         description.refuses(Code::OwnerOnly);
+    }
+}
+
+/// A member who is about to leave the account of the path. Whoever has left by this very request before, and is no
+/// member any more, is told the first answer again.
+#[derive(Debug, Clone)]
+pub struct Leaves(pub Member);
+
+impl std::ops::Deref for Leaves {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.0
+    }
+}
+
+impl FromRequest for Leaves {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            let problem = match enter(&request).await {
+                Ok(member) => return Ok(Self(member)),
+                Err(problem) if problem.code() == Code::NotFound => problem,
+                Err(problem) => return Err(problem),
+            };
+            let (person, _) = sign_in(&request, None).await?;
+            let answered = idempotency::answered(&request, &person.service, &person.user.id.to_string()).await?;
+            Err(answered.map_or(problem, Problem::replay))
+        })
+    }
+}
+
+impl Describe for Leaves {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured();
+        describe_account(description);
     }
 }
 

@@ -36,6 +36,7 @@ mod limits;
 pub mod links;
 mod mailbox;
 mod me;
+mod members;
 pub mod memo;
 pub mod metrics;
 mod moment;

@@ -189,6 +189,12 @@ impl<'a> Outline<'a> {
                 "ownership_declined",
                 vec![("name", name), ("account", account), ("contact", contact)],
             ),
+            Letter::MembershipEnded { name, account } => {
+                plain("membership_ended", vec![("name", name), ("account", account)])
+            }
+            Letter::MembershipSuspended { name, account } => {
+                plain("membership_suspended", vec![("name", name), ("account", account)])
+            }
             Letter::OwnershipMoved { name, account, owner } => plain(
                 "ownership_moved",
                 vec![("name", name), ("account", account), ("owner", owner)],

@@ -1,6 +1,8 @@
 //! How a change stands in the audit log: what happened, on what, which fields; personal values apart, so that
 //! erasing them leaves the record.
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use crate::address::EmailAddress;
 use crate::change::Change;
 use crate::ids::{AccountId, ContactId, OperatorId, UserId};
@@ -9,7 +11,7 @@ use crate::names::AddressLine;
 use crate::operators::Operator;
 use crate::permission::Permissions;
 use crate::phone::Phone;
-use crate::roster::{AccountProfile, Contact, ContactProfile, Roster};
+use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 use crate::sessions::EndReason;
 use crate::users::{Person, UserChange};
 
@@ -106,6 +108,11 @@ impl Entry {
 
     fn maybe(self, name: &'static str, word: Option<&impl ToString>) -> Self {
         self.with(name, word.map_or(Datum::Nothing, |word| Datum::Word(word.to_string())))
+    }
+
+    fn moment(self, name: &'static str, moment: Option<DateTime<Utc>>) -> Self {
+        let text = moment.map(|moment| moment.to_rfc3339_opts(SecondsFormat::Millis, true));
+        self.maybe(name, text.as_ref())
     }
 
     fn permissions(self, name: &'static str, permissions: &Permissions) -> Self {
@@ -314,7 +321,25 @@ fn entry(before: &Roster, change: &Change) -> Entry {
                 None => entry,
             }
         }
-        Change::MemberRemoved { user } => Entry::new("member.removed", Subject::User(*user)),
+        Change::MemberStatusChanged { user, status } => {
+            let kind = match status {
+                MemberStatus::Active => "member.reinstated",
+                MemberStatus::Suspended => "member.suspended",
+            };
+            Entry::new(kind, Subject::User(*user))
+        }
+        Change::MemberExpiryChanged { user, expires_at } => {
+            let former = before.member(*user).and_then(|member| member.expires_at);
+            Entry::new("member.expiry_changed", Subject::User(*user))
+                .moment("expires_at", *expires_at)
+                .moment("former_expires_at", former)
+        }
+        Change::MemberRemoved { user, contact: linked } => {
+            Entry::new("member.removed", Subject::User(*user)).maybe("contact", linked.as_ref())
+        }
+        Change::MemberLeft { user, contact: linked } => {
+            Entry::new("member.left", Subject::User(*user)).maybe("contact", linked.as_ref())
+        }
         Change::TransferRequested { transfer } => Entry::new("ownership_transfer.requested", contact(transfer.to))
             .word("transfer", &transfer.id)
             .word("from", &transfer.from)

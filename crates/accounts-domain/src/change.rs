@@ -152,10 +152,33 @@ pub enum Change {
         /// All that the member may do from now on.
         permissions: Permissions,
     },
+    /// A membership is held back, or in use again.
+    MemberStatusChanged {
+        /// The member.
+        user: UserId,
+        /// The new status.
+        status: MemberStatus,
+    },
+    /// A membership ends by itself at another moment, or not at all.
+    MemberExpiryChanged {
+        /// The member.
+        user: UserId,
+        /// When it ends.
+        expires_at: Option<DateTime<Utc>>,
+    },
     /// A user is no member any more.
     MemberRemoved {
         /// The user.
         user: UserId,
+        /// The contact that the user was.
+        contact: Option<ContactId>,
+    },
+    /// A user gave the own membership up.
+    MemberLeft {
+        /// The user.
+        user: UserId,
+        /// The contact that the user was.
+        contact: Option<ContactId>,
     },
     /// The owner asked a contact to take the account over.
     TransferRequested {
@@ -194,6 +217,12 @@ impl Change {
             | Self::RoleTaken { contact, .. }
             | Self::MemberAdded {
                 contact: Some(contact), ..
+            }
+            | Self::MemberRemoved {
+                contact: Some(contact), ..
+            }
+            | Self::MemberLeft {
+                contact: Some(contact), ..
             } => vec![*contact],
             Self::VerificationSent { verification, .. } => vec![verification.contact],
             Self::PrimaryMoved { from, to, .. } => from.iter().chain(to).copied().collect(),
@@ -206,7 +235,10 @@ impl Change {
             | Self::ContactErased { .. }
             | Self::MemberAdded { contact: None, .. }
             | Self::PermissionsChanged { .. }
-            | Self::MemberRemoved { .. }
+            | Self::MemberStatusChanged { .. }
+            | Self::MemberExpiryChanged { .. }
+            | Self::MemberRemoved { contact: None, .. }
+            | Self::MemberLeft { contact: None, .. }
             | Self::TransferRequested { .. }
             | Self::TransferEnded { .. } => Vec::new(),
         }
@@ -359,18 +391,29 @@ impl Parts {
                 }
             }
             Change::PermissionsChanged { user, permissions } => {
-                if let Some(member) = self.members.get_mut(user) {
-                    member.permissions = permissions.clone();
-                    member.version += 1;
-                    member.updated_at = at;
-                }
+                self.edit_member(*user, at, |member| member.permissions = permissions.clone());
             }
-            Change::MemberRemoved { user } => {
+            Change::MemberStatusChanged { user, status } => {
+                self.edit_member(*user, at, |member| member.status = *status);
+            }
+            Change::MemberExpiryChanged { user, expires_at } => {
+                self.edit_member(*user, at, |member| member.expires_at = *expires_at);
+            }
+            Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } => {
                 self.members.remove(user);
             }
             Change::TransferRequested { transfer } => self.transfer = Some(transfer.clone()),
             Change::TransferEnded { .. } => self.transfer = None,
             Change::OwnerMoved { to, .. } => self.owner = *to,
+        }
+    }
+
+    /// Changes a membership.
+    fn edit_member(&mut self, user: UserId, at: DateTime<Utc>, edit: impl FnOnce(&mut Membership)) {
+        if let Some(member) = self.members.get_mut(&user) {
+            edit(member);
+            member.version += 1;
+            member.updated_at = at;
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::Holders;
 use crate::ids::ContactId;
 use crate::keys::RoleKey;
-use crate::roster::{Contact, MemberStatus, Roster};
+use crate::roster::{Contact, MemberStatus, Membership, Roster};
 
 impl Roster {
     /// What of "What must always hold" does not, as sentences; empty for a sound account.
@@ -113,7 +113,8 @@ impl Roster {
             if transfer.from != self.owner() {
                 broken.push("somebody else than the owner gives the account away".to_owned());
             }
-            if transfer.to == self.owner() || self.contact(transfer.to).is_err() {
+            let in_use = |member: &Membership| member.status == MemberStatus::Active && member.expires_at.is_none();
+            if transfer.to == self.owner() || !self.member_of_contact(transfer.to).is_some_and(in_use) {
                 broken.push("the account is offered to nobody who could take it".to_owned());
             }
         }

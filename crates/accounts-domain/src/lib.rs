@@ -18,6 +18,7 @@ mod invariants;
 pub mod keys;
 pub mod language;
 pub mod mail;
+pub mod members;
 pub mod names;
 pub mod operators;
 pub mod ownership;

@@ -79,6 +79,20 @@ pub enum Letter {
         /// The contact's name.
         contact: String,
     },
+    /// You are no member of the account any more.
+    MembershipEnded {
+        /// The person's name.
+        name: String,
+        /// The account's name.
+        account: String,
+    },
+    /// Your membership is held back for now.
+    MembershipSuspended {
+        /// The person's name.
+        name: String,
+        /// The account's name.
+        account: String,
+    },
     /// The account has another owner; told to both.
     OwnershipMoved {
         /// The reader's name.
@@ -103,7 +117,7 @@ pub struct Mail {
     pub letter: Letter,
 }
 
-/// The mails that a decision calls for.
+/// The mails to contacts that a decision calls for; what its members are told is in [`crate::members::news`].
 pub fn mails(before: &Roster, after: &Roster, changes: &[Change]) -> Vec<Mail> {
     changes
         .iter()
@@ -226,7 +240,10 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::PrimaryMoved { .. }
         | Change::MemberAdded { .. }
         | Change::PermissionsChanged { .. }
+        | Change::MemberStatusChanged { .. }
+        | Change::MemberExpiryChanged { .. }
         | Change::MemberRemoved { .. }
+        | Change::MemberLeft { .. }
         | Change::TransferRequested { .. }
         | Change::TransferEnded { .. } => Vec::new(),
     }

@@ -82,6 +82,18 @@ pub enum Violation {
     /// Nobody grants what they do not have.
     #[error("only permissions that the actor has can be granted")]
     CannotGrant,
+    /// Nobody changes or ends the own membership so; whoever wants to go leaves.
+    #[error("nobody changes the own membership")]
+    OwnMembership,
+    /// Nobody changes the membership of somebody who may do more.
+    #[error("the member may do more than the actor")]
+    MemberHoldsMore,
+    /// The owner's membership is neither changed nor ended.
+    #[error("the member owns the account")]
+    MemberIsOwner,
+    /// A membership ends at a moment that lies ahead.
+    #[error("the moment has passed")]
+    EndPassed,
     /// The role has one holder; it is moved by promoting (M-57).
     #[error("{role} has a single holder")]
     RoleHasSingleHolder {

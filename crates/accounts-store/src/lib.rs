@@ -14,6 +14,7 @@ mod idempotency;
 mod lanes;
 mod live_use;
 mod mails;
+mod members;
 mod operators;
 mod purge;
 mod roster;

@@ -66,6 +66,8 @@ struct Side {
     account: String,
     /// A verified contact that logs in.
     contact: String,
+    /// Its user, who may do nothing.
+    user: String,
     /// Its main address.
     main: String,
     /// One more address of it, not verified.
@@ -83,6 +85,8 @@ pub(super) struct Cast<'a> {
     other: Side,
     /// A contact of the account that was removed.
     removed: String,
+    /// Its user, who was a member.
+    former: String,
     pub callers: Vec<Caller>,
 }
 
@@ -127,6 +131,7 @@ impl<'a> Cast<'a> {
             callers.push(caller(Kind::With(permission), &person));
         }
         ana.delete(ana.at(&format!("/contacts/{removed}"))).expect(204);
+        let former = former.user();
         // What is in the outbox has left: nothing changes from here on but by the callers.
         app.mails();
         Self {
@@ -134,6 +139,7 @@ impl<'a> Cast<'a> {
             home,
             other,
             removed,
+            former,
             callers,
         }
     }
@@ -188,6 +194,7 @@ impl<'a> Cast<'a> {
         match (path, parameter) {
             (_, "account") => side.account.clone(),
             (_, "contact") => side.contact.clone(),
+            (_, "user") => side.user.clone(),
             (_, "address") => side.more.clone(),
             (_, "transfer") => side.transfer.clone(),
             (_, "session") => caller.spare.clone(),
@@ -204,14 +211,17 @@ impl<'a> Cast<'a> {
         match (ids, parameter) {
             (Ids::Foreign(_), "account") => self.other.account.clone(),
             (Ids::Foreign(_), "contact") => self.other.contact.clone(),
+            (Ids::Foreign(_), "user") => self.other.user.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
             (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
             (Ids::Foreign(_), "session") => self.other.session.clone(),
             (Ids::Deleted(_), "contact") => self.removed.clone(),
+            (Ids::Deleted(_), "user") => self.former.clone(),
             (Ids::Deleted(_), "session") => caller.ended.clone(),
             (Ids::Random(_), "account") => an_id("acc"),
             (Ids::Random(_), "contact") => an_id("con"),
+            (Ids::Random(_), "user") => an_id("usr"),
             (Ids::Random(_), "transfer") => an_id("trf"),
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
@@ -219,7 +229,7 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "code") => "no-such-code".to_owned(),
             (Ids::Random(_), "file") => "nothing.eml".to_owned(),
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
-            (Ids::WrongKind(_), "contact" | "transfer" | "session" | "address" | "role" | "code" | "file") => {
+            (Ids::WrongKind(_), "contact" | "user" | "transfer" | "session" | "address" | "role" | "code" | "file") => {
                 self.home.account.clone()
             }
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
@@ -253,11 +263,15 @@ impl<'a> Ids<'a> {
         for parameter in parameters {
             match *parameter {
                 // The other account with things of this one; without such things it is `Others`.
-                "account" if parameters.iter().any(|name| matches!(*name, "contact" | "transfer")) => {
+                "account"
+                    if parameters
+                        .iter()
+                        .any(|name| matches!(*name, "contact" | "user" | "transfer")) =>
+                {
                     all.push(Self::Foreign(parameter));
                 }
                 "transfer" | "address" => all.push(Self::Foreign(parameter)),
-                "contact" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
+                "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
             all.extend([Self::Random(parameter), Self::WrongKind(parameter)]);
@@ -289,16 +303,17 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
     owner
         .post(owner.at(&format!("/ownership-transfers/{transfer}/cancel")), ())
         .expect(200);
+    let person = given::logged_in(app, contact);
     let side = Side {
         account: owner.account.clone(),
         contact: added.id,
+        user: person.user(),
         main: contact.to_owned(),
         more,
         transfer,
         session: session(&owner),
     };
-    let contact = given::logged_in(app, contact);
-    (owner, contact, side)
+    (owner, person, side)
 }
 
 /// A contact of the account that logs in.

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use accounts_domain::permission::ServicePermission::{
-    self, AccountManage, AuditView, ContactsManage, ContactsView, RolesManage,
+    self, AccountManage, AuditView, ContactsManage, ContactsView, MembersManage, MembersView, RolesManage,
 };
 
 use Who::{Anyone, Has, HasOrSelf, Member, Owner, Recipient, SignedIn};
@@ -110,6 +110,11 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/accounts/{account}/roles", Has(ContactsView)),
     ("GET /v1/accounts/{account}/roles/{role}", Has(ContactsView)),
     ("DELETE /v1/accounts/{account}/roles/{role}/primary", Has(RolesManage)),
+    ("GET /v1/accounts/{account}/members", Has(MembersView)),
+    ("GET /v1/accounts/{account}/members/{user}", Has(MembersView)),
+    ("PATCH /v1/accounts/{account}/members/{user}", Has(MembersManage)),
+    ("DELETE /v1/accounts/{account}/members/{user}", Has(MembersManage)),
+    ("POST /v1/accounts/{account}/leave", Member),
     ("GET /v1/accounts/{account}/ownership-transfers", Member),
     ("POST /v1/accounts/{account}/ownership-transfers", Owner),
     ("GET /v1/accounts/{account}/ownership-transfers/{transfer}", Member),

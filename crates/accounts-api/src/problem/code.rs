@@ -77,6 +77,10 @@ codes! {
     OtherPerson = 403 "other-person",
     /// Nobody grants what they do not have.
     CannotGrant = 403 "cannot-grant",
+    /// Nobody changes the own membership.
+    OwnMembership = 403 "own-membership",
+    /// Nobody changes the membership of somebody who may do more.
+    MemberHoldsMore = 403 "member-holds-more",
     /// Not there, or not the caller's to see.
     NotFound = 404 "not-found",
     /// The path knows other methods.
@@ -97,6 +101,8 @@ codes! {
     ContactIsOwner = 409 "contact-is-owner",
     /// The primary holder of a role keeps it until the place is moved.
     ContactIsPrimaryHolder = 409 "contact-is-primary-holder",
+    /// The owner's membership is neither changed nor ended.
+    MemberIsOwner = 409 "member-is-owner",
     /// The contact has no log-in.
     ContactHasNoLogin = 409 "contact-has-no-login",
     /// The catalog gives contacts no log-in.
@@ -206,6 +212,12 @@ field_codes! {
     UnknownCategory = "unknown-category",
     /// Neither the service nor the catalog has this permission.
     UnknownPermission = "unknown-permission",
+    /// The catalog has no such preset of permissions.
+    UnknownPreset = "unknown-preset",
+    /// Another field of the body says otherwise.
+    Contradictory = "contradictory",
+    /// A moment that has passed where one ahead is needed.
+    InThePast = "in-the-past",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
     /// The operation knows no such parameter.

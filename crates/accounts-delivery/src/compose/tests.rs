@@ -58,6 +58,14 @@ fn letters(name: &str) -> Vec<Letter> {
             account: account.clone(),
             contact: person.clone(),
         },
+        Letter::MembershipEnded {
+            name: name.clone(),
+            account: account.clone(),
+        },
+        Letter::MembershipSuspended {
+            name: name.clone(),
+            account: account.clone(),
+        },
         Letter::OwnershipMoved {
             name,
             account,

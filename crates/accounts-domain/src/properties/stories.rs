@@ -51,6 +51,13 @@ pub(super) enum Command {
     Cancel(usize),
     RenameAccount(u32),
     SetStatus(usize),
+    Permit(Pick, usize),
+    Suspend(Pick),
+    Reinstate(Pick),
+    /// In so many days, or not at all.
+    Expire(Pick, Option<i64>),
+    Expel(Pick),
+    Leave,
 }
 
 #[derive(Debug, Clone)]
@@ -125,14 +132,14 @@ fn commands() -> impl Strategy<Value = Command> {
     prop_oneof![
         8 => create.prop_map(|(address, more, roles, login, bare)| Command::Create { address, more, roles, login, bare }),
         8 => (picks(), option::weighted(0.3, addresses())).prop_map(|(pick, to)| Command::Send(pick, to)),
-        8 => (0..4_usize).prop_map(Command::Confirm),
+        10 => (0..4_usize).prop_map(Command::Confirm),
         6 => (picks(), vec(some_role(), 1..3)).prop_map(|(pick, roles)| Command::Promote(pick, roles)),
         4 => (picks(), some_role()).prop_map(|(pick, role)| Command::Give(pick, role)),
         4 => (picks(), some_role()).prop_map(|(pick, role)| Command::Take(pick, role)),
         3 => some_role().prop_map(Command::Vacate),
         4 => picks().prop_map(Command::Transfer),
         2 => (0..2_usize).prop_map(Command::Accept),
-        2 => (0..2_usize).prop_map(Command::Decline),
+        3 => (0..2_usize).prop_map(Command::Decline),
         1 => (0..2_usize).prop_map(Command::Cancel),
         3 => (picks(), addresses()).prop_map(|(pick, to)| Command::ChangeAddress(pick, to)),
         2 => (picks(), vec(addresses(), 0..3)).prop_map(|(pick, to)| Command::ChangeMoreAddresses(pick, to)),
@@ -143,6 +150,12 @@ fn commands() -> impl Strategy<Value = Command> {
         2 => picks().prop_map(Command::Remove),
         1 => picks().prop_map(Command::Erase),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
+        3 => (picks(), 0..4_usize).prop_map(|(pick, most)| Command::Permit(pick, most)),
+        1 => picks().prop_map(Command::Suspend),
+        2 => picks().prop_map(Command::Reinstate),
+        2 => (picks(), option::weighted(0.7, -1..9_i64)).prop_map(|(pick, days)| Command::Expire(pick, days)),
+        1 => picks().prop_map(Command::Expel),
+        1 => Just(Command::Leave),
         1 => prop_oneof![3 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::stories::{Command, Pick, Story, Who};
 use crate::accounts::AccountPatch;
@@ -13,11 +13,12 @@ use crate::contacts::{ContactPatch, CreateContact};
 use crate::given::{ANA, NOW, Person, account, address, chosen, contact_id, link_id, role, transfer_id, user_id};
 use crate::ids::{ContactId, UserId};
 use crate::keys::{CategoryKey, RoleKey};
+use crate::members::MemberPatch;
 use crate::names::{AccountName, DisplayName};
 use crate::ownership::{Transfer, TransferOwnership};
 use crate::permission::Permissions;
 use crate::roles::Promote;
-use crate::roster::{AccountStatus, Roster};
+use crate::roster::{AccountStatus, MemberStatus, Roster};
 use crate::verification::{ConfirmVerification, SendVerification};
 use crate::violation::Violation;
 
@@ -100,6 +101,12 @@ impl World {
     fn contact(&self, pick: Pick) -> ContactId {
         let ids: Vec<_> = self.roster.contacts().map(|contact| contact.id).collect();
         pick.map_or(contact_id(99_999), |pick| ids[pick % ids.len()])
+    }
+
+    /// One of the members that are there, or nobody.
+    fn member(&self, pick: Pick) -> UserId {
+        let ids: Vec<_> = self.roster.members().map(|member| member.user).collect();
+        pick.map_or(user_id(99_999), |pick| ids[pick % ids.len()])
     }
 
     /// A role of the catalog, or one that it does not know.
@@ -221,7 +228,33 @@ impl World {
                 )
             }
             Command::SetStatus(number) => Ok(roster.change_status(AccountStatus::ALL[*number])),
+            Command::Permit(..) | Command::Suspend(_) | Command::Reinstate(_) | Command::Expire(..) => {
+                let (member, patch) = self.member_patch(by, command);
+                roster.change_member(by, member, &patch)
+            }
+            Command::Expel(pick) => roster.remove_member(by, self.member(*pick)),
+            Command::Leave => roster.leave_account(by),
         }
+    }
+
+    fn member_patch(&self, by: By, command: &Command) -> (UserId, MemberPatch) {
+        let mut patch = MemberPatch::default();
+        let pick = if let Command::Permit(pick, most) = command {
+            patch.permissions = Some(granted(*most));
+            pick
+        } else if let Command::Suspend(pick) = command {
+            patch.status = Some(MemberStatus::Suspended);
+            pick
+        } else if let Command::Reinstate(pick) = command {
+            patch.status = Some(MemberStatus::Active);
+            pick
+        } else if let Command::Expire(pick, days) = command {
+            patch.expires_at = Some(days.map(|days| by.at + TimeDelta::days(days)));
+            pick
+        } else {
+            panic!("{command:?} changes no membership")
+        };
+        (self.member(*pick), patch)
     }
 
     fn creation(&self, command: &Command) -> CreateContact {

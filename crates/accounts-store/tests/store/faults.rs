@@ -155,6 +155,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{account} c",
     ),
     (
+        "transfer-to-held-back",
+        "INSERT INTO ownership_transfers (id, account_id, from_contact_id, to_contact_id, status, created_at, expires_at, version)
+         VALUES ('{account} e', '{account}', '{owner}', '{contact}', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1)",
+        "{account} e",
+    ),
+    (
         "transfer-from-another",
         "INSERT INTO ownership_transfers (id, account_id, from_contact_id, to_contact_id, status, created_at, expires_at, version)
          VALUES ('{account} d', '{account}', '{contact}', '{member}', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1)",
