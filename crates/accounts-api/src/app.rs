@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, ownership_transfers,
+    access, accounts, audit_events, catalog, contacts, docs, health, invitations, landing, mailbox, me, ownership_transfers,
     password_resets, problems, roles, server, sessions, sign_ups, verifications,
 };
 
@@ -42,6 +42,7 @@ pub fn routes() -> Routes {
         .and(verifications::routes())
         .and(roles::routes())
         .and(ownership_transfers::routes())
+        .and(invitations::routes())
         .and(audit_events::routes())
         .and(catalog::routes())
         .and(health::routes())
@@ -88,6 +89,7 @@ const ABOUT: About<'static> = About {
             "Responsibilities that contacts hold, and their primary places.",
         ),
         ("ownership", "Giving an account to another contact."),
+        ("members", "Who logs in to an account, and who is invited to."),
         ("audit", "Every change, with who and when."),
         (
             "catalog",

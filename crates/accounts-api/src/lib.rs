@@ -30,6 +30,7 @@ mod headers;
 mod health;
 mod html;
 pub mod idempotency;
+mod invitations;
 mod json;
 mod landing;
 mod limits;

@@ -49,6 +49,17 @@ pub(super) enum Command {
     Accept(usize),
     Decline(usize),
     Cancel(usize),
+    Invite {
+        address: u32,
+        permissions: usize,
+        contact: Option<usize>,
+    },
+    Resend(usize),
+    Revoke(usize),
+    /// Whoever was invited says yes.
+    Join(usize),
+    /// Whoever was invited says no.
+    Refuse(usize),
     RenameAccount(u32),
     SetStatus(usize),
 }
@@ -122,6 +133,7 @@ fn commands() -> impl Strategy<Value = Command> {
         option::of(0..4_usize),
         prop::bool::weighted(0.1),
     );
+    let invite = (addresses(), 0..4_usize, option::weighted(0.3, 0..8_usize));
     prop_oneof![
         8 => create.prop_map(|(address, more, roles, login, bare)| Command::Create { address, more, roles, login, bare }),
         8 => (picks(), option::weighted(0.3, addresses())).prop_map(|(pick, to)| Command::Send(pick, to)),
@@ -142,6 +154,11 @@ fn commands() -> impl Strategy<Value = Command> {
         2 => (picks(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::Subscribe(pick, to)),
         2 => picks().prop_map(Command::Remove),
         1 => picks().prop_map(Command::Erase),
+        6 => invite.prop_map(|(address, permissions, contact)| Command::Invite { address, permissions, contact }),
+        2 => (0..3_usize).prop_map(Command::Resend),
+        1 => (0..3_usize).prop_map(Command::Revoke),
+        3 => (0..3_usize).prop_map(Command::Join),
+        1 => (0..3_usize).prop_map(Command::Refuse),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
         1 => prop_oneof![3 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
     ]

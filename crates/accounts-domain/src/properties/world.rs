@@ -10,12 +10,15 @@ use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
 use crate::change::Change;
 use crate::contacts::{ContactPatch, CreateContact};
-use crate::given::{ANA, NOW, Person, account, address, chosen, contact_id, link_id, role, transfer_id, user_id};
+use crate::given::{
+    ANA, NOW, Person, account, address, chosen, contact_id, inviting, link_id, role, sending_id, transfer_id, user_id,
+};
 use crate::ids::{ContactId, UserId};
+use crate::invitations::{InvitationRecord, Invite, Invitee, ResendInvitation};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::names::{AccountName, DisplayName};
 use crate::ownership::{Transfer, TransferOwnership};
-use crate::permission::Permissions;
+use crate::permission::{Permissions, ServicePermission};
 use crate::roles::Promote;
 use crate::roster::{AccountStatus, Roster};
 use crate::verification::{ConfirmVerification, SendVerification};
@@ -25,10 +28,13 @@ use crate::violation::Violation;
 pub(super) struct World {
     pub(super) roster: Roster,
     pub(super) transfers: Vec<Transfer>,
+    pub(super) invitations: Vec<InvitationRecord>,
     pub(super) now: DateTime<Utc>,
     /// How many ids have been given out.
     pub(super) ids: u32,
 }
+
+type Answer = fn(&Roster, By, &InvitationRecord, &Invitee<'_>) -> Result<Vec<Change>, Violation>;
 
 /// The number of Ana's address, who opens the account; the others belong to the users of their numbers.
 const ANAS: u32 = 0;
@@ -72,6 +78,7 @@ impl World {
         Self {
             roster,
             transfers: Vec::new(),
+            invitations: Vec::new(),
             now: NOW,
             ids: 100,
         }
@@ -210,6 +217,39 @@ impl World {
                 let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
                 roster.cancel_transfer(by, transfer)
             }
+            Command::Invite {
+                address,
+                permissions,
+                contact,
+            } => {
+                let contact = contact.map(|pick| self.contact(Some(pick)));
+                let own = contact.and_then(|contact| roster.contact(contact).ok());
+                let address = own.map_or_else(|| address_number(*address), |contact| contact.address.email.clone());
+                let known = user_of(address.key());
+                let command = Invite {
+                    address,
+                    contact,
+                    ..inviting(ANA, self.ids, granted(*permissions))
+                };
+                roster.invite(by, &command, Some(known))
+            }
+            Command::Resend(number) => {
+                let record = self.invitation(*number).ok_or(Violation::NotFound)?;
+                let command = ResendInvitation {
+                    sending: sending_id(self.ids),
+                    by_name: None,
+                };
+                let known = user_of(record.invitation.address.key());
+                // Somebody else has no business to learn what waits.
+                roster.require(by, ServicePermission::MembersManage)?;
+                roster.resend_invitation(by, record, &command, Some(known))
+            }
+            Command::Revoke(number) => {
+                let record = self.invitation(*number).ok_or(Violation::NotFound)?;
+                roster.revoke_invitation(by, record)
+            }
+            Command::Join(number) => self.answer(*number, Roster::accept_invitation),
+            Command::Refuse(number) => self.answer(*number, Roster::decline_invitation),
             Command::RenameAccount(name) => {
                 let name = AccountName::parse(&format!("Account {name}")).ok();
                 roster.change_account(
@@ -267,8 +307,51 @@ impl World {
         )
     }
 
+    fn invitation(&self, number: usize) -> Option<&InvitationRecord> {
+        self.invitations.iter().rev().nth(number)
+    }
+
+    /// Whoever reads the mail of the address answers.
+    fn answer(&self, number: usize, rule: Answer) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        let address_key = record.invitation.address.key();
+        let invitee = Invitee {
+            user: user_of(address_key),
+            address_key,
+        };
+        let by = By {
+            actor: Actor::Link,
+            at: self.now,
+        };
+        rule(&self.roster, by, record, &invitee)
+    }
+
+    /// The changes with what follows from them.
+    pub(super) fn with_consequences(&self, changes: Vec<Change>) -> Vec<Change> {
+        let left = changes.iter().filter_map(|change| {
+            if let Change::MemberRemoved { user } = change {
+                let number = (0..100).find(|number| user_id(number + 1) == *user)?;
+                Some(address_number(number).key().to_owned())
+            } else {
+                None
+            }
+        });
+        let left = left.collect();
+        self.roster.with_consequences(changes, self.now, &left)
+    }
+
     pub(super) fn remember(&mut self, changes: &[Change]) {
+        for record in &mut self.invitations {
+            *record = record.clone().after(changes, self.now);
+        }
         for change in changes {
+            if let Change::InvitationSent { invitation, .. } = change {
+                self.invitations.push(InvitationRecord {
+                    invitation: (**invitation).clone(),
+                    inviter_name: None,
+                    ended: None,
+                });
+            }
             if let Change::TransferRequested { transfer } = change {
                 let request = transfer.clone();
                 self.transfers.push(Transfer {

@@ -1,6 +1,7 @@
 //! Saves the changes of a decision. Nothing is decided here.
 
 mod contact;
+mod invitations;
 
 use accounts_domain::catalog::Holders;
 use accounts_domain::change::{Change, touched_contacts};
@@ -127,6 +128,9 @@ impl Saving<'_> {
             Change::TransferRequested { transfer } => self.insert_transfer(transfer),
             Change::TransferEnded { transfer, outcome } => self.end_transfer(*transfer, *outcome),
             Change::OwnerMoved { to, .. } => self.move_owner(*to),
+            Change::InvitationSent { invitation, .. } => self.insert_invitation(invitation),
+            Change::InvitationResent { invitation, .. } => self.resend_invitation(invitation),
+            Change::InvitationEnded { invitation, outcome } => self.end_invitation(*invitation, *outcome),
         }
     }
 
