@@ -10,6 +10,7 @@ mod api {
     mod enumeration;
     mod framing;
     mod house;
+    mod invitations;
     mod operational;
     mod operations;
     mod order_of_checks;
@@ -37,6 +38,7 @@ mod races {
     mod additions;
     mod block;
     pub(crate) mod dice;
+    mod invitations;
     mod office;
     mod promotions;
     mod proofs;
@@ -62,6 +64,7 @@ mod outages {
 #[cfg(test)]
 mod rules {
     mod datacenter;
+    mod hosting_invitations;
     mod saas_suite;
 }
 #[cfg(test)]

@@ -67,6 +67,16 @@ pub enum Joining {
     },
 }
 
+impl Joining {
+    /// The user who is to be made. Nobody is, where the log-in was to be there already.
+    fn new_user(&self) -> UserId {
+        match self {
+            Self::Known { .. } => UserId::new(),
+            Self::New { user, .. } => *user,
+        }
+    }
+}
+
 /// The answer of somebody who is logged in to an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvitationAnswer {
@@ -201,12 +211,13 @@ impl Store {
         self.transact(move |conn| {
             let (locked, record) = lock_link(conn, &ground, sending, &act)?;
             let known = load_by_address(conn, record.invitation.address.key())?;
-            let user = joins(known.as_ref(), &joining)?;
+            let user = known.as_ref().map_or_else(|| joining.new_user(), |user| user.id);
             let invitee = Invitee {
                 user,
                 address_key: record.invitation.address.key(),
             };
             let changes = locked.before.accept_invitation(act.by(), &record, &invitee)?;
+            require_login(known.as_ref(), &joining)?;
             if let Joining::New {
                 user,
                 display_name,
@@ -462,16 +473,17 @@ fn lock_link(
     Ok((locked, record))
 }
 
-/// Who joins. Where the address has got another log-in since, it is asked again.
-fn joins(known: Option<&User>, joining: &Joining) -> Result<UserId, Stop<Refusal>> {
+/// Whether the log-in that was shown is the one there is. Where the address has got one since, the person is asked
+/// again.
+fn require_login(known: Option<&User>, joining: &Joining) -> Result<(), Stop<Refusal>> {
     match (known, joining) {
         (Some(user), Joining::Known { checked })
             if user.status == UserStatus::Active && user.password_hash.as_ref() == Some(checked) =>
         {
-            Ok(user.id)
+            Ok(())
         }
+        (None, Joining::New { .. }) => Ok(()),
         (Some(_) | None, Joining::Known { .. }) => Err(Violation::WrongPassword.into()),
-        (None, Joining::New { user, .. }) => Ok(*user),
         (Some(_), Joining::New { .. }) => Err(Fault::overtaken("the address has got a user").into()),
     }
 }

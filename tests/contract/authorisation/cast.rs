@@ -59,6 +59,8 @@ pub(super) struct Caller {
     spare: String,
     /// A third one, which was ended.
     ended: String,
+    /// An invitation to the caller, who has declined it: to answer it changes nothing.
+    invitation: String,
 }
 
 /// What there is in an account.
@@ -72,6 +74,8 @@ struct Side {
     more: String,
     /// An offer to it, which was taken back: to answer it changes nothing.
     transfer: String,
+    /// An invitation that was revoked.
+    invitation: String,
     /// A session of the owner.
     session: String,
 }
@@ -103,6 +107,8 @@ impl<'a> Cast<'a> {
     pub(super) fn of(app: &'a App) -> Self {
         let (ana, bea, home) = side(app, "ana@example.com", "bea@example.com");
         let (dan, _, other) = side(app, "dan@example.com", "eve@example.com");
+        let gus = given::owner(app, "gus@example.com");
+        let caller = |kind, person: &Person<'_>| caller(kind, person, &gus);
         let member = |name: &str, login: &Value| member(app, &ana, name, login);
         let (removed, former) = member("former", &json!({ "all_permissions": true }));
         let (_, bare) = member("bare", &json!({}));
@@ -113,6 +119,7 @@ impl<'a> Cast<'a> {
                 client: app.client().clone(),
                 spare: home.session.clone(),
                 ended: home.session.clone(),
+                invitation: home.invitation.clone(),
             },
             caller(Kind::Stranger, &dan),
             caller(Kind::Former, &former),
@@ -190,6 +197,8 @@ impl<'a> Cast<'a> {
             (_, "contact") => side.contact.clone(),
             (_, "address") => side.more.clone(),
             (_, "transfer") => side.transfer.clone(),
+            (_, "invitation") if path.starts_with("/v1/me/") => caller.invitation.clone(),
+            (_, "invitation") => side.invitation.clone(),
             (_, "session") => caller.spare.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "code") => "stale".to_owned(),
@@ -206,6 +215,8 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "contact") => self.other.contact.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
+            // To somebody else, for whoever answers the own ones.
+            (Ids::Foreign(_), "invitation") => self.other.invitation.clone(),
             (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
             (Ids::Foreign(_), "session") => self.other.session.clone(),
             (Ids::Deleted(_), "contact") => self.removed.clone(),
@@ -213,13 +224,14 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "account") => an_id("acc"),
             (Ids::Random(_), "contact") => an_id("con"),
             (Ids::Random(_), "transfer") => an_id("trf"),
+            (Ids::Random(_), "invitation") => an_id("inv"),
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
             (Ids::Random(_), "role") => "captain".to_owned(),
             (Ids::Random(_), "code") => "no-such-code".to_owned(),
             (Ids::Random(_), "file") => "nothing.eml".to_owned(),
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
-            (Ids::WrongKind(_), "contact" | "transfer" | "session" | "address" | "role" | "code" | "file") => {
+            (Ids::WrongKind(_), "contact" | "transfer" | "invitation" | "session" | "address" | "role" | "code" | "file") => {
                 self.home.account.clone()
             }
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
@@ -253,10 +265,10 @@ impl<'a> Ids<'a> {
         for parameter in parameters {
             match *parameter {
                 // The other account with things of this one; without such things it is `Others`.
-                "account" if parameters.iter().any(|name| matches!(*name, "contact" | "transfer")) => {
+                "account" if parameters.iter().any(|name| matches!(*name, "contact" | "transfer" | "invitation")) => {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" => all.push(Self::Foreign(parameter)),
+                "transfer" | "address" | "invitation" => all.push(Self::Foreign(parameter)),
                 "contact" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
@@ -289,7 +301,13 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
     owner
         .post(owner.at(&format!("/ownership-transfers/{transfer}/cancel")), ())
         .expect(200);
+    let invitation = owner
+        .invites(&format!("nobody-{}", owner.address), &json!([]))
+        .expect(201)
+        .text("id");
+    owner.delete(owner.at(&format!("/invitations/{invitation}"))).expect(204);
     let side = Side {
+        invitation,
         account: owner.account.clone(),
         contact: added.id,
         main: contact.to_owned(),
@@ -309,7 +327,11 @@ fn member<'a>(app: &'a App, owner: &Person<'a>, name: &str, login: &Value) -> (S
     (contact.id, given::logged_in(app, &address))
 }
 
-fn caller(kind: Kind, person: &Person<'_>) -> Caller {
+fn caller(kind: Kind, person: &Person<'_>, inviter: &Person<'_>) -> Caller {
+    let invitation = inviter.invites(&person.address, &json!([])).expect(201).text("id");
+    person
+        .post(format!("/v1/me/invitations/{invitation}/decline"), ())
+        .expect(200);
     let ended = session(person);
     person.delete(format!("/v1/me/sessions/{ended}")).expect(204);
     Caller {
@@ -317,6 +339,7 @@ fn caller(kind: Kind, person: &Person<'_>) -> Caller {
         client: Client::clone(person),
         spare: session(person),
         ended,
+        invitation,
     }
 }
 

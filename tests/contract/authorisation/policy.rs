@@ -4,7 +4,7 @@
 use std::fmt;
 
 use accounts_domain::permission::ServicePermission::{
-    self, AccountManage, AuditView, ContactsManage, ContactsView, RolesManage,
+    self, AccountManage, AuditView, ContactsManage, ContactsView, MembersManage, MembersView, RolesManage,
 };
 
 use Who::{Anyone, Has, HasOrSelf, Member, Owner, Recipient, SignedIn};
@@ -35,6 +35,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /docs", Anyone),
     ("GET /docs/{file}", Anyone),
     ("GET /healthz", Anyone),
+    ("GET /invitation", Anyone),
     ("GET /mailbox", Anyone),
     ("GET /mailbox/{file}", Anyone),
     ("GET /openapi.json", Anyone),
@@ -47,6 +48,9 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/catalog", Anyone),
     ("POST /v1/contact-verifications/confirm", Anyone),
     ("POST /v1/contact-verifications/preview", Anyone),
+    ("POST /v1/invitations/accept", Anyone),
+    ("POST /v1/invitations/decline", Anyone),
+    ("POST /v1/invitations/preview", Anyone),
     ("POST /v1/password-resets", Anyone),
     ("POST /v1/password-resets/confirm", Anyone),
     ("POST /v1/sessions", Anyone),
@@ -57,6 +61,9 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/me", SignedIn),
     ("PATCH /v1/me", SignedIn),
     ("GET /v1/me/accounts", SignedIn),
+    ("GET /v1/me/invitations", SignedIn),
+    ("POST /v1/me/invitations/{invitation}/accept", SignedIn),
+    ("POST /v1/me/invitations/{invitation}/decline", SignedIn),
     ("PUT /v1/me/password", SignedIn),
     ("GET /v1/me/sessions", SignedIn),
     ("GET /v1/me/sessions/{session}", SignedIn),
@@ -110,6 +117,18 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/accounts/{account}/roles", Has(ContactsView)),
     ("GET /v1/accounts/{account}/roles/{role}", Has(ContactsView)),
     ("DELETE /v1/accounts/{account}/roles/{role}/primary", Has(RolesManage)),
+    ("GET /v1/accounts/{account}/invitations", Has(MembersView)),
+    ("POST /v1/accounts/{account}/invitations", Has(MembersManage)),
+    ("POST /v1/accounts/{account}/invitations/batch", Has(MembersManage)),
+    ("GET /v1/accounts/{account}/invitations/{invitation}", Has(MembersView)),
+    (
+        "DELETE /v1/accounts/{account}/invitations/{invitation}",
+        Has(MembersManage),
+    ),
+    (
+        "POST /v1/accounts/{account}/invitations/{invitation}/resend",
+        Has(MembersManage),
+    ),
     ("GET /v1/accounts/{account}/ownership-transfers", Member),
     ("POST /v1/accounts/{account}/ownership-transfers", Owner),
     ("GET /v1/accounts/{account}/ownership-transfers/{transfer}", Member),

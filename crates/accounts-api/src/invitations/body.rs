@@ -37,7 +37,7 @@ pub struct InvitationBody {
     /// Everything, permissions that are added later included.
     all_permissions: Option<bool>,
     /// The key of a preset of the catalog, for the permissions that it stands for.
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(example = "webmaster")]
     preset: Option<String>,
     /// The contact that the member is to be; its main address is the one invited.
     #[schema(min_length = 30, max_length = 30, pattern = "^con_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
