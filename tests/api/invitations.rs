@@ -3,7 +3,7 @@
 use accounts_tests::{
     App,
     client::Request,
-    given::{Person, PASSWORD},
+    given::{PASSWORD, Person},
     json,
 };
 
@@ -28,7 +28,10 @@ fn accept(app: &App, token: &str) -> Request {
 /// How an invitation stands.
 #[track_caller]
 fn status(person: &Person<'_>, id: &str) -> String {
-    person.get(person.at(&format!("/invitations/{id}"))).expect(200).text("status")
+    person
+        .get(person.at(&format!("/invitations/{id}")))
+        .expect(200)
+        .text("status")
 }
 
 /// A contact that logs in with these permissions, and its id.

@@ -74,7 +74,8 @@ impl Waiting {
     }
 
     fn stands(&self, ring: &mut Ring<'_>, office: &Office) -> Option<String> {
-        ring.read_both(&office.get(&format!("/invitations/{}", self.id))).text("/status")
+        ring.read_both(&office.get(&format!("/invitations/{}", self.id)))
+            .text("/status")
     }
 }
 

@@ -19,8 +19,8 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, audit_events, catalog, contacts, docs, health, invitations, landing, mailbox, me, ownership_transfers,
-    password_resets, problems, roles, server, sessions, sign_ups, verifications,
+    access, accounts, audit_events, catalog, contacts, docs, health, invitations, landing, mailbox, me,
+    ownership_transfers, password_resets, problems, roles, server, sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).

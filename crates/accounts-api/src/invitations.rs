@@ -68,7 +68,10 @@ impl Filters for InvitationFilters {
         let known = |name: &String| name == "pending" || InvitationOutcome::from_name(name).is_some();
         if !status.iter().all(known) {
             let outcomes = InvitationOutcome::ALL.map(InvitationOutcome::as_str);
-            query.add("status", FieldFault::not_allowed(["pending"].into_iter().chain(outcomes)));
+            query.add(
+                "status",
+                FieldFault::not_allowed(["pending"].into_iter().chain(outcomes)),
+            );
         }
         Self { status }
     }
@@ -194,13 +197,12 @@ fn refused_alone(invited: &Invited) -> Option<Violation> {
 }
 
 /// Refuses contacts that the account does not have, each where it stands.
-fn require_contacts(
-    member: &Member,
-    new: &[NewInvitation],
-    pointer: impl Fn(usize) -> String,
-) -> Result<(), Problem> {
+fn require_contacts(member: &Member, new: &[NewInvitation], pointer: impl Fn(usize) -> String) -> Result<(), Problem> {
     for (index, new) in new.iter().enumerate() {
-        if new.contact.is_some_and(|contact| member.roster.contact(contact).is_err()) {
+        if new
+            .contact
+            .is_some_and(|contact| member.roster.contact(contact).is_err())
+        {
             return Err(Problem::invalid_field(&pointer(index), FieldCode::UnknownContact));
         }
     }
@@ -285,16 +287,14 @@ async fn resend_invitation(
         by_name: Some(member.person.user.display_name.clone()),
     };
     let reply = move |decision: &Decision, record: &InvitationRecord| shown(&decision.after, record, by);
-    let decide = move |roster: &Roster, record: &InvitationRecord, known| {
-        roster.resend_invitation(by, record, &command, known)
-    };
+    let decide =
+        move |roster: &Roster, record: &InvitationRecord, known| roster.resend_invitation(by, record, &command, known);
     let (person, account) = (&member.person, member.account);
     let caller = person.user.id.to_string();
     key.once(&person.service, &caller, |keep| async move {
         let act = person.act(keep);
-        let limits = move |record: &InvitationRecord| {
-            Limits::invitations_of(account, record.invitation.address.key()).into()
-        };
+        let limits =
+            move |record: &InvitationRecord| Limits::invitations_of(account, record.invitation.address.key()).into();
         let kept = move |decision: &Decision, record: &InvitationRecord| reply(decision, record).kept();
         let store = &person.service.store;
         let decided = store.decide_invitation(account, id, limits, &act, decide, kept).await;

@@ -300,6 +300,10 @@ impl Parts {
         self.contacts.get_mut(&id).map(Arc::make_mut)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each change, none of them left to a wildcard"
+    )]
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
             Change::AccountOpened { .. } => {}

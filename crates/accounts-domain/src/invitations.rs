@@ -390,9 +390,7 @@ impl Roster {
             };
             ended(invitation, outcome)
         };
-        let lost = |invitation: &&Invitation| {
-            gone.contains(invitation.address.key()) || !after.stands(invitation, at)
-        };
+        let lost = |invitation: &&Invitation| gone.contains(invitation.address.key()) || !after.stands(invitation, at);
         let ends: Vec<Change> = after.invitations().filter(lost).map(end).collect();
         changes.into_iter().chain(ends).collect()
     }
@@ -460,7 +458,10 @@ impl Roster {
         let is_full = self.parts.invitations.len() >= Self::WAITING_INVITATIONS;
         let goes = |invitation: &&Invitation| invitation.has_lapsed(at) && (is_full || same(invitation));
         let stale = |invitation: &Invitation| !invitation.has_lapsed(at) && !self.stands(invitation, at);
-        if self.invitations().any(|it| same(it) && !it.has_lapsed(at) && !stale(it)) {
+        if self
+            .invitations()
+            .any(|it| same(it) && !it.has_lapsed(at) && !stale(it))
+        {
             return Err(Violation::InvitationWaiting);
         }
         let mut changes: Vec<Change> = self

@@ -252,12 +252,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
 }
 
 /// The mail of an invitation. It belongs to the contact of its address, if there is one, and goes with it.
-fn invitation_mail(
-    after: &Roster,
-    invitation: &Invitation,
-    by_name: Option<&DisplayName>,
-    account: String,
-) -> Mail {
+fn invitation_mail(after: &Roster, invitation: &Invitation, by_name: Option<&DisplayName>, account: String) -> Mail {
     let name = invitation.display_name.as_ref().map(ToString::to_string);
     let letter = Letter::Invitation {
         sending: invitation.sending,

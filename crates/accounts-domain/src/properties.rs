@@ -56,7 +56,10 @@ impl World {
     }
 
     fn only_who_may(&self, by: By, command: &Command, decision: Result<&Vec<Change>, &Violation>) {
-        if matches!(command, Command::SetStatus(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)) {
+        if matches!(
+            command,
+            Command::SetStatus(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
+        ) {
             return;
         }
         if let Actor::User(user) = by.actor
@@ -240,7 +243,10 @@ fn nobody_grants_what_they_do_not_have(before: &Roster, by: By, changes: &[Chang
         }
         if let Change::InvitationSent { invitation, .. } = change {
             assert!(invitation.inviter.is_none_or(|inviter| {
-                before.permissions_of(inviter, by.at).unwrap().covers(&invitation.permissions)
+                before
+                    .permissions_of(inviter, by.at)
+                    .unwrap()
+                    .covers(&invitation.permissions)
             }));
         }
         if let Change::PermissionsChanged { user, .. } = change {

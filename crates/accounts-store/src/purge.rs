@@ -8,7 +8,8 @@ use crate::error::{Fault, StoreError};
 use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
-    contact_verifications, idempotency_keys, invitations, password_resets, refresh_tokens, sessions, sign_ups, throttles,
+    contact_verifications, idempotency_keys, invitations, password_resets, refresh_tokens, sessions, sign_ups,
+    throttles,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;

@@ -231,9 +231,10 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "code") => "no-such-code".to_owned(),
             (Ids::Random(_), "file") => "nothing.eml".to_owned(),
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
-            (Ids::WrongKind(_), "contact" | "transfer" | "invitation" | "session" | "address" | "role" | "code" | "file") => {
-                self.home.account.clone()
-            }
+            (
+                Ids::WrongKind(_),
+                "contact" | "transfer" | "invitation" | "session" | "address" | "role" | "code" | "file",
+            ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
     }
@@ -265,7 +266,11 @@ impl<'a> Ids<'a> {
         for parameter in parameters {
             match *parameter {
                 // The other account with things of this one; without such things it is `Others`.
-                "account" if parameters.iter().any(|name| matches!(*name, "contact" | "transfer" | "invitation")) => {
+                "account"
+                    if parameters
+                        .iter()
+                        .any(|name| matches!(*name, "contact" | "transfer" | "invitation")) =>
+                {
                     all.push(Self::Foreign(parameter));
                 }
                 "transfer" | "address" | "invitation" => all.push(Self::Foreign(parameter)),
@@ -305,7 +310,9 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
         .invites(&format!("nobody-{}", owner.address), &json!([]))
         .expect(201)
         .text("id");
-    owner.delete(owner.at(&format!("/invitations/{invitation}"))).expect(204);
+    owner
+        .delete(owner.at(&format!("/invitations/{invitation}")))
+        .expect(204);
     let side = Side {
         invitation,
         account: owner.account.clone(),

@@ -35,6 +35,7 @@ pub(super) fn routes() -> Routes {
 
 /// What following the link of an invitation would do.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each says by itself what a form asks for")]
 pub struct InvitationPreview {
     /// The account's name.
     #[schema(example = "Lima Ltd")]
@@ -192,12 +193,7 @@ async fn accept_invitation(
     .await
 }
 
-async fn accept(
-    service: &Service,
-    acceptance: Acceptance,
-    client: ClientAddress,
-    act: Act,
-) -> Result<Reply, Problem> {
+async fn accept(service: &Service, acceptance: Acceptance, client: ClientAddress, act: Act) -> Result<Reply, Problem> {
     let (link, target) = open(service, &acceptance.token, act.at).await?;
     let joining = match &target.user {
         Some(user) => shown_by_password(service, user, acceptance.password, client, act.at).await?,
@@ -256,8 +252,7 @@ async fn chosen(service: &Service, target: &InvitationTarget, acceptance: Accept
         .display_name
         .or_else(|| target.record.invitation.display_name.clone())
         .ok_or_else(|| Problem::invalid_field("/display_name", FieldCode::Required))?;
-    let password =
-        password_of(&acceptance.password).map_err(|fault| Problem::invalid_field("/password", fault))?;
+    let password = password_of(&acceptance.password).map_err(|fault| Problem::invalid_field("/password", fault))?;
     Ok(Joining::New {
         user: UserId::new(),
         display_name,

@@ -75,7 +75,11 @@ mod making {
     #[test]
     fn nobody_invites_with_more_than_they_have() {
         let roster = standard().with_member(BEA, manager());
-        let invite = |permissions| roster.invite(BEA.by(), &inviting(ZOE, 1, permissions), None).map(|_| ());
+        let invite = |permissions| {
+            roster
+                .invite(BEA.by(), &inviting(ZOE, 1, permissions), None)
+                .map(|_| ())
+        };
         assert_eq!(invite(chosen(&["tickets:view"])), Ok(()));
         assert_eq!(invite(chosen(&["tickets:open"])), Err(Violation::CannotGrant));
         assert_eq!(invite(Permissions::All), Err(Violation::CannotGrant));
@@ -96,14 +100,20 @@ mod making {
         assert_eq!(roster.invite(LINK, &command, None), refused);
         assert_eq!(roster.invite(CEM.by(), &command, None), Err(Violation::NotFound));
         let suspended = roster.in_status(AccountStatus::Suspended);
-        assert_eq!(suspended.invite(SYSTEM, &command, None), Err(Violation::AccountSuspended));
+        assert_eq!(
+            suspended.invite(SYSTEM, &command, None),
+            Err(Violation::AccountSuspended)
+        );
     }
 
     #[test]
     fn one_invitation_waits_for_an_address() {
         let (roster, _) = invited(standard(), ANA, &inviting(ZOE, 1, Permissions::none()));
         let second = inviting(ZOE, 2, Permissions::none());
-        assert_eq!(roster.invite(ANA.by(), &second, None), Err(Violation::InvitationWaiting));
+        assert_eq!(
+            roster.invite(ANA.by(), &second, None),
+            Err(Violation::InvitationWaiting)
+        );
         let later = ANA.by_at(moment(170 * HOUR));
         let changes = roster.invite(later, &second, None).unwrap();
         let outcome = InvitationOutcome::Expired;
@@ -172,7 +182,10 @@ mod for_a_contact {
         let changes = roster.accept_invitation(LINK, &record, &invitee);
         let roster = roster.then(changes);
         let member = roster.member_of_contact(BEA.contact()).unwrap();
-        assert_eq!((member.user, &member.permissions), (BEA.user(), &chosen(&["tickets:view"])));
+        assert_eq!(
+            (member.user, &member.permissions),
+            (BEA.user(), &chosen(&["tickets:view"]))
+        );
         assert!(roster.contact(BEA.contact()).unwrap().is_verified());
     }
 
@@ -270,8 +283,14 @@ mod answering {
             user: CEM.user(),
             address_key: "cem@lima.example",
         };
-        assert_eq!(roster.accept_invitation(LINK, &record, &other), Err(Violation::NotFound));
-        assert_eq!(roster.decline_invitation(LINK, &record, &other), Err(Violation::NotFound));
+        assert_eq!(
+            roster.accept_invitation(LINK, &record, &other),
+            Err(Violation::NotFound)
+        );
+        assert_eq!(
+            roster.decline_invitation(LINK, &record, &other),
+            Err(Violation::NotFound)
+        );
     }
 
     #[test]
@@ -444,7 +463,10 @@ mod again {
         let end = record.invitation.expires_at;
         assert!(send(end).is_ok());
         let outcome = InvitationOutcome::Expired;
-        assert_eq!(send(end + RESENDABLE_FOR), Err(Violation::InvitationNotPending { outcome }));
+        assert_eq!(
+            send(end + RESENDABLE_FOR),
+            Err(Violation::InvitationNotPending { outcome })
+        );
     }
 
     #[test]

@@ -49,11 +49,8 @@ pub(super) enum Command {
     Accept(usize),
     Decline(usize),
     Cancel(usize),
-    Invite {
-        address: u32,
-        permissions: usize,
-        contact: Option<usize>,
-    },
+    /// An address, what its member may do, and the contact whose own address it is instead.
+    Invite(u32, usize, Pick),
     Resend(usize),
     Revoke(usize),
     /// Whoever was invited says yes.
@@ -154,7 +151,7 @@ fn commands() -> impl Strategy<Value = Command> {
         2 => (picks(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::Subscribe(pick, to)),
         2 => picks().prop_map(Command::Remove),
         1 => picks().prop_map(Command::Erase),
-        6 => invite.prop_map(|(address, permissions, contact)| Command::Invite { address, permissions, contact }),
+        6 => invite.prop_map(|(to, permissions, contact)| Command::Invite(to, permissions, contact)),
         2 => (0..3_usize).prop_map(Command::Resend),
         1 => (0..3_usize).prop_map(Command::Revoke),
         3 => (0..3_usize).prop_map(Command::Join),

@@ -18,7 +18,7 @@ use crate::invitations::{InvitationRecord, Invite, Invitee, ResendInvitation};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::names::{AccountName, DisplayName};
 use crate::ownership::{Transfer, TransferOwnership};
-use crate::permission::{Permissions, ServicePermission};
+use crate::permission::Permissions;
 use crate::roles::Promote;
 use crate::roster::{AccountStatus, Roster};
 use crate::verification::{ConfirmVerification, SendVerification};
@@ -217,37 +217,9 @@ impl World {
                 let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
                 roster.cancel_transfer(by, transfer)
             }
-            Command::Invite {
-                address,
-                permissions,
-                contact,
-            } => {
-                let contact = contact.map(|pick| self.contact(Some(pick)));
-                let own = contact.and_then(|contact| roster.contact(contact).ok());
-                let address = own.map_or_else(|| address_number(*address), |contact| contact.address.email.clone());
-                let known = user_of(address.key());
-                let command = Invite {
-                    address,
-                    contact,
-                    ..inviting(ANA, self.ids, granted(*permissions))
-                };
-                roster.invite(by, &command, Some(known))
-            }
-            Command::Resend(number) => {
-                let record = self.invitation(*number).ok_or(Violation::NotFound)?;
-                let command = ResendInvitation {
-                    sending: sending_id(self.ids),
-                    by_name: None,
-                };
-                let known = user_of(record.invitation.address.key());
-                // Somebody else has no business to learn what waits.
-                roster.require(by, ServicePermission::MembersManage)?;
-                roster.resend_invitation(by, record, &command, Some(known))
-            }
-            Command::Revoke(number) => {
-                let record = self.invitation(*number).ok_or(Violation::NotFound)?;
-                roster.revoke_invitation(by, record)
-            }
+            Command::Invite(to, permissions, contact) => self.invite(by, *to, *permissions, *contact),
+            Command::Resend(number) => self.resend(by, *number),
+            Command::Revoke(number) => self.revoke(by, *number),
             Command::Join(number) => self.answer(*number, Roster::accept_invitation),
             Command::Refuse(number) => self.answer(*number, Roster::decline_invitation),
             Command::RenameAccount(name) => {
@@ -262,6 +234,35 @@ impl World {
             }
             Command::SetStatus(number) => Ok(roster.change_status(AccountStatus::ALL[*number])),
         }
+    }
+
+    /// Invites the address, or the main one of a contact.
+    fn invite(&self, by: By, to: u32, permissions: usize, contact: Pick) -> Result<Vec<Change>, Violation> {
+        let contact = contact.map(|pick| self.contact(Some(pick)));
+        let own = contact.and_then(|contact| self.roster.contact(contact).ok());
+        let address = own.map_or_else(|| address_number(to), |contact| contact.address.email.clone());
+        let known = user_of(address.key());
+        let command = Invite {
+            address,
+            contact,
+            ..inviting(ANA, self.ids, granted(permissions))
+        };
+        self.roster.invite(by, &command, Some(known))
+    }
+
+    fn resend(&self, by: By, number: usize) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        let command = ResendInvitation {
+            sending: sending_id(self.ids),
+            by_name: None,
+        };
+        let known = user_of(record.invitation.address.key());
+        self.roster.resend_invitation(by, record, &command, Some(known))
+    }
+
+    fn revoke(&self, by: By, number: usize) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        self.roster.revoke_invitation(by, record)
     }
 
     fn creation(&self, command: &Command) -> CreateContact {

@@ -37,7 +37,9 @@ async fn sent(store: &Store, account: AccountId, command: Invite, act: &Act) -> 
         throttles: Vec::new(),
     };
     let refused = |invited: &accounts_store::Invited| invited[0].as_ref().err().cloned();
-    let sent = store.invite(account, vec![entry], refused, act, |_, _| kept("sent")).await;
+    let sent = store
+        .invite(account, vec![entry], refused, act, |_, _| kept("sent"))
+        .await;
     let (decision, _) = sent?;
     assert_eq!(*decision.after, roster(store, account).await);
     Ok(decision)
@@ -92,7 +94,11 @@ async fn what_was_decided_is_what_is_read() {
         .unwrap();
     assert_eq!(*decision.after, roster(store, ids.account).await);
     assert_eq!(record.ended, Some((InvitationOutcome::Accepted, moment(4))));
-    let bea = store.user_by_address("bea@lima.example".to_owned()).await.unwrap().unwrap();
+    let bea = store
+        .user_by_address("bea@lima.example".to_owned())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((bea.id, bea.language), (user, Language::Fr));
     // Once more, with the log-in that there is now.
     let known = Joining::Known {
@@ -140,12 +146,21 @@ async fn only_the_user_of_the_address_answers() {
                 .await
         }
     };
-    assert!(matches!(answer(ids.user).await, Err(DecideError::Refused(Violation::NotFound))));
+    assert!(matches!(
+        answer(ids.user).await,
+        Err(DecideError::Refused(Violation::NotFound))
+    ));
     let waiting = store.invitations_to(eve.user, None, 10, moment(2)).await.unwrap();
     assert_eq!(waiting.len(), 1);
     let (decision, _) = answer(eve.user).await.unwrap();
     assert_eq!(*decision.after, roster(store, ids.account).await);
-    assert!(store.invitations_to(eve.user, None, 10, moment(2)).await.unwrap().is_empty());
+    assert!(
+        store
+            .invitations_to(eve.user, None, 10, moment(2))
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -162,10 +177,17 @@ async fn an_invitation_whose_inviter_leaves_is_revoked_with_it() {
     };
     let link = act(Actor::Link, moment(2));
     let (decision, _) = store.join(bea.sending, joining, &link, |_, _| kept("")).await.unwrap();
-    let member = decision.after.members().find(|member| member.user != ids.user).unwrap().user;
+    let member = decision
+        .after
+        .members()
+        .find(|member| member.user != ids.user)
+        .unwrap()
+        .user;
     let cem = invite("cem@lima.example");
     let id = cem.id;
-    sent(store, ids.account, cem, &act(Actor::User(member), moment(3))).await.unwrap();
+    sent(store, ids.account, cem, &act(Actor::User(member), moment(3)))
+        .await
+        .unwrap();
     let leaves = move |_: &Roster| Ok(vec![accounts_domain::change::Change::MemberRemoved { user: member }]);
     let decision = store
         .decide(ids.account, &system(moment(4)), leaves, |_| kept(""))

@@ -75,10 +75,7 @@ pub(super) fn load_waiting(conn: &mut Conn, account: &str) -> Result<BTreeMap<In
 }
 
 /// Finds one invitation, with its account.
-pub(crate) fn load_invitation(
-    conn: &mut Conn,
-    which: Named,
-) -> Result<Option<(AccountId, InvitationRecord)>, Fault> {
+pub(crate) fn load_invitation(conn: &mut Conn, which: Named) -> Result<Option<(AccountId, InvitationRecord)>, Fault> {
     let mut query = invitations::table
         .left_join(users::table.on(invitations::inviter_id.eq(users::id.nullable())))
         .into_boxed();
@@ -200,10 +197,7 @@ fn read_record(row: InvitationRow, inviter_name: Option<String>) -> Result<(Acco
             instant(at),
         )),
         (_, None) => {
-            return Err(Fault::stored(
-                "invitations.ended_at",
-                "an ended invitation has no end",
-            ));
+            return Err(Fault::stored("invitations.ended_at", "an ended invitation has no end"));
         }
     };
     let record = InvitationRecord {
