@@ -37,7 +37,7 @@ pub(super) struct House<'a> {
     pub transfer: String,
     /// Ana's invitation to somebody.
     pub invitation: String,
-    /// Dan's invitation to Ana.
+    /// Somebody's invitation to Ana, to an account of their own.
     pub my_invitation: String,
     /// The owner of the other account.
     pub dan: Person<'a>,
@@ -63,7 +63,8 @@ impl<'a> House<'a> {
         let (fay, _) = member(app, &dan, "fay@example.com");
         let dans_transfer = dan.transfers_ownership(&fay).expect(201).text("id");
         let invitation = ana.invites("gus@example.com", &json!([])).expect(201).text("id");
-        let my_invitation = dan.invites("ana@example.com", &json!([])).expect(201).text("id");
+        let ivy = given::owner(app, "ivy@example.com");
+        let my_invitation = ivy.invites("ana@example.com", &json!([])).expect(201).text("id");
         let dans_invitation = dan.invites("hal@example.com", &json!([])).expect(201).text("id");
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
