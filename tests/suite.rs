@@ -10,6 +10,7 @@ mod api {
     mod enumeration;
     mod framing;
     mod house;
+    mod invitations;
     mod operational;
     mod operations;
     mod order_of_checks;
@@ -38,6 +39,7 @@ mod races {
     mod additions;
     mod block;
     pub(crate) mod dice;
+    mod invitations;
     mod office;
     mod promotions;
     mod proofs;
@@ -64,6 +66,7 @@ mod outages {
 mod rules {
     mod datacenter;
     mod hosting;
+    mod hosting_invitations;
     mod saas_suite;
 }
 #[cfg(test)]

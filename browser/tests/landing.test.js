@@ -93,6 +93,15 @@ const asks = {
     const contact = () => service.call(200, "GET", `${contacts}/${id}`, { token });
     return { address, contact, file: await service.mailTo(address) };
   },
+  async invitation(language, address) {
+    const token = await service.logIn(DEMO_OWNER, DEMO_PASSWORD);
+    const account = await service.accountOf(token);
+    const invitations = `/v1/accounts/${account}/invitations`;
+    const body = { address, language, permissions: ["contacts:view"] };
+    const { id } = await service.call(201, "POST", invitations, { body, token });
+    const status = async () => (await service.call(200, "GET", `${invitations}/${id}`, { token })).status;
+    return { status, file: await service.mailTo(address) };
+  },
   async reset(language, name) {
     const { address, file } = await asks.signUp(language, name);
     const page = await openPage(browser, service, { locale: LOCALES[language] });
@@ -240,6 +249,73 @@ for (const language of ["en", "fr"]) {
       await page.keyboard.press("Enter");
       await step(page, said.verify.done_title);
       await service.logIn(address, PASSWORD);
+      await closePage(page);
+    });
+
+    test("an invitation is accepted with a name and a password of one's own", async () => {
+      const address = `invited-${language}@kite.example`;
+      const { status, file } = await asks.invitation(language, address);
+      const page = await open();
+      await follow(page, file, "/invitation");
+      await step(page, said.invitation.review_title);
+      await assertIs(page, language, said.invitation.title);
+      for (const text of ["Demo Harbour Ltd", address, said.invitation.choose_password]) await visible(page, text);
+      assert.ok(await page.locator("#present_password").isHidden());
+      assert.equal(await status(), "pending", "reading the page answers nothing");
+      await tabTo(page, said.invitation.name);
+      await write(page, "Zoë Kite");
+      await tabTo(page, said.form.password);
+      await page.keyboard.press("Enter");
+      assert.ok((await fault(page)).includes(said.form.password));
+      await tabTo(page, said.form.password);
+      await write(page, PASSWORD);
+      await tabTo(page, said.invitation.submit);
+      await page.keyboard.press("Enter");
+      await step(page, said.invitation.done_title);
+      await visible(page, said.invitation.done);
+      assert.equal(await status(), "accepted");
+      await service.logIn(address, PASSWORD);
+
+      // The link is used up, and the page says so at once.
+      await follow(page, file, "/invitation");
+      assert.ok((await fault(page)).includes(said.invitation.expired));
+      await closePage(page);
+    });
+
+    test("an invitation is accepted with the password there is", async () => {
+      const { address, file: signUp } = await asks.signUp(language, "known");
+      const page = await open();
+      const link = await follow(page, signUp, "/sign-up");
+      const body = { token: link.split("#token=")[1], password: PASSWORD };
+      await service.call(201, "POST", "/v1/sign-ups/confirm", { body });
+      const { status } = await asks.invitation(language, address);
+      await follow(page, await service.mailTo(address, 2), "/invitation");
+      await step(page, said.invitation.review_title);
+      await visible(page, said.invitation.give_password);
+      assert.ok(await page.locator("#password").isHidden());
+      await tabTo(page, said.invitation.present_password);
+      await write(page, "another password");
+      await page.keyboard.press("Enter");
+      await fault(page);
+      await tabTo(page, said.invitation.present_password);
+      await page.keyboard.press("Control+A");
+      await write(page, PASSWORD);
+      await page.keyboard.press("Enter");
+      await step(page, said.invitation.done_title);
+      assert.equal(await status(), "accepted");
+      await closePage(page);
+    });
+
+    test("an invitation is declined", async () => {
+      const { status, file } = await asks.invitation(language, `declines-${language}@kite.example`);
+      const page = await open();
+      await follow(page, file, "/invitation");
+      await step(page, said.invitation.review_title);
+      await tabTo(page, said.invitation.decline);
+      await page.keyboard.press("Enter");
+      await step(page, said.invitation.declined_title);
+      await visible(page, said.invitation.declined);
+      assert.equal(await status(), "declined");
       await closePage(page);
     });
 

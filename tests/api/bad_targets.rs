@@ -24,24 +24,27 @@ on_both! {
             .filter(|operation| operation.path.contains("{account}"))
         {
             house.changes_nothing(&operation, || {
-                let to = |account: &str, contact: &str, transfer: &str| {
+                let to = |account: &str, contact: &str, transfer: &str, invitation: &str| {
                     house.path_with(&operation.path, |name| match name {
                         "account" => Some(account.to_owned()),
                         "contact" => Some(contact.to_owned()),
                         "transfer" => Some(transfer.to_owned()),
                         "user" if transfer == house.dans_transfer => Some(house.fay_user.clone()),
+                        "invitation" => Some(invitation.to_owned()),
                         _ => None,
                     })
                 };
                 let (ana, dan) = (&house.ana, &house.dan);
                 // What is nobody's looks the same, but for the path that was asked for.
-                let nobodys = refused(&house, &operation, &to(NOBODYS, &house.eve.id, &house.dans_transfer));
+                let dans = |account: &str| to(account, &house.eve.id, &house.dans_transfer, &house.dans_invitation);
+                let nobodys = refused(&house, &operation, &dans(NOBODYS));
                 let mut others = vec![
-                    to(&dan.account, &house.eve.id, &house.dans_transfer),
-                    to(&dan.account, &house.bea.id, &house.transfer),
+                    dans(&dan.account),
+                    to(&dan.account, &house.bea.id, &house.transfer, &house.invitation),
                 ];
-                if ["{contact}", "{user}", "{transfer}"].iter().any(|id| operation.path.contains(id)) {
-                    others.push(to(&ana.account, &house.eve.id, &house.dans_transfer));
+                let below = ["{contact}", "{user}", "{transfer}", "{invitation}"];
+                if below.iter().any(|name| operation.path.contains(name)) {
+                    others.push(dans(&ana.account));
                 }
                 for path in others {
                     let foreign = refused(&house, &operation, &path);

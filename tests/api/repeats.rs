@@ -294,6 +294,7 @@ fn every_post_of_a_member_takes_a_key_unless_it_answers_with_a_secret() {
         "/v1/sessions",
         "/v1/sessions/refresh",
         "/v1/contact-verifications/preview",
+        "/v1/invitations/preview",
     ];
     for operation in operations::all()
         .into_iter()

@@ -222,6 +222,22 @@ impl<'a> Person<'a> {
         self.post(self.at("/ownership-transfers"), json!({ "contact_id": contact.id }))
     }
 
+    /// Invites somebody with these permissions.
+    pub fn invites(&self, address: &str, permissions: &Value) -> Request {
+        let body = json!({ "address": address, "permissions": permissions });
+        self.post(self.at("/invitations"), body)
+    }
+
+    /// Invites somebody who has no log-in yet, and who follows the link and logs in.
+    #[must_use]
+    pub fn invites_new(&self, address: &str, permissions: &Value) -> Person<'a> {
+        self.invites(address, permissions).expect(201);
+        let token = self.app.mail_to(address).link_token();
+        let body = json!({ "token": token, "display_name": name_of(address), "password": PASSWORD });
+        self.app.client().post("/v1/invitations/accept", body).expect(200);
+        logged_in(self.app, address)
+    }
+
     /// The keys of the applications that are open for this person.
     pub fn applications(&self) -> Vec<String> {
         self.get(self.at("/access")).expect(200).each("applications", "key")

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, audit_events, catalog, contacts, docs, health, landing, mailbox, me, members,
+    access, accounts, audit_events, catalog, contacts, docs, health, invitations, landing, mailbox, me, members,
     ownership_transfers, password_resets, problems, roles, server, sessions, sign_ups, verifications,
 };
 
@@ -43,6 +43,7 @@ pub fn routes() -> Routes {
         .and(roles::routes())
         .and(members::routes())
         .and(ownership_transfers::routes())
+        .and(invitations::routes())
         .and(audit_events::routes())
         .and(catalog::routes())
         .and(health::routes())

@@ -246,9 +246,9 @@ guards! {
     ManagesContacts = ContactsManage;
     /// A member who may give, take and move roles.
     ManagesRoles = RolesManage;
-    /// A member who may see the members.
+    /// A member who may see the members and the open invitations.
     ViewsMembers = MembersView;
-    /// A member who may change, suspend and remove members.
+    /// A member who may invite, change, suspend and remove members.
     ManagesMembers = MembersManage;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;

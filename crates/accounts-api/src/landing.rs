@@ -13,39 +13,60 @@ use crate::router::{Routes, routes};
 use crate::settings::{ApiSettings, PublicUrl};
 
 pub(crate) fn routes() -> Routes {
-    routes![show_sign_up_page, show_verification_page, show_reset_page]
+    routes![
+        show_sign_up_page,
+        show_verification_page,
+        show_reset_page,
+        show_invitation_page
+    ]
 }
 
 /// One landing page: its words, and the operations that its form is sent to. Their paths stand
 /// without the leading slash, so that they are found below whatever path the service is reached at.
 #[derive(Debug, Clone, Copy)]
 struct Landing {
+    template: &'static str,
     words: &'static str,
     /// Says what following the link would do, before it is done.
     preview: Option<&'static str>,
     confirm: &'static str,
 }
 
+/// The template of what is asked and answered once.
+const PAGE: &str = "landing.html";
+
 const SIGN_UP: Landing = Landing {
+    template: PAGE,
     words: "sign_up",
     preview: None,
     confirm: "v1/sign-ups/confirm",
 };
 const VERIFY: Landing = Landing {
+    template: PAGE,
     words: "verify",
     preview: Some("v1/contact-verifications/preview"),
     confirm: "v1/contact-verifications/confirm",
 };
 const RESET: Landing = Landing {
+    template: PAGE,
     words: "reset",
     preview: None,
     confirm: "v1/password-resets/confirm",
 };
+const INVITATION: Landing = Landing {
+    template: "invitation.html",
+    words: "invitation",
+    preview: Some("v1/invitations/preview"),
+    confirm: "v1/invitations/accept",
+};
+
+/// Where the other answer to an invitation goes.
+const DECLINE: &str = "v1/invitations/decline";
 
 impl Landing {
     fn show(self, language: Language, public_url: &PublicUrl) -> Result<Reply, Problem> {
         let page = Page {
-            template: "landing.html",
+            template: self.template,
             words: self.words,
             script: Script::Form,
         };
@@ -53,6 +74,7 @@ impl Landing {
             form => section(language, "form"),
             preview => self.preview,
             confirm => self.confirm,
+            decline => DECLINE,
             command => self.command(public_url),
         };
         page.show(language, values)
@@ -116,6 +138,24 @@ async fn show_reset_page(PageLanguage(language): PageLanguage, settings: Data<Ap
     RESET.show(language, &settings.public_url)
 }
 
+/// The page that answers an invitation
+///
+/// Behind the link of an invitation's mail: shows what `POST /v1/invitations/preview` says and sends the code, with the
+/// password that is chosen or there already, to `POST /v1/invitations/accept`, or without it to `POST
+/// /v1/invitations/decline`.
+#[utoipa::path(
+    get,
+    path = "/invitation",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_invitation_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    INVITATION.show(language, &settings.public_url)
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::CACHE_CONTROL;
@@ -124,7 +164,8 @@ mod tests {
     use crate::html::tests::{opened, without_elements};
     use crate::links::LinkPurpose;
 
-    const PAGES: [(Landing, LinkPurpose); 3] = [
+    const PAGES: [(Landing, LinkPurpose); 4] = [
+        (INVITATION, LinkPurpose::Invitation),
         (SIGN_UP, LinkPurpose::SignUp),
         (VERIFY, LinkPurpose::Verification),
         (RESET, LinkPurpose::Reset),
@@ -182,6 +223,20 @@ mod tests {
                 assert!(html.contains("<noscript>"));
             }
         }
+    }
+
+    #[actix_web::test]
+    async fn an_invitation_is_accepted_or_declined() {
+        let page = opened(INVITATION.show(Language::En, &public_url()).unwrap()).await;
+        let html = page.html.replace("&#x2f;", "/");
+        for operation in ["preview", "accept", "decline"] {
+            let post = format!("data-post=\"v1/invitations/{operation}\"");
+            assert!(html.contains(&post), "{html}");
+        }
+        for part in ["name_required", "password_required", "login"] {
+            assert!(html.contains(&format!("<fieldset data-if=\"{part}\">")), "{part}");
+        }
+        assert!(html.contains("data-next=\"declined\"") && html.contains("id=\"declined\""));
     }
 
     #[actix_web::test]

@@ -17,6 +17,8 @@ pub enum LinkPurpose {
     Verification,
     /// It sets another password.
     Reset,
+    /// It answers an invitation.
+    Invitation,
 }
 
 impl LinkPurpose {
@@ -25,6 +27,7 @@ impl LinkPurpose {
             Self::SignUp => "sign-up",
             Self::Verification => "verification",
             Self::Reset => "reset",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -34,6 +37,7 @@ impl LinkPurpose {
             Self::SignUp => "/sign-up",
             Self::Verification => "/verify",
             Self::Reset => "/reset",
+            Self::Invitation => "/invitation",
         }
     }
 }

@@ -186,10 +186,9 @@ async fn change_member(
     member: ManagesMembers,
     PathUser(user): PathUser,
     if_match: IfMatch,
-    Checked(change): Checked<MemberPatchBody>,
+    Checked(patch): Checked<MemberPatchBody>,
 ) -> Result<Reply, Problem> {
     let person = person_of(&member, user).await?;
-    let patch = change.patch(member.roster.catalog())?;
     let (seen, at) = (person.clone(), member.by().at);
     let decide = move |roster: &Roster, by: By| {
         admits(&if_match, roster, &seen, by.at)?;

@@ -110,6 +110,7 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
         primaries: BTreeMap::new(),
         verifications: BTreeMap::new(),
         transfer: None,
+        invitations: BTreeMap::new(),
     };
     let empty = Roster::new(parts, catalog);
     let mut changes = vec![Change::AccountOpened { owner: command.user }];

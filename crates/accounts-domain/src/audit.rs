@@ -5,7 +5,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::address::EmailAddress;
 use crate::change::Change;
-use crate::ids::{AccountId, ContactId, OperatorId, UserId};
+use crate::ids::{AccountId, ContactId, InvitationId, OperatorId, UserId};
+use crate::invitations::Invitation;
 use crate::keys::PermissionKey;
 use crate::names::AddressLine;
 use crate::operators::Operator;
@@ -24,6 +25,8 @@ pub enum Subject {
     Contact(ContactId),
     /// A user.
     User(UserId),
+    /// An invitation, and whoever was invited.
+    Invitation(InvitationId),
     /// One of the provider's staff.
     Operator(OperatorId),
 }
@@ -35,6 +38,7 @@ impl Subject {
             Self::Account(_) => "account",
             Self::Contact(_) => "contact",
             Self::User(_) => "user",
+            Self::Invitation(_) => "invitation",
             Self::Operator(_) => "operator",
         }
     }
@@ -45,6 +49,7 @@ impl Subject {
             Self::Account(id) => id.to_string(),
             Self::Contact(id) => id.to_string(),
             Self::User(id) => id.to_string(),
+            Self::Invitation(id) => id.to_string(),
             Self::Operator(id) => id.to_string(),
         }
     }
@@ -350,7 +355,36 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::OwnerMoved { from, to } => Entry::new("owner.moved", contact(*to))
             .word("from", from)
             .word("to", to),
+        Change::InvitationSent { invitation, .. } => invitation_mailed("invitation.sent", invitation)
+            .permissions("permissions", &invitation.permissions)
+            .maybe("contact", invitation.contact.as_ref()),
+        Change::InvitationResent { invitation, .. } => invitation_mailed("invitation.resent", invitation),
+        Change::InvitationEnded { invitation, outcome } => {
+            Entry::new("invitation.ended", Subject::Invitation(*invitation)).word("outcome", outcome.as_str())
+        }
     }
+}
+
+/// An invitation that left for its address. Whom it was for is the contact's to erase where it has one.
+fn invitation_mailed(kind: &'static str, invitation: &Invitation) -> Entry {
+    let subject = Subject::Invitation(invitation.id);
+    let of = invitation.contact.map_or(subject, Subject::Contact);
+    let value = |field, after: Option<String>| PersonalValue {
+        of,
+        field,
+        before: None,
+        after,
+    };
+    Entry::new(kind, subject)
+        .word("sending", &invitation.sending)
+        .word("hours", &invitation.life().hours())
+        .fields(vec![
+            value("address", Some(invitation.address.to_string())),
+            value(
+                "display_name",
+                invitation.display_name.as_ref().map(ToString::to_string),
+            ),
+        ])
 }
 
 /// The event of an operator who came to be.

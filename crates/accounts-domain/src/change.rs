@@ -6,8 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::address::EmailAddress;
-use crate::ids::{ContactId, TransferId, UserId};
+use crate::ids::{ContactId, InvitationId, TransferId, UserId};
+use crate::invitations::{Invitation, InvitationOutcome};
 use crate::keys::{CategoryKey, RoleKey};
+use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
 use crate::permission::Permissions;
 use crate::roster::{
@@ -199,6 +201,27 @@ pub enum Change {
         /// Who owns it.
         to: ContactId,
     },
+    /// Somebody was invited (U-13, U-17).
+    InvitationSent {
+        /// The invitation.
+        invitation: Box<Invitation>,
+        /// How the inviter is called, for the mail.
+        by_name: Option<DisplayName>,
+    },
+    /// An invitation was mailed again; the link before is dead.
+    InvitationResent {
+        /// The invitation as it is from now on.
+        invitation: Box<Invitation>,
+        /// How whoever sent it is called, for the mail.
+        by_name: Option<DisplayName>,
+    },
+    /// An invitation ended.
+    InvitationEnded {
+        /// The invitation.
+        invitation: InvitationId,
+        /// How.
+        outcome: InvitationOutcome,
+    },
 }
 
 impl Change {
@@ -240,7 +263,10 @@ impl Change {
             | Self::MemberRemoved { contact: None, .. }
             | Self::MemberLeft { contact: None, .. }
             | Self::TransferRequested { .. }
-            | Self::TransferEnded { .. } => Vec::new(),
+            | Self::TransferEnded { .. }
+            | Self::InvitationSent { .. }
+            | Self::InvitationResent { .. }
+            | Self::InvitationEnded { .. } => Vec::new(),
         }
     }
 
@@ -306,6 +332,10 @@ impl Parts {
         self.contacts.get_mut(&id).map(Arc::make_mut)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each change, none of them left to a wildcard"
+    )]
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
             Change::AccountOpened { .. } => {}
@@ -405,6 +435,12 @@ impl Parts {
             Change::TransferRequested { transfer } => self.transfer = Some(transfer.clone()),
             Change::TransferEnded { .. } => self.transfer = None,
             Change::OwnerMoved { to, .. } => self.owner = *to,
+            Change::InvitationSent { invitation, .. } | Change::InvitationResent { invitation, .. } => {
+                self.invitations.insert(invitation.id, Invitation::clone(invitation));
+            }
+            Change::InvitationEnded { invitation, .. } => {
+                self.invitations.remove(invitation);
+            }
         }
     }
 

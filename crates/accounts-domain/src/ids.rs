@@ -36,6 +36,10 @@ identifiers! {
     ResetId = ResetTag, "rst";
     /// One ownership transfer.
     TransferId = TransferTag, "trf";
+    /// One invitation.
+    InvitationId = InvitationTag, "inv";
+    /// One mailing of an invitation, whose link it names.
+    SendingId = SendingTag, "snd";
     /// One audit event.
     EventId = EventTag, "evt";
     /// One of the provider's staff.

@@ -21,6 +21,7 @@ impl Roster {
         self.broken_contacts(&mut broken);
         self.broken_members(&mut broken);
         self.broken_links(&mut broken);
+        self.broken_invitations(&mut broken);
         broken
     }
 
@@ -98,6 +99,18 @@ impl Roster {
             }
             if !linked.insert(contact) {
                 broken.push("two members are one contact".to_owned());
+            }
+        }
+    }
+
+    fn broken_invitations(&self, broken: &mut Vec<String>) {
+        let mut keys = BTreeSet::new();
+        for invitation in self.invitations() {
+            if !keys.insert(invitation.address.key()) {
+                broken.push("two invitations to one address wait".to_owned());
+            }
+            if invitation.contact.is_some_and(|contact| self.contact(contact).is_err()) {
+                broken.push("an invitation is for a contact that is not there".to_owned());
             }
         }
     }

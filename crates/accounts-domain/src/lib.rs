@@ -15,6 +15,7 @@ pub mod contacts;
 pub mod difference;
 pub mod ids;
 mod invariants;
+pub mod invitations;
 pub mod keys;
 pub mod language;
 pub mod mail;

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::EmailAddress;
 use crate::change::Change;
-use crate::ids::{ContactId, ResetId, SignUpId, VerificationId};
+use crate::ids::{ContactId, ResetId, SendingId, SignUpId, VerificationId};
+use crate::invitations::Invitation;
 use crate::language::Language;
+use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
 use crate::roster::Roster;
 
@@ -101,6 +103,19 @@ pub enum Letter {
         account: String,
         /// The new owner's name.
         owner: String,
+    },
+    /// Follow this link to become a member of the account (U-17).
+    Invitation {
+        /// The mailing whose link it carries.
+        sending: SendingId,
+        /// The person's name or address.
+        name: String,
+        /// The account's name.
+        account: String,
+        /// The inviter's name, or else the account's.
+        inviter: String,
+        /// For how many hours the link works.
+        hours: u16,
     },
 }
 
@@ -222,6 +237,9 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
                 .filter_map(|reader| to_contact(reader, letter(reader)))
                 .collect()
         }
+        Change::InvitationSent { invitation, by_name } | Change::InvitationResent { invitation, by_name } => {
+            vec![invitation_mail(after, invitation, by_name.as_ref(), account)]
+        }
         Change::AccountOpened { .. }
         | Change::AccountChanged { .. }
         | Change::AccountStatusChanged { .. }
@@ -245,7 +263,27 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::MemberRemoved { .. }
         | Change::MemberLeft { .. }
         | Change::TransferRequested { .. }
-        | Change::TransferEnded { .. } => Vec::new(),
+        | Change::TransferEnded { .. }
+        | Change::InvitationEnded { .. } => Vec::new(),
+    }
+}
+
+/// The mail of an invitation. It belongs to the contact of its address, if there is one, and goes with it.
+fn invitation_mail(after: &Roster, invitation: &Invitation, by_name: Option<&DisplayName>, account: String) -> Mail {
+    let name = invitation.display_name.as_ref().map(ToString::to_string);
+    let letter = Letter::Invitation {
+        sending: invitation.sending,
+        name: name.unwrap_or_else(|| invitation.address.to_string()),
+        inviter: by_name.map_or_else(|| account.clone(), ToString::to_string),
+        account,
+        hours: invitation.life().hours(),
+    };
+    let contact = after.contact_with_address(invitation.address.key());
+    Mail {
+        contact: contact.map(|contact| contact.id),
+        to: invitation.address.clone(),
+        language: invitation.language,
+        letter,
     }
 }
 

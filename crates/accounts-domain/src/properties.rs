@@ -20,6 +20,7 @@ use crate::change::Change;
 use crate::difference::Difference;
 use crate::given::SOUND;
 use crate::ids::UserId;
+use crate::invitations::InvitationOutcome;
 use crate::mail::mails;
 use crate::members::news;
 use crate::permission::{Permissions, ServicePermission};
@@ -33,6 +34,7 @@ impl World {
         self.ids += 1;
         let by = self.by(step.by);
         let decision = self.decide(by, &step.command);
+        let decision = decision.map(|changes| self.with_consequences(changes));
         self.only_who_may(by, &step.command, decision.as_ref());
         let Ok(changes) = decision else { return Vec::new() };
         let before = self.roster.clone();
@@ -58,7 +60,10 @@ impl World {
     }
 
     fn only_who_may(&self, by: By, command: &Command, decision: Result<&Vec<Change>, &Violation>) {
-        if matches!(command, Command::SetStatus(_) | Command::Confirm(_)) {
+        if matches!(
+            command,
+            Command::SetStatus(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
+        ) {
             return;
         }
         if let Actor::User(user) = by.actor
@@ -244,6 +249,14 @@ fn nobody_grants_what_they_do_not_have(before: &Roster, by: By, changes: &[Chang
             );
             assert_eq!(before.require(by, ServicePermission::MembersManage), Ok(()));
         }
+        if let Change::InvitationSent { invitation, .. } = change {
+            assert!(invitation.inviter.is_none_or(|inviter| {
+                before
+                    .permissions_of(inviter, by.at)
+                    .unwrap()
+                    .covers(&invitation.permissions)
+            }));
+        }
         if let Change::PermissionsChanged { user, permissions } = change
             && !(moved && before.is_owner(*user))
         {
@@ -354,6 +367,13 @@ fn the_stories_meet_every_kind_of_change() {
         "contact.verified",
         "declined",
         "expired",
+        "invitation accepted",
+        "invitation declined",
+        "invitation expired",
+        "invitation revoked",
+        "invitation.ended",
+        "invitation.resent",
+        "invitation.sent",
         "member.added",
         "member.expiry_changed",
         "member.left",
@@ -374,6 +394,13 @@ fn the_stories_meet_every_kind_of_change() {
 fn outcome(change: &Change) -> Option<&'static str> {
     if let Change::TransferEnded { outcome, .. } = change {
         Some(outcome.as_str())
+    } else if let Change::InvitationEnded { outcome, .. } = change {
+        Some(match outcome {
+            InvitationOutcome::Accepted => "invitation accepted",
+            InvitationOutcome::Declined => "invitation declined",
+            InvitationOutcome::Revoked => "invitation revoked",
+            InvitationOutcome::Expired => "invitation expired",
+        })
     } else {
         None
     }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
 use crate::catalog::{Catalog, Role};
-use crate::ids::{AccountId, ContactId, TransferId, UserId, VerificationId};
+use crate::ids::{AccountId, ContactId, InvitationId, TransferId, UserId, VerificationId};
+use crate::invitations::Invitation;
 use crate::keys::{CategoryKey, RoleKey};
 use crate::language::Language;
 use crate::names::{AccountName, AddressLine, DisplayName, ExternalId, JobTitle, PersonName, TaxId};
@@ -276,6 +277,8 @@ pub struct Parts {
     pub verifications: BTreeMap<VerificationId, Verification>,
     /// The transfer that waits.
     pub transfer: Option<PendingTransfer>,
+    /// The invitations that nobody has answered or taken back, in time or not.
+    pub invitations: BTreeMap<InvitationId, Invitation>,
 }
 
 /// An account under the provider's catalog. What must always hold (`product.md`) holds of each one that

@@ -152,6 +152,8 @@ pub(crate) fn conclude(
     answer: &dyn Fn(&Decision) -> Kept,
 ) -> Result<Verdict<Decision>, Stop<Refusal>> {
     let Locked { before, mut mark } = locked;
+    let left = crate::invitations::addresses_of_removed(conn, &before, &changes)?;
+    let changes = before.with_consequences(changes, act.at, &left);
     let decision = Decision::new(before, changes, act);
     if decision.changes.is_empty() {
         if act.keep.is_none() {

@@ -150,6 +150,26 @@ table! {
 }
 
 table! {
+    invitations (id) {
+        id -> Text,
+        account_id -> Text,
+        address -> Text,
+        address_key -> Text,
+        display_name -> Nullable<Text>,
+        language -> Text,
+        permissions -> Text,
+        contact_id -> Nullable<Text>,
+        inviter_id -> Nullable<Text>,
+        sending_id -> Text,
+        status -> Text,
+        created_at -> Timestamp,
+        sent_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
     sessions (id) {
         id -> Text,
         user_id -> Text,
@@ -307,6 +327,7 @@ joinable!(memberships -> accounts (account_id));
 joinable!(memberships -> contacts (contact_id));
 joinable!(memberships -> users (user_id));
 joinable!(ownership_transfers -> accounts (account_id));
+joinable!(invitations -> accounts (account_id));
 joinable!(sessions -> users (user_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(password_resets -> users (user_id));
@@ -327,6 +348,7 @@ macro_rules! with_all_tables {
             role_holders,
             role_primaries,
             ownership_transfers,
+            invitations,
             sessions,
             refresh_tokens,
             sign_ups,

@@ -104,7 +104,8 @@ impl Shelved for Roster {
 
     fn size(&self) -> usize {
         let parts = self.parts();
-        ROW + CONTACT * parts.contacts.len() + ROW / 2 * (parts.members.len() + parts.verifications.len())
+        ROW + CONTACT * parts.contacts.len()
+            + ROW / 2 * (parts.members.len() + parts.verifications.len() + parts.invitations.len())
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Caller {
     spare: String,
     /// A third one, which was ended.
     ended: String,
+    /// An invitation to the caller, who has declined it: to answer it changes nothing.
+    invitation: String,
 }
 
 /// What there is in an account.
@@ -74,6 +76,8 @@ struct Side {
     more: String,
     /// An offer to it, which was taken back: to answer it changes nothing.
     transfer: String,
+    /// An invitation that was revoked.
+    invitation: String,
     /// A session of the owner.
     session: String,
 }
@@ -107,6 +111,8 @@ impl<'a> Cast<'a> {
     pub(super) fn of(app: &'a App) -> Self {
         let (ana, bea, home) = side(app, "ana@example.com", "bea@example.com");
         let (dan, _, other) = side(app, "dan@example.com", "eve@example.com");
+        let gus = given::owner(app, "gus@example.com");
+        let caller = |kind, person: &Person<'_>| caller(kind, person, &gus);
         let member = |name: &str, login: &Value| member(app, &ana, name, login);
         let (removed, former) = member("former", &json!({ "all_permissions": true }));
         let (_, bare) = member("bare", &json!({}));
@@ -117,6 +123,7 @@ impl<'a> Cast<'a> {
                 client: app.client().clone(),
                 spare: home.session.clone(),
                 ended: home.session.clone(),
+                invitation: home.invitation.clone(),
             },
             caller(Kind::Stranger, &dan),
             caller(Kind::Former, &former),
@@ -197,6 +204,8 @@ impl<'a> Cast<'a> {
             (_, "user") => side.user.clone(),
             (_, "address") => side.more.clone(),
             (_, "transfer") => side.transfer.clone(),
+            (_, "invitation") if path.starts_with("/v1/me/") => caller.invitation.clone(),
+            (_, "invitation") => side.invitation.clone(),
             (_, "session") => caller.spare.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "code") => "stale".to_owned(),
@@ -214,6 +223,8 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "user") => self.other.user.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
+            // To somebody else, for whoever answers the own ones.
+            (Ids::Foreign(_), "invitation") => self.other.invitation.clone(),
             (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
             (Ids::Foreign(_), "session") => self.other.session.clone(),
             (Ids::Deleted(_), "contact") => self.removed.clone(),
@@ -223,15 +234,17 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "contact") => an_id("con"),
             (Ids::Random(_), "user") => an_id("usr"),
             (Ids::Random(_), "transfer") => an_id("trf"),
+            (Ids::Random(_), "invitation") => an_id("inv"),
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
             (Ids::Random(_), "role") => "captain".to_owned(),
             (Ids::Random(_), "code") => "no-such-code".to_owned(),
             (Ids::Random(_), "file") => "nothing.eml".to_owned(),
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
-            (Ids::WrongKind(_), "contact" | "user" | "transfer" | "session" | "address" | "role" | "code" | "file") => {
-                self.home.account.clone()
-            }
+            (
+                Ids::WrongKind(_),
+                "contact" | "user" | "transfer" | "invitation" | "session" | "address" | "role" | "code" | "file",
+            ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
     }
@@ -266,11 +279,11 @@ impl<'a> Ids<'a> {
                 "account"
                     if parameters
                         .iter()
-                        .any(|name| matches!(*name, "contact" | "user" | "transfer")) =>
+                        .any(|name| matches!(*name, "contact" | "user" | "transfer" | "invitation")) =>
                 {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" => all.push(Self::Foreign(parameter)),
+                "transfer" | "address" | "invitation" => all.push(Self::Foreign(parameter)),
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
@@ -304,7 +317,15 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
         .post(owner.at(&format!("/ownership-transfers/{transfer}/cancel")), ())
         .expect(200);
     let person = given::logged_in(app, contact);
+    let invitation = owner
+        .invites(&format!("nobody-{}", owner.address), &json!([]))
+        .expect(201)
+        .text("id");
+    owner
+        .delete(owner.at(&format!("/invitations/{invitation}")))
+        .expect(204);
     let side = Side {
+        invitation,
         account: owner.account.clone(),
         contact: added.id,
         user: person.user(),
@@ -324,7 +345,11 @@ fn member<'a>(app: &'a App, owner: &Person<'a>, name: &str, login: &Value) -> (S
     (contact.id, given::logged_in(app, &address))
 }
 
-fn caller(kind: Kind, person: &Person<'_>) -> Caller {
+fn caller(kind: Kind, person: &Person<'_>, inviter: &Person<'_>) -> Caller {
+    let invitation = inviter.invites(&person.address, &json!([])).expect(201).text("id");
+    person
+        .post(format!("/v1/me/invitations/{invitation}/decline"), ())
+        .expect(200);
     let ended = session(person);
     person.delete(format!("/v1/me/sessions/{ended}")).expect(204);
     Caller {
@@ -332,6 +357,7 @@ fn caller(kind: Kind, person: &Person<'_>) -> Caller {
         client: Client::clone(person),
         spare: session(person),
         ended,
+        invitation,
     }
 }
 

@@ -74,7 +74,7 @@ on_both! {
             assert_eq!(member["permissions"], permissions(&cem));
         }
         let unknown = ana.changes(&cem, json!({ "permissions": ["moon:visit"] }));
-        unknown.refused(422, "invalid-fields").fault("/permissions", "unknown-permission");
+        unknown.refused(422, "invalid-fields").fault("/permissions/0", "unknown-permission");
         let unknown = ana.changes(&cem, json!({ "permission_preset": "astronaut" }));
         unknown.refused(422, "invalid-fields").fault("/permission_preset", "unknown-preset");
         assert_eq!(permissions(&cem), json!([]));

@@ -125,10 +125,22 @@ codes! {
     TransferPending = 409 "transfer-pending",
     /// The ownership transfer is not pending any more.
     NoPendingTransfer = 409 "no-pending-transfer",
+    /// The person is a member already.
+    AlreadyMember = 409 "already-member",
+    /// An invitation to this address waits for its answer.
+    InvitationWaiting = 409 "invitation-waiting",
+    /// The account has as many invitations waiting as it may.
+    InvitationLimitReached = 409 "invitation-limit-reached",
+    /// The contact that the invitation is for has another main address.
+    ContactHasOtherAddress = 409 "contact-has-other-address",
+    /// The invitation is not pending any more.
+    InvitationNotPending = 409 "invitation-not-pending",
     /// The first request with this idempotency key is still running.
     IdempotencyInFlight = 409 "idempotency-in-flight",
     /// The link is used, too old, or none of ours.
     LinkExpired = 410 "link-expired",
+    /// The invitation has ended, and with it the offer.
+    InvitationEnded = 410 "invitation-ended",
     /// The object has changed since it was read.
     Stale = 412 "stale",
     /// The body is larger than the operation takes.

@@ -49,6 +49,14 @@ pub(super) enum Command {
     Accept(usize),
     Decline(usize),
     Cancel(usize),
+    /// An address, what its member may do, and the contact whose own address it is instead.
+    Invite(u32, usize, Pick),
+    Resend(usize),
+    Revoke(usize),
+    /// Whoever was invited says yes.
+    Join(usize),
+    /// Whoever was invited says no.
+    Refuse(usize),
     RenameAccount(u32),
     SetStatus(usize),
     Permit(Pick, usize),
@@ -129,6 +137,7 @@ fn commands() -> impl Strategy<Value = Command> {
         option::of(0..4_usize),
         prop::bool::weighted(0.1),
     );
+    let invite = (addresses(), 0..4_usize, option::weighted(0.3, 0..8_usize));
     prop_oneof![
         8 => create.prop_map(|(address, more, roles, login, bare)| Command::Create { address, more, roles, login, bare }),
         8 => (picks(), option::weighted(0.3, addresses())).prop_map(|(pick, to)| Command::Send(pick, to)),
@@ -149,6 +158,11 @@ fn commands() -> impl Strategy<Value = Command> {
         2 => (picks(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::Subscribe(pick, to)),
         2 => picks().prop_map(Command::Remove),
         1 => picks().prop_map(Command::Erase),
+        6 => invite.prop_map(|(to, permissions, contact)| Command::Invite(to, permissions, contact)),
+        2 => (0..3_usize).prop_map(Command::Resend),
+        1 => (0..3_usize).prop_map(Command::Revoke),
+        3 => (0..3_usize).prop_map(Command::Join),
+        1 => (0..3_usize).prop_map(Command::Refuse),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
         3 => (picks(), 0..4_usize).prop_map(|(pick, most)| Command::Permit(pick, most)),
         1 => picks().prop_map(Command::Suspend),

@@ -10,8 +10,11 @@ use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
 use crate::change::Change;
 use crate::contacts::{ContactPatch, CreateContact};
-use crate::given::{ANA, NOW, Person, account, address, chosen, contact_id, link_id, role, transfer_id, user_id};
+use crate::given::{
+    ANA, NOW, Person, account, address, chosen, contact_id, inviting, link_id, role, sending_id, transfer_id, user_id,
+};
 use crate::ids::{ContactId, UserId};
+use crate::invitations::{InvitationRecord, Invite, Invitee, ResendInvitation};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::members::MemberPatch;
 use crate::names::{AccountName, DisplayName};
@@ -26,10 +29,13 @@ use crate::violation::Violation;
 pub(super) struct World {
     pub(super) roster: Roster,
     pub(super) transfers: Vec<Transfer>,
+    pub(super) invitations: Vec<InvitationRecord>,
     pub(super) now: DateTime<Utc>,
     /// How many ids have been given out.
     pub(super) ids: u32,
 }
+
+type Answer = fn(&Roster, By, &InvitationRecord, &Invitee<'_>) -> Result<Vec<Change>, Violation>;
 
 /// The number of Ana's address, who opens the account; the others belong to the users of their numbers.
 const ANAS: u32 = 0;
@@ -73,6 +79,7 @@ impl World {
         Self {
             roster,
             transfers: Vec::new(),
+            invitations: Vec::new(),
             now: NOW,
             ids: 100,
         }
@@ -217,6 +224,11 @@ impl World {
                 let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
                 roster.cancel_transfer(by, transfer)
             }
+            Command::Invite(to, permissions, contact) => self.invite(by, *to, *permissions, *contact),
+            Command::Resend(number) => self.resend(by, *number),
+            Command::Revoke(number) => self.revoke(by, *number),
+            Command::Join(number) => self.answer(*number, Roster::accept_invitation),
+            Command::Refuse(number) => self.answer(*number, Roster::decline_invitation),
             Command::RenameAccount(name) => {
                 let name = AccountName::parse(&format!("Account {name}")).ok();
                 roster.change_account(
@@ -255,6 +267,35 @@ impl World {
             panic!("{command:?} changes no membership")
         };
         (self.member(*pick), patch)
+    }
+
+    /// Invites the address, or the main one of a contact.
+    fn invite(&self, by: By, to: u32, permissions: usize, contact: Pick) -> Result<Vec<Change>, Violation> {
+        let contact = contact.map(|pick| self.contact(Some(pick)));
+        let own = contact.and_then(|contact| self.roster.contact(contact).ok());
+        let address = own.map_or_else(|| address_number(to), |contact| contact.address.email.clone());
+        let known = user_of(address.key());
+        let command = Invite {
+            address,
+            contact,
+            ..inviting(ANA, self.ids, granted(permissions))
+        };
+        self.roster.invite(by, &command, Some(known))
+    }
+
+    fn resend(&self, by: By, number: usize) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        let command = ResendInvitation {
+            sending: sending_id(self.ids),
+            by_name: None,
+        };
+        let known = user_of(record.invitation.address.key());
+        self.roster.resend_invitation(by, record, &command, Some(known))
+    }
+
+    fn revoke(&self, by: By, number: usize) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        self.roster.revoke_invitation(by, record)
     }
 
     fn creation(&self, command: &Command) -> CreateContact {
@@ -300,8 +341,51 @@ impl World {
         )
     }
 
+    fn invitation(&self, number: usize) -> Option<&InvitationRecord> {
+        self.invitations.iter().rev().nth(number)
+    }
+
+    /// Whoever reads the mail of the address answers.
+    fn answer(&self, number: usize, rule: Answer) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        let address_key = record.invitation.address.key();
+        let invitee = Invitee {
+            user: user_of(address_key),
+            address_key,
+        };
+        let by = By {
+            actor: Actor::Link,
+            at: self.now,
+        };
+        rule(&self.roster, by, record, &invitee)
+    }
+
+    /// The changes with what follows from them.
+    pub(super) fn with_consequences(&self, changes: Vec<Change>) -> Vec<Change> {
+        let left = changes.iter().filter_map(|change| {
+            if let Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } = change {
+                let number = (0..100).find(|number| user_id(number + 1) == *user)?;
+                Some(address_number(number).key().to_owned())
+            } else {
+                None
+            }
+        });
+        let left = left.collect();
+        self.roster.with_consequences(changes, self.now, &left)
+    }
+
     pub(super) fn remember(&mut self, changes: &[Change]) {
+        for record in &mut self.invitations {
+            *record = record.clone().after(changes, self.now);
+        }
         for change in changes {
+            if let Change::InvitationSent { invitation, .. } = change {
+                self.invitations.push(InvitationRecord {
+                    invitation: (**invitation).clone(),
+                    inviter_name: None,
+                    ended: None,
+                });
+            }
             if let Change::TransferRequested { transfer } = change {
                 let request = transfer.clone();
                 self.transfers.push(Transfer {

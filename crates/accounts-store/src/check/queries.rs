@@ -155,6 +155,24 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN owners o ON o.account_id = t.account_id AND o.contact_id = t.from_contact_id
      WHERE t.status = 'pending' AND o.contact_id IS NULL";
 
+    "several-pending-invitations", "Several invitations of an account to one address are pending.",
+    "SELECT account_id AS id FROM invitations
+     WHERE status = 'pending' GROUP BY account_id, address_key HAVING count(*) > 1";
+
+    "invitation-without-account", "An invitation belongs to an account that is not there.",
+    "SELECT i.id FROM invitations i LEFT JOIN accounts a ON a.id = i.account_id WHERE a.id IS NULL";
+
+    "invitation-for-nobody", "A pending invitation is for a contact that is not there, or logs in already.",
+    "SELECT i.id FROM invitations i
+     LEFT JOIN contacts c ON c.account_id = i.account_id AND c.id = i.contact_id
+     LEFT JOIN memberships m ON m.account_id = i.account_id AND m.contact_id = i.contact_id
+     WHERE i.status = 'pending' AND i.contact_id IS NOT NULL AND (c.id IS NULL OR m.user_id IS NOT NULL)";
+
+    "invitation-by-nobody", "A pending invitation was made by somebody who is no member of the account.",
+    "SELECT i.id FROM invitations i
+     LEFT JOIN memberships m ON m.account_id = i.account_id AND m.user_id = i.inviter_id
+     WHERE i.status = 'pending' AND i.inviter_id IS NOT NULL AND m.user_id IS NULL";
+
     "account-revision-gap", "The events of an account do not account for each of its revisions.",
     "SELECT a.id FROM accounts a
      LEFT JOIN (

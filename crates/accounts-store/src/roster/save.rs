@@ -1,6 +1,7 @@
 //! Saves the changes of a decision. Nothing is decided here.
 
 mod contact;
+mod invitations;
 mod member;
 
 use accounts_domain::catalog::Holders;
@@ -130,6 +131,9 @@ impl Saving<'_> {
             Change::TransferRequested { transfer } => self.insert_transfer(transfer),
             Change::TransferEnded { transfer, outcome } => self.end_transfer(*transfer, *outcome),
             Change::OwnerMoved { to, .. } => self.move_owner(*to),
+            Change::InvitationSent { invitation, .. } => self.insert_invitation(invitation),
+            Change::InvitationResent { invitation, .. } => self.resend_invitation(invitation),
+            Change::InvitationEnded { invitation, outcome } => self.end_invitation(*invitation, *outcome),
         }
     }
 
