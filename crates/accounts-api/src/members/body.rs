@@ -7,7 +7,6 @@ use accounts_domain::keys::PermissionKey;
 use accounts_domain::members::MemberPatch;
 use accounts_domain::permission::Permissions;
 use accounts_domain::roster::MemberStatus;
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -58,8 +57,7 @@ pub(crate) enum Choice {
 #[derive(Debug)]
 pub struct MemberChange {
     choice: Option<Choice>,
-    status: Option<MemberStatus>,
-    expires_at: Option<Option<DateTime<Utc>>>,
+    rest: MemberPatch,
 }
 
 impl Parse for MemberPatchBody {
@@ -73,12 +71,12 @@ impl Parse for MemberPatchBody {
         let known = || FieldFault::not_allowed(["active", "suspended"]);
         let status = faults.kept("status", self.status);
         let status = faults.optional_text("status", status, |text| MemberStatus::from_name(text).ok_or_else(known));
-        let expires_at = faults.patched_text("expires_at", self.expires_at, moment::read);
-        faults.is_empty().then_some(MemberChange {
-            choice,
+        let rest = MemberPatch {
+            permissions: None,
             status,
-            expires_at,
-        })
+            expires_at: faults.patched_text("expires_at", self.expires_at, moment::read),
+        };
+        faults.is_empty().then_some(MemberChange { choice, rest })
     }
 }
 
@@ -141,8 +139,7 @@ impl MemberChange {
     pub fn patch(self, catalog: &Catalog) -> Result<MemberPatch, Problem> {
         Ok(MemberPatch {
             permissions: self.choice.map(|choice| choice.permissions(catalog)).transpose()?,
-            status: self.status,
-            expires_at: self.expires_at,
+            ..self.rest
         })
     }
 }
