@@ -102,9 +102,8 @@ pub fn logged_in<'a>(app: &'a App, address: &str) -> Person<'a> {
 /// Somebody who logs in becomes a member of the owner's account, with what is said of the permissions:
 /// `given::member_of(&ana, "bea@example.com", json!({ "permission_preset": "bookkeeper" }))`.
 pub fn member_of<'a>(owner: &Person<'a>, address: &str, permissions: Value) -> Person<'a> {
-    let account = match owner.account.parse() {
-        Ok(account) => account,
-        Err(_) => panic!("{} is no account", owner.account),
+    let Ok(account) = owner.account.parse() else {
+        panic!("{} is no account", owner.account)
     };
     let user = scene::joins(owner.app, account, address, &name_of(address), PASSWORD);
     let path = owner.at(&format!("/members/{user}"));

@@ -267,7 +267,7 @@ on_both! {
         asks(json!({ "permissions": ["Contacts"] })).refused(422, "invalid-fields").fault("/permissions/0", "invalid-format");
         asks(json!({ "permissions": ["contacts:view", "moon:visit"] }))
             .refused(422, "invalid-fields")
-            .fault("/permissions/0", "unknown-permission");
+            .fault("/permissions/1", "unknown-permission");
         let named = asks(json!({ "all_permissions": false, "permissions": ["audit:view"] })).expect(200);
         assert_eq!(named["permissions"], json!(["audit:view"]));
     }

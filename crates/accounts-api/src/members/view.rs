@@ -60,7 +60,11 @@ impl MemberView {
         let member = roster.member(person.user)?;
         let owner = roster.is_owner(person.user);
         let permissions = if owner { &Permissions::All } else { &member.permissions };
-        let presets = roster.catalog().permission_presets().iter();
+        let preset = roster
+            .catalog()
+            .permission_presets()
+            .iter()
+            .find(|preset| preset.permissions == *permissions);
         Some(Self {
             id: person.user.to_string(),
             display_name: person.display_name.to_string(),
@@ -68,10 +72,7 @@ impl MemberView {
             owner,
             all_permissions: *permissions == Permissions::All,
             permissions: contained(roster, permissions),
-            permission_preset: presets
-                .clone()
-                .find(|preset| preset.permissions == *permissions)
-                .map(|preset| preset.key.clone()),
+            permission_preset: preset.map(|preset| preset.key.clone()),
             contact_id: member.contact.map(|contact| contact.to_string()),
             status: member.standing(at).as_str(),
             expires_at: member.expires_at.map(moment::shown),

@@ -127,7 +127,7 @@ fn nobody_grants_beyond_their_own() {
     let refused = Violation::UnknownPermission {
         permission: unknown.clone(),
     };
-    assert_eq!(grant(Permissions::from_iter([unknown])), Err(refused));
+    assert_eq!(grant([unknown].into_iter().collect()), Err(refused));
 }
 
 #[test]

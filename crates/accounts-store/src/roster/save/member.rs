@@ -14,6 +14,10 @@ use crate::schema::memberships;
 /// The columns that change; what is absent stays.
 #[derive(Default, AsChangeset)]
 #[diesel(table_name = memberships)]
+#[expect(
+    clippy::option_option,
+    reason = "a column that stays and one that is emptied are two cases"
+)]
 struct Columns {
     permissions: Option<String>,
     status: Option<&'static str>,
