@@ -9,7 +9,9 @@ use serde_json::Value;
 
 mod addresses;
 mod audit;
+mod choosing;
 mod contacts;
+mod hashes;
 mod list;
 mod logins;
 mod ownership;

@@ -11,7 +11,7 @@ use crate::permission::Permissions;
 use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, Roster};
 use crate::sessions::EndReason;
-use crate::users::{Person, UserChange};
+use crate::users::{Person, User, UserChange};
 
 /// What an event is about, or whom a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -345,6 +345,22 @@ pub fn operator_created(operator: &Operator) -> Entry {
         ])
 }
 
+/// The event of a user that was brought along from another system.
+pub fn user_imported(user: &User) -> Entry {
+    let subject = Subject::User(user.id);
+    let value = |field, value: String| PersonalValue {
+        of: subject,
+        field,
+        before: None,
+        after: Some(value),
+    };
+    Entry::new("user.imported", subject).fields(vec![
+        value("address", user.address.to_string()),
+        value("display_name", user.display_name.to_string()),
+        value("language", user.language.to_string()),
+    ])
+}
+
 /// The event of each change of a user.
 pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
     let user = Subject::User(before.user.id);
@@ -364,6 +380,7 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
             },
         ]),
         UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
+        UserChange::HashUpgraded { .. } => Entry::new("user.password_hash_upgraded", user),
         UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
         UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),

@@ -21,6 +21,7 @@ pub mod mail;
 pub mod names;
 pub mod operators;
 pub mod ownership;
+pub mod passwords;
 pub mod permission;
 pub mod phone;
 pub mod roles;

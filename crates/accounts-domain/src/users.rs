@@ -142,6 +142,11 @@ pub enum UserChange {
         /// Its hash.
         hash: PasswordHash,
     },
+    /// The hash was made anew, of the same password and with the parameters of today (R08).
+    HashUpgraded {
+        /// The hash.
+        hash: PasswordHash,
+    },
     /// A reset mail was asked for.
     ResetSent {
         /// The link.
@@ -229,6 +234,15 @@ impl Person {
         Ok(vec![session.start()])
     }
 
+    /// Puts a hash with the parameters of today in the place of an older one of the same password. Where another
+    /// password was set meanwhile, nothing changes (R08).
+    pub fn upgrade_hash(&self, checked: &PasswordHash, hash: PasswordHash) -> Vec<UserChange> {
+        if self.user.password_hash.as_ref() != Some(checked) {
+            return Vec::new();
+        }
+        vec![UserChange::HashUpgraded { hash }]
+    }
+
     /// Ends one session.
     ///
     /// # Errors
@@ -252,6 +266,7 @@ impl Person {
                 ..
             } => Some(Letter::SessionEnded { name: name.clone() }),
             UserChange::ProfileChanged { .. }
+            | UserChange::HashUpgraded { .. }
             | UserChange::ResetSpent { .. }
             | UserChange::SessionStarted { .. }
             | UserChange::SessionEnded { .. } => None,
@@ -349,6 +364,16 @@ mod tests {
             Err(Violation::WrongPassword)
         );
         assert!(person().log_in(&PasswordHash("old".into()), new_session()).is_ok());
+    }
+
+    #[test]
+    fn r_08_a_hash_is_upgraded_unless_another_password_was_set_meanwhile() {
+        let hash = PasswordHash("newer".into());
+        let upgraded = person().upgrade_hash(&PasswordHash("old".into()), hash.clone());
+        assert_eq!(upgraded, [UserChange::HashUpgraded { hash: hash.clone() }]);
+        // Nobody is told: the password is the same.
+        assert_eq!(person().mails(&upgraded), []);
+        assert_eq!(person().upgrade_hash(&PasswordHash("older".into()), hash), []);
     }
 
     #[test]

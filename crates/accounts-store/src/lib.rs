@@ -11,6 +11,8 @@ mod decide;
 mod error;
 mod fill;
 mod idempotency;
+mod imports;
+mod known_words;
 mod lanes;
 mod live_use;
 mod mails;

@@ -311,6 +311,11 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
                 ))
                 .execute(conn)?;
         }
+        UserChange::HashUpgraded { hash } => {
+            diesel::update(row)
+                .set(users::password_hash.eq(&hash.0))
+                .execute(conn)?;
+        }
         UserChange::ResetSent { reset } => {
             diesel::insert_into(password_resets::table)
                 .values((

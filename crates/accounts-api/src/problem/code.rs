@@ -198,6 +198,8 @@ field_codes! {
     InvalidFormat = "invalid-format",
     /// A control, line-break or text-direction character.
     ForbiddenCharacter = "forbidden-character",
+    /// A password that is tried before any other.
+    PasswordCommon = "password-common",
     /// None of the `allowed` values.
     NotAllowed = "not-allowed",
     /// The catalog has no such role.
