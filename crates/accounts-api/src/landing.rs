@@ -13,7 +13,13 @@ use crate::router::{Routes, routes};
 use crate::settings::{ApiSettings, PublicUrl};
 
 pub(crate) fn routes() -> Routes {
-    routes![show_sign_up_page, show_verification_page, show_reset_page]
+    routes![
+        show_sign_up_page,
+        show_verification_page,
+        show_reset_page,
+        show_email_change_page,
+        show_email_undo_page
+    ]
 }
 
 /// One landing page: its words, and the operations that its form is sent to. Their paths stand
@@ -24,22 +30,39 @@ struct Landing {
     /// Says what following the link would do, before it is done.
     preview: Option<&'static str>,
     confirm: &'static str,
+    /// Whether a password is chosen with it.
+    password: bool,
 }
 
 const SIGN_UP: Landing = Landing {
     words: "sign_up",
     preview: None,
     confirm: "v1/sign-ups/confirm",
+    password: true,
 };
 const VERIFY: Landing = Landing {
     words: "verify",
     preview: Some("v1/contact-verifications/preview"),
     confirm: "v1/contact-verifications/confirm",
+    password: true,
 };
 const RESET: Landing = Landing {
     words: "reset",
     preview: None,
     confirm: "v1/password-resets/confirm",
+    password: true,
+};
+const EMAIL_CHANGE: Landing = Landing {
+    words: "email_change",
+    preview: None,
+    confirm: "v1/email-changes/confirm",
+    password: false,
+};
+const EMAIL_UNDO: Landing = Landing {
+    words: "email_undo",
+    preview: None,
+    confirm: "v1/email-changes/undo",
+    password: false,
 };
 
 impl Landing {
@@ -53,6 +76,7 @@ impl Landing {
             form => section(language, "form"),
             preview => self.preview,
             confirm => self.confirm,
+            password => self.password,
             command => self.command(public_url),
         };
         page.show(language, values)
@@ -61,9 +85,12 @@ impl Landing {
     /// What does the same without the page.
     fn command(self, public_url: &PublicUrl) -> String {
         let url = public_url.at(&format!("/{}", self.confirm));
-        format!(
-            "curl {url} -H 'Content-Type: application/json' \\\n  -d '{{\"token\": \"CODE\", \"password\": \"PASSWORD\"}}'"
-        )
+        let password = if self.password {
+            ", \"password\": \"PASSWORD\""
+        } else {
+            ""
+        };
+        format!("curl {url} -H 'Content-Type: application/json' \\\n  -d '{{\"token\": \"CODE\"{password}}}'")
     }
 }
 
@@ -116,6 +143,38 @@ async fn show_reset_page(PageLanguage(language): PageLanguage, settings: Data<Ap
     RESET.show(language, &settings.public_url)
 }
 
+/// The page that changes the address of a log-in
+///
+/// Behind the link to the new address: sends its code to `POST /v1/email-changes/confirm`.
+#[utoipa::path(
+    get,
+    path = "/email-change",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_email_change_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    EMAIL_CHANGE.show(language, &settings.public_url)
+}
+
+/// The page that gives a log-in its former address back
+///
+/// Behind the link to the old address: sends its code to `POST /v1/email-changes/undo`.
+#[utoipa::path(
+    get,
+    path = "/email-undo",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_email_undo_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    EMAIL_UNDO.show(language, &settings.public_url)
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::CACHE_CONTROL;
@@ -124,10 +183,12 @@ mod tests {
     use crate::html::tests::{opened, without_elements};
     use crate::links::LinkPurpose;
 
-    const PAGES: [(Landing, LinkPurpose); 3] = [
+    const PAGES: [(Landing, LinkPurpose); 5] = [
         (SIGN_UP, LinkPurpose::SignUp),
         (VERIFY, LinkPurpose::Verification),
         (RESET, LinkPurpose::Reset),
+        (EMAIL_CHANGE, LinkPurpose::EmailChange),
+        (EMAIL_UNDO, LinkPurpose::EmailUndo),
     ];
 
     fn public_url() -> PublicUrl {
@@ -189,6 +250,8 @@ mod tests {
         let page = opened(VERIFY.show(Language::Fr, &public_url()).unwrap()).await;
         assert!(page.html.contains("<fieldset data-if=\"password_required\">"));
         assert_eq!(page.html.matches("type=\"password\"").count(), 1);
+        let page = opened(EMAIL_CHANGE.show(Language::Fr, &public_url()).unwrap()).await;
+        assert!(!page.html.contains("type=\"password\"") && !page.html.contains("PASSWORD"));
         for field in ["account_name", "address", "display_name"] {
             assert!(page.html.contains(&format!("data-show=\"{field}\"")));
         }

@@ -17,6 +17,10 @@ pub enum LinkPurpose {
     Verification,
     /// It sets another password.
     Reset,
+    /// It proves the address that a person wants to log in with.
+    EmailChange,
+    /// It gives a person the former address back.
+    EmailUndo,
 }
 
 impl LinkPurpose {
@@ -25,6 +29,8 @@ impl LinkPurpose {
             Self::SignUp => "sign-up",
             Self::Verification => "verification",
             Self::Reset => "reset",
+            Self::EmailChange => "email-change",
+            Self::EmailUndo => "email-undo",
         }
     }
 
@@ -34,6 +40,8 @@ impl LinkPurpose {
             Self::SignUp => "/sign-up",
             Self::Verification => "/verify",
             Self::Reset => "/reset",
+            Self::EmailChange => "/email-change",
+            Self::EmailUndo => "/email-undo",
         }
     }
 }

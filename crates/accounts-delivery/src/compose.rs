@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use accounts_api::links::{LinkPurpose, Links};
 use accounts_api::settings::PublicUrl;
+use accounts_domain::email_changes::{EMAIL_CHANGE_LIFE, EMAIL_UNDO_LIFE};
 use accounts_domain::mail::Letter;
 use accounts_domain::names::is_plain;
 use accounts_domain::users::{RESET_LIFE, SIGN_UP_LIFE};
@@ -179,6 +180,18 @@ impl<'a> Outline<'a> {
                 names: vec![("name", name)],
                 link: Some((LinkPurpose::Reset, reset.to_string())),
             },
+            Letter::ConfirmEmailChange { email_change, name } => Self {
+                section: "confirm_email_change",
+                names: vec![("name", name)],
+                link: Some((LinkPurpose::EmailChange, email_change.to_string())),
+            },
+            Letter::EmailChangeKnown { name } => plain("email_change_known", vec![("name", name)]),
+            Letter::EmailChanged { email_change, name } => Self {
+                section: "email_changed",
+                names: vec![("name", name)],
+                link: Some((LinkPurpose::EmailUndo, email_change.to_string())),
+            },
+            Letter::EmailChangeUndone { name } => plain("email_change_undone", vec![("name", name)]),
             Letter::PasswordChanged { name } => plain("password_changed", vec![("name", name)]),
             Letter::SessionEnded { name } => plain("session_ended", vec![("name", name)]),
             Letter::OwnershipOffered { name, account, owner } => plain(
@@ -204,6 +217,8 @@ pub(crate) fn link_life(letter: &Letter) -> Option<TimeDelta> {
         LinkPurpose::SignUp => SIGN_UP_LIFE,
         LinkPurpose::Verification => VERIFICATION_LIFE,
         LinkPurpose::Reset => RESET_LIFE,
+        LinkPurpose::EmailChange => EMAIL_CHANGE_LIFE,
+        LinkPurpose::EmailUndo => EMAIL_UNDO_LIFE,
     })
 }
 
@@ -213,6 +228,8 @@ const fn life_key(purpose: LinkPurpose) -> &'static str {
         LinkPurpose::SignUp => "sign_up",
         LinkPurpose::Verification => "verification",
         LinkPurpose::Reset => "reset",
+        LinkPurpose::EmailChange => "email_change",
+        LinkPurpose::EmailUndo => "email_undo",
     }
 }
 

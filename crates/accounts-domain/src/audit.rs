@@ -364,6 +364,12 @@ pub fn user_imported(user: &User) -> Entry {
 /// The event of each change of a user.
 pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
     let user = Subject::User(before.user.id);
+    let value = |field, before: Option<&EmailAddress>, after: &EmailAddress| PersonalValue {
+        of: user,
+        field,
+        before: before.map(ToString::to_string),
+        after: Some(after.to_string()),
+    };
     let entry = |change: &UserChange| match change {
         UserChange::ProfileChanged { display_name, language } => Entry::new("user.changed", user).fields(vec![
             PersonalValue {
@@ -384,6 +390,19 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
         UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
         UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),
+        UserChange::Reauthenticated { session } => Entry::new("user.reauthenticated", user).word("session", session),
+        UserChange::EmailChangeAsked { change, .. } => Entry::new("user.email_change_asked", user)
+            .word("email_change", &change.id)
+            .fields(vec![value("pending_address", None, &change.to)]),
+        UserChange::EmailChangeEnded { change } => {
+            Entry::new("user.email_change_ended", user).word("email_change", change)
+        }
+        UserChange::EmailChanged { change, to, .. } => Entry::new("user.email_changed", user)
+            .word("email_change", change)
+            .fields(vec![value("address", Some(&before.user.address), to)]),
+        UserChange::EmailChangeUndone { change, to } => Entry::new("user.email_change_undone", user)
+            .word("email_change", change)
+            .fields(vec![value("address", Some(&before.user.address), to)]),
         UserChange::SessionEnded {
             session,
             reason: EndReason::RefreshReused,

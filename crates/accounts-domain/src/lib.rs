@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod change;
 pub mod contacts;
 pub mod difference;
+pub mod email_changes;
 pub mod ids;
 mod invariants;
 pub mod keys;

@@ -160,6 +160,7 @@ table! {
         end_reason -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         network -> Nullable<Text>,
+        authenticated_at -> Nullable<Timestamp>,
     }
 }
 
@@ -193,6 +194,21 @@ table! {
         created_at -> Timestamp,
         expires_at -> Timestamp,
         used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    email_changes (id) {
+        id -> Text,
+        user_id -> Text,
+        from_address -> Text,
+        from_address_key -> Text,
+        address -> Text,
+        address_key -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        undo_until -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
     }
 }
 
@@ -310,6 +326,7 @@ joinable!(ownership_transfers -> accounts (account_id));
 joinable!(sessions -> users (user_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(password_resets -> users (user_id));
+joinable!(email_changes -> users (user_id));
 joinable!(audit_values -> audit_events (event_id));
 
 /// Hands the list of all tables to another macro.
@@ -331,6 +348,7 @@ macro_rules! with_all_tables {
             refresh_tokens,
             sign_ups,
             password_resets,
+            email_changes,
             contact_verifications,
             audit_events,
             audit_values,

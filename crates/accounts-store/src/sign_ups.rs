@@ -324,7 +324,7 @@ fn send_reset(
 }
 
 /// Counts a mail to an address that a stranger named, and says whether it may go.
-fn may_mail(conn: &mut Conn, what: &str, address_key: &str, at: DateTime<Utc>) -> Result<bool, Fault> {
+pub(crate) fn may_mail(conn: &mut Conn, what: &str, address_key: &str, at: DateTime<Utc>) -> Result<bool, Fault> {
     let throttle = Throttle {
         key: format!("{what}:{address_key}"),
         limit: MAILS_PER_ADDRESS,

@@ -67,7 +67,7 @@ codes! {
     Unauthenticated = 401 "unauthenticated",
     /// The address and the password do not belong together.
     InvalidCredentials = 401 "invalid-credentials",
-    /// The act asks for the present password.
+    /// The act asks for the present password, or for a proof of the last ten minutes.
     ReauthenticationRequired = 401 "reauthentication-required",
     /// The caller is known and lacks a permission.
     Forbidden = 403 "forbidden",
