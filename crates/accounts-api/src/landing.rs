@@ -250,8 +250,8 @@ mod tests {
         let page = opened(VERIFY.show(Language::Fr, &public_url()).unwrap()).await;
         assert!(page.html.contains("<fieldset data-if=\"password_required\">"));
         assert_eq!(page.html.matches("type=\"password\"").count(), 1);
-        let page = opened(EMAIL_CHANGE.show(Language::Fr, &public_url()).unwrap()).await;
-        assert!(!page.html.contains("type=\"password\"") && !page.html.contains("PASSWORD"));
+        let plain = opened(EMAIL_CHANGE.show(Language::Fr, &public_url()).unwrap()).await;
+        assert!(!plain.html.contains("type=\"password\"") && !plain.html.contains("PASSWORD"));
         for field in ["account_name", "address", "display_name"] {
             assert!(page.html.contains(&format!("data-show=\"{field}\"")));
         }
