@@ -8,6 +8,7 @@ mod api {
     mod conventions;
     mod cors;
     mod enumeration;
+    mod foreign_tokens;
     mod framing;
     mod house;
     mod invitations;

@@ -152,6 +152,22 @@ const REFUSED: &[(&str, &str)] = &[
          VALUES ('f', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}')"),
     ("an audit value is never rewritten", "UPDATE audit_values SET after = 'P'"),
     ("an audit value is never removed", "DELETE FROM audit_values"),
+    (
+        "one change of an address waits at a time",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('x', 'u', 'o@x.example', 'o@x.example', 'p@x.example', 'p@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00'),
+                ('y', 'u', 'o@x.example', 'o@x.example', 'q@x.example', 'q@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+    ),
+    (
+        "an address changes to another one",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('x', 'u', 'o@x.example', 'o@x.example', 'o@x.example', 'o@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+    ),
+    (
+        "the address of a user changes",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('x', 'nobody', 'o@x.example', 'o@x.example', 'p@x.example', 'p@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+    ),
 ];
 
 /// What must remain possible.

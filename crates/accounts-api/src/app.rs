@@ -19,8 +19,9 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, audit_events, catalog, contacts, docs, health, invitations, landing, mailbox, me, members,
-    ownership_transfers, password_resets, problems, roles, server, sessions, sign_ups, verifications,
+    access, accounts, audit_events, catalog, contacts, docs, email_changes, health, invitations, landing, mailbox, me,
+    members, ownership_transfers, password_resets, problems, reauthentication, roles, server, sessions, sign_ups,
+    verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -36,6 +37,8 @@ pub fn routes() -> Routes {
         .and(sessions::routes())
         .and(password_resets::routes())
         .and(me::routes())
+        .and(reauthentication::routes())
+        .and(email_changes::routes())
         .and(accounts::routes())
         .and(access::routes())
         .and(contacts::routes())

@@ -8,6 +8,7 @@ use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, ContactId, SessionId};
 use accounts_domain::permission::ServicePermission;
 use accounts_domain::roster::{AccountStatus, Roster};
+use accounts_domain::sessions::is_proven;
 use accounts_domain::users::User;
 use accounts_domain::violation::Violation;
 use accounts_store::{Act, Decision, Keep, UserDecision, Visit, Visitor};
@@ -15,6 +16,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use chrono::{DateTime, Utc};
 
 use crate::describe::{Describe, Description};
 use crate::gate::{LocalFuture, opens};
@@ -37,6 +39,8 @@ pub struct SignedIn {
     pub service: Data<Service>,
     /// Who acts, and when: now.
     pub by: By,
+    /// When the person of the session last proved to be the user.
+    pub authenticated_at: DateTime<Utc>,
     request_id: Option<String>,
 }
 
@@ -169,6 +173,44 @@ impl Describe for SignedIn {
 
     fn describe(description: &mut Description) {
         description.secured();
+    }
+}
+
+/// Somebody with a live session who proved to be the user within the last ten minutes, by logging in or by
+/// `POST /v1/me/reauthenticate` (R05): for acts that an open session alone must not be able to do.
+#[derive(Debug, Clone)]
+pub struct Reauthenticated(pub SignedIn);
+
+impl std::ops::Deref for Reauthenticated {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequest for Reauthenticated {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            let (person, _) = sign_in(&request, None).await?;
+            if !is_proven(person.authenticated_at, person.by.at) {
+                return Err(Problem::new(Code::ReauthenticationRequired));
+            }
+            Ok(Self(person))
+        })
+    }
+}
+
+impl Describe for Reauthenticated {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured();
+        description.refuses(Code::ReauthenticationRequired);
     }
 }
 
@@ -421,7 +463,12 @@ async fn sign_in(
         account,
         at,
     };
-    let Visit::Live { user, roster } = service.store.visit(visitor).await? else {
+    let Visit::Live {
+        user,
+        authenticated_at,
+        roster,
+    } = service.store.visit(visitor).await?
+    else {
         return Err(revoked());
     };
     let by = By {
@@ -435,6 +482,7 @@ async fn sign_in(
             session,
             service,
             by,
+            authenticated_at,
             request_id,
         },
         roster,

@@ -17,7 +17,9 @@ pub(crate) fn routes() -> Routes {
         show_sign_up_page,
         show_verification_page,
         show_reset_page,
-        show_invitation_page
+        show_invitation_page,
+        show_email_change_page,
+        show_email_undo_page
     ]
 }
 
@@ -30,6 +32,8 @@ struct Landing {
     /// Says what following the link would do, before it is done.
     preview: Option<&'static str>,
     confirm: &'static str,
+    /// Whether a password is chosen with it.
+    password: bool,
 }
 
 /// The template of what is asked and answered once.
@@ -40,24 +44,42 @@ const SIGN_UP: Landing = Landing {
     words: "sign_up",
     preview: None,
     confirm: "v1/sign-ups/confirm",
+    password: true,
 };
 const VERIFY: Landing = Landing {
     template: PAGE,
     words: "verify",
     preview: Some("v1/contact-verifications/preview"),
     confirm: "v1/contact-verifications/confirm",
+    password: true,
 };
 const RESET: Landing = Landing {
     template: PAGE,
     words: "reset",
     preview: None,
     confirm: "v1/password-resets/confirm",
+    password: true,
+};
+const EMAIL_CHANGE: Landing = Landing {
+    template: PAGE,
+    words: "email_change",
+    preview: None,
+    confirm: "v1/email-changes/confirm",
+    password: false,
+};
+const EMAIL_UNDO: Landing = Landing {
+    template: PAGE,
+    words: "email_undo",
+    preview: None,
+    confirm: "v1/email-changes/undo",
+    password: false,
 };
 const INVITATION: Landing = Landing {
     template: "invitation.html",
     words: "invitation",
     preview: Some("v1/invitations/preview"),
     confirm: "v1/invitations/accept",
+    password: true,
 };
 
 /// Where the other answer to an invitation goes.
@@ -75,6 +97,7 @@ impl Landing {
             preview => self.preview,
             confirm => self.confirm,
             decline => DECLINE,
+            password => self.password,
             command => self.command(public_url),
         };
         page.show(language, values)
@@ -83,9 +106,12 @@ impl Landing {
     /// What does the same without the page.
     fn command(self, public_url: &PublicUrl) -> String {
         let url = public_url.at(&format!("/{}", self.confirm));
-        format!(
-            "curl {url} -H 'Content-Type: application/json' \\\n  -d '{{\"token\": \"CODE\", \"password\": \"PASSWORD\"}}'"
-        )
+        let password = if self.password {
+            ", \"password\": \"PASSWORD\""
+        } else {
+            ""
+        };
+        format!("curl {url} -H 'Content-Type: application/json' \\\n  -d '{{\"token\": \"CODE\"{password}}}'")
     }
 }
 
@@ -156,6 +182,38 @@ async fn show_invitation_page(
     INVITATION.show(language, &settings.public_url)
 }
 
+/// The page that changes the address of a log-in
+///
+/// Behind the link to the new address: sends its code to `POST /v1/email-changes/confirm`.
+#[utoipa::path(
+    get,
+    path = "/email-change",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_email_change_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    EMAIL_CHANGE.show(language, &settings.public_url)
+}
+
+/// The page that gives a log-in its former address back
+///
+/// Behind the link to the old address: sends its code to `POST /v1/email-changes/undo`.
+#[utoipa::path(
+    get,
+    path = "/email-undo",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_email_undo_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    EMAIL_UNDO.show(language, &settings.public_url)
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::CACHE_CONTROL;
@@ -164,11 +222,13 @@ mod tests {
     use crate::html::tests::{opened, without_elements};
     use crate::links::LinkPurpose;
 
-    const PAGES: [(Landing, LinkPurpose); 4] = [
+    const PAGES: [(Landing, LinkPurpose); 6] = [
         (INVITATION, LinkPurpose::Invitation),
         (SIGN_UP, LinkPurpose::SignUp),
         (VERIFY, LinkPurpose::Verification),
         (RESET, LinkPurpose::Reset),
+        (EMAIL_CHANGE, LinkPurpose::EmailChange),
+        (EMAIL_UNDO, LinkPurpose::EmailUndo),
     ];
 
     fn public_url() -> PublicUrl {
@@ -244,6 +304,8 @@ mod tests {
         let page = opened(VERIFY.show(Language::Fr, &public_url()).unwrap()).await;
         assert!(page.html.contains("<fieldset data-if=\"password_required\">"));
         assert_eq!(page.html.matches("type=\"password\"").count(), 1);
+        let plain = opened(EMAIL_CHANGE.show(Language::Fr, &public_url()).unwrap()).await;
+        assert!(!plain.html.contains("type=\"password\"") && !plain.html.contains("PASSWORD"));
         for field in ["account_name", "address", "display_name"] {
             assert!(page.html.contains(&format!("data-show=\"{field}\"")));
         }

@@ -19,6 +19,10 @@ pub enum LinkPurpose {
     Reset,
     /// It answers an invitation.
     Invitation,
+    /// It proves the address that a person wants to log in with.
+    EmailChange,
+    /// It gives a person the former address back.
+    EmailUndo,
 }
 
 impl LinkPurpose {
@@ -28,6 +32,8 @@ impl LinkPurpose {
             Self::Verification => "verification",
             Self::Reset => "reset",
             Self::Invitation => "invitation",
+            Self::EmailChange => "email-change",
+            Self::EmailUndo => "email-undo",
         }
     }
 
@@ -38,6 +44,8 @@ impl LinkPurpose {
             Self::Verification => "/verify",
             Self::Reset => "/reset",
             Self::Invitation => "/invitation",
+            Self::EmailChange => "/email-change",
+            Self::EmailUndo => "/email-undo",
         }
     }
 }

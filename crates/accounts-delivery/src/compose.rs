@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use accounts_api::links::{LinkPurpose, Links};
 use accounts_api::settings::PublicUrl;
+use accounts_domain::email_changes::{EMAIL_CHANGE_LIFE, EMAIL_UNDO_LIFE};
 use accounts_domain::mail::Letter;
 use accounts_domain::names::is_plain;
 use accounts_domain::users::{RESET_LIFE, SIGN_UP_LIFE};
@@ -206,6 +207,18 @@ impl<'a> Outline<'a> {
                 names: vec![("name", name)],
                 link: Some(Link::of(LinkPurpose::Reset, reset, RESET_LIFE)),
             },
+            Letter::ConfirmEmailChange { email_change, name } => Self {
+                section: "confirm_email_change",
+                names: vec![("name", name)],
+                link: Some(Link::of(LinkPurpose::EmailChange, email_change, EMAIL_CHANGE_LIFE)),
+            },
+            Letter::EmailChangeKnown { name } => plain("email_change_known", vec![("name", name)]),
+            Letter::EmailChanged { email_change, name } => Self {
+                section: "email_changed",
+                names: vec![("name", name)],
+                link: Some(Link::of(LinkPurpose::EmailUndo, email_change, EMAIL_UNDO_LIFE)),
+            },
+            Letter::EmailChangeUndone { name } => plain("email_change_undone", vec![("name", name)]),
             Letter::PasswordChanged { name } => plain("password_changed", vec![("name", name)]),
             Letter::SessionEnded { name } => plain("session_ended", vec![("name", name)]),
             Letter::OwnershipOffered { name, account, owner } => plain(

@@ -14,7 +14,7 @@ use crate::permission::Permissions;
 use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 use crate::sessions::EndReason;
-use crate::users::{Person, UserChange};
+use crate::users::{Person, User, UserChange};
 
 /// What an event is about, or whom a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -404,9 +404,31 @@ pub fn operator_created(operator: &Operator) -> Entry {
         ])
 }
 
+/// The event of a user that was brought along from another system.
+pub fn user_imported(user: &User) -> Entry {
+    let subject = Subject::User(user.id);
+    let value = |field, value: String| PersonalValue {
+        of: subject,
+        field,
+        before: None,
+        after: Some(value),
+    };
+    Entry::new("user.imported", subject).fields(vec![
+        value("address", user.address.to_string()),
+        value("display_name", user.display_name.to_string()),
+        value("language", user.language.to_string()),
+    ])
+}
+
 /// The event of each change of a user.
 pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
     let user = Subject::User(before.user.id);
+    let value = |field, before: Option<&EmailAddress>, after: &EmailAddress| PersonalValue {
+        of: user,
+        field,
+        before: before.map(ToString::to_string),
+        after: Some(after.to_string()),
+    };
     let entry = |change: &UserChange| match change {
         UserChange::ProfileChanged { display_name, language } => Entry::new("user.changed", user).fields(vec![
             PersonalValue {
@@ -423,9 +445,23 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
             },
         ]),
         UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
+        UserChange::HashUpgraded { .. } => Entry::new("user.password_hash_upgraded", user),
         UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
         UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),
+        UserChange::Reauthenticated { session } => Entry::new("user.reauthenticated", user).word("session", session),
+        UserChange::EmailChangeAsked { change, .. } => Entry::new("user.email_change_asked", user)
+            .word("email_change", &change.id)
+            .fields(vec![value("pending_address", None, &change.to)]),
+        UserChange::EmailChangeEnded { change } => {
+            Entry::new("user.email_change_ended", user).word("email_change", change)
+        }
+        UserChange::EmailChanged { change, to, .. } => Entry::new("user.email_changed", user)
+            .word("email_change", change)
+            .fields(vec![value("address", Some(&before.user.address), to)]),
+        UserChange::EmailChangeUndone { change, to } => Entry::new("user.email_change_undone", user)
+            .word("email_change", change)
+            .fields(vec![value("address", Some(&before.user.address), to)]),
         UserChange::SessionEnded {
             session,
             reason: EndReason::RefreshReused,

@@ -34,6 +34,8 @@ identifiers! {
     VerificationId = VerificationTag, "ver";
     /// One password reset mail.
     ResetId = ResetTag, "rst";
+    /// One change of the address that a user logs in with.
+    EmailChangeId = EmailChangeTag, "emc";
     /// One ownership transfer.
     TransferId = TransferTag, "trf";
     /// One invitation.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::EmailAddress;
 use crate::change::Change;
-use crate::ids::{ContactId, ResetId, SendingId, SignUpId, VerificationId};
+use crate::ids::{ContactId, EmailChangeId, ResetId, SendingId, SignUpId, VerificationId};
 use crate::invitations::Invitation;
 use crate::language::Language;
 use crate::names::DisplayName;
@@ -60,6 +60,30 @@ pub enum Letter {
     },
     /// A used-up refresh token came again, so the session was ended.
     SessionEnded {
+        /// The person's name.
+        name: String,
+    },
+    /// Follow this link to log in with this address from now on.
+    ConfirmEmailChange {
+        /// The change whose link it carries.
+        email_change: EmailChangeId,
+        /// The person's name.
+        name: String,
+    },
+    /// Somebody wants to log in with an address that has a log-in already.
+    EmailChangeKnown {
+        /// The name of whoever asked.
+        name: String,
+    },
+    /// You log in with another address from now on; told to the old one, which may undo it.
+    EmailChanged {
+        /// The change whose link for undoing it carries.
+        email_change: EmailChangeId,
+        /// The person's name.
+        name: String,
+    },
+    /// You log in with this address again.
+    EmailChangeUndone {
         /// The person's name.
         name: String,
     },

@@ -8,7 +8,8 @@ use crate::error::{Fault, StoreError};
 use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
-    contact_verifications, idempotency_keys, invitations, password_resets, refresh_tokens, sessions, sign_ups,
+    contact_verifications, email_changes, idempotency_keys, invitations, password_resets, refresh_tokens, sessions,
+    sign_ups,
     throttles,
 };
 use crate::store::Store;
@@ -35,11 +36,12 @@ impl Store {
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 7] = [
+        let steps: [Step; 8] = [
             answers,
             counters,
             of_sign_ups,
             of_resets,
+            of_email_changes,
             of_verifications,
             of_invitations,
             of_sessions,
@@ -114,6 +116,11 @@ fn of_sign_ups(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, 
 
 fn of_resets(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     ended_links!(conn, password_resets, links_ended_before(at), limit)
+}
+
+/// They are remembered for longer than they can be undone.
+fn of_email_changes(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, email_changes, links_ended_before(at), limit)
 }
 
 fn of_verifications(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {

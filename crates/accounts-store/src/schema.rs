@@ -180,6 +180,7 @@ table! {
         end_reason -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         network -> Nullable<Text>,
+        authenticated_at -> Nullable<Timestamp>,
     }
 }
 
@@ -213,6 +214,21 @@ table! {
         created_at -> Timestamp,
         expires_at -> Timestamp,
         used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    email_changes (id) {
+        id -> Text,
+        user_id -> Text,
+        from_address -> Text,
+        from_address_key -> Text,
+        address -> Text,
+        address_key -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        undo_until -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
     }
 }
 
@@ -331,6 +347,7 @@ joinable!(invitations -> accounts (account_id));
 joinable!(sessions -> users (user_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(password_resets -> users (user_id));
+joinable!(email_changes -> users (user_id));
 joinable!(audit_values -> audit_events (event_id));
 
 /// Hands the list of all tables to another macro.
@@ -353,6 +370,7 @@ macro_rules! with_all_tables {
             refresh_tokens,
             sign_ups,
             password_resets,
+            email_changes,
             contact_verifications,
             audit_events,
             audit_values,

@@ -67,7 +67,7 @@ codes! {
     Unauthenticated = 401 "unauthenticated",
     /// The address and the password do not belong together.
     InvalidCredentials = 401 "invalid-credentials",
-    /// The act asks for the present password.
+    /// The act asks for the present password, or for a proof of the last ten minutes.
     ReauthenticationRequired = 401 "reauthentication-required",
     /// The caller is known and lacks a permission.
     Forbidden = 403 "forbidden",
@@ -216,6 +216,8 @@ field_codes! {
     InvalidFormat = "invalid-format",
     /// A control, line-break or text-direction character.
     ForbiddenCharacter = "forbidden-character",
+    /// A password that is tried before any other.
+    PasswordCommon = "password-common",
     /// None of the `allowed` values.
     NotAllowed = "not-allowed",
     /// The catalog has no such role.

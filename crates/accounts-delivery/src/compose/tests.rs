@@ -2,7 +2,7 @@
 
 use accounts_api::settings::Secret;
 use accounts_domain::address::EmailAddress;
-use accounts_domain::ids::{MailId, ResetId, SendingId, SignUpId, VerificationId};
+use accounts_domain::ids::{EmailChangeId, MailId, ResetId, SendingId, SignUpId, VerificationId};
 use accounts_domain::language::Language;
 use accounts_store::Claim;
 use chrono::{DateTime, Utc};
@@ -48,6 +48,16 @@ fn letters(name: &str) -> Vec<Letter> {
         },
         Letter::PasswordChanged { name: name.clone() },
         Letter::SessionEnded { name: name.clone() },
+        Letter::ConfirmEmailChange {
+            email_change: EmailChangeId::new(),
+            name: name.clone(),
+        },
+        Letter::EmailChangeKnown { name: name.clone() },
+        Letter::EmailChanged {
+            email_change: EmailChangeId::new(),
+            name: name.clone(),
+        },
+        Letter::EmailChangeUndone { name: name.clone() },
         Letter::OwnershipOffered {
             name: name.clone(),
             account: account.clone(),

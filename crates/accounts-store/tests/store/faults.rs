@@ -332,6 +332,13 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{member_user}",
     ),
     (
+        "email-change-not-normalised",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('{account}', '{member_user}', 'a@x.example', 'a@x.example', 'B@x.example', 'B@x.example',
+             '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+        "{account}",
+    ),
+    (
         "operator-address-not-normalised",
         "INSERT INTO operators (id, address, address_key, display_name, kind, password_hash, status, created_at, updated_at)
          VALUES ('{account}', 'A@x.example', 'A@x.example', 'A', 'admin', 'x', 'active', '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
