@@ -168,6 +168,8 @@ impl Link {
             LinkPurpose::SignUp => ("sign_up", String::new()),
             LinkPurpose::Verification => ("verification", String::new()),
             LinkPurpose::Reset => ("reset", String::new()),
+            LinkPurpose::EmailChange => ("email_change", String::new()),
+            LinkPurpose::EmailUndo => ("email_undo", String::new()),
             LinkPurpose::Invitation if self.life.num_hours() % 24 == 0 && self.life.num_days() > 1 => {
                 ("days", self.life.num_days().to_string())
             }

@@ -74,4 +74,18 @@ on_both! {
         }
         confirm(PASSWORD).expect(200);
     }
+
+    fn r_04_an_invitation_takes_no_password_that_is_tried_first(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        ana.invites("bea@lima.example", &json!([])).expect(201);
+        let token = app.mail_to("bea@lima.example").link_token();
+        let accept = |password: &str| {
+            let body = json!({ "token": token, "display_name": "Beatrice", "password": password });
+            app.client().post("/v1/invitations/accept", body)
+        };
+        for password in ["Password1", "beatrice123", "bea@lima.example", "AnaLtd2026"] {
+            accept(password).refused(422, "invalid-fields").fault("/password", "password-common");
+        }
+        accept(PASSWORD).expect(200);
+    }
 }

@@ -253,6 +253,12 @@ async fn chosen(service: &Service, target: &InvitationTarget, acceptance: Accept
         .or_else(|| target.record.invitation.display_name.clone())
         .ok_or_else(|| Problem::invalid_field("/display_name", FieldCode::Required))?;
     let password = password_of(&acceptance.password).map_err(|fault| Problem::invalid_field("/password", fault))?;
+    let words = [
+        target.record.invitation.address.to_string(),
+        display_name.to_string(),
+        target.roster.account().profile.name.to_string(),
+    ];
+    let password = password.unless_common(&words, "/password")?;
     Ok(Joining::New {
         user: UserId::new(),
         display_name,
