@@ -16,36 +16,51 @@ const MOST: f64 = 2.0;
 /// Beyond one chance in a hundred nobody tells the two apart.
 const CHANCE: f64 = 0.01;
 
-/// What is asked: its name, its path, the status of every answer, and the body for an address.
-const QUESTIONS: [(&str, &str, u16, fn(&str) -> String); 3] = [
-    ("log in, known or not", "/v1/sessions", 401, |address| {
-        format!(r#"{{"address":"{address}","password":"not the password"}}"#)
-    }),
-    ("reset, known or not", "/v1/password-resets", 202, |address| {
-        format!(r#"{{"address":"{address}"}}"#)
-    }),
-    ("sign up, known or not", "/v1/sign-ups", 202, |address| {
-        format!(r#"{{"address":"{address}","display_name":"Bea","account_name":"Bea"}}"#)
-    }),
+/// What is asked about an address.
+struct Question {
+    work: &'static str,
+    path: &'static str,
+    /// Of every answer.
+    status: u16,
+    body: fn(&str) -> String,
+}
+
+const QUESTIONS: [Question; 3] = [
+    Question {
+        work: "log in, known or not",
+        path: "/v1/sessions",
+        status: 401,
+        body: |address| format!(r#"{{"address":"{address}","password":"not the password"}}"#),
+    },
+    Question {
+        work: "reset, known or not",
+        path: "/v1/password-resets",
+        status: 202,
+        body: |address| format!(r#"{{"address":"{address}"}}"#),
+    },
+    Question {
+        work: "sign up, known or not",
+        path: "/v1/sign-ups",
+        status: 202,
+        body: |address| format!(r#"{{"address":"{address}","display_name":"Bea","account_name":"Bea"}}"#),
+    },
 ];
 
 /// Log-ins with a wrong password, resets and sign-ups, for somebody who is known and somebody who is not, in turn.
 pub fn known_or_not(bench: &Bench<'_>) -> Outcome<Vec<Line>> {
     let service = bench.serve_behind_a_proxy()?;
     let mut lines = Vec::new();
-    for (work, path, status, body) in QUESTIONS {
-        lines.extend(compare(bench, &service, work, |network, address| {
-            let request = Request::post(path, None, &body(address)).coming_from(network);
-            (request, status)
-        })?);
+    for question in &QUESTIONS {
+        lines.extend(compare(bench, &service, question)?);
     }
     Ok(lines)
 }
 
-fn compare<R>(bench: &Bench<'_>, service: &Service, work: &str, request: R) -> Outcome<Vec<Line>>
-where
-    R: Fn(&str, &str) -> (Request, u16),
-{
+fn compare(bench: &Bench<'_>, service: &Service, question: &Question) -> Outcome<Vec<Line>> {
+    let request = |network: &str, address: &str| {
+        let request = Request::post(question.path, None, &(question.body)(address)).coming_from(network);
+        (request, question.status)
+    };
     let people = usize::try_from(A_SECOND * bench.duration.as_secs())?;
     let mut requests = Vec::new();
     for (number, customer) in bench.world.some(people)?.into_iter().enumerate() {
@@ -63,12 +78,16 @@ where
     let difference = (median(known.clone()) - median(unknown.clone())).abs();
     let asked = format!("{} of each; {:.2} ms if known", known.len(), median(known.clone()));
     Ok(vec![
-        Line::new(work, "ms of difference", difference)
+        Line::new(question.work, "ms of difference", difference)
             .target(Target::AtMostInAll(MOST))
             .note(&asked),
-        Line::new(work, "p (Mann-Whitney)", chance_of_difference(&known, &unknown))
-            .against("one in a hundred", CHANCE)
-            .target(Target::AtLeast(1.0)),
+        Line::new(
+            question.work,
+            "p (Mann-Whitney)",
+            chance_of_difference(&known, &unknown),
+        )
+        .against("one in a hundred", CHANCE)
+        .target(Target::AtLeast(1.0)),
     ])
 }
 
@@ -100,9 +119,15 @@ fn chance_of_difference(one: &[f64], other: &[f64]) -> f64 {
 /// seven digits).
 fn two_tails(z: f64) -> f64 {
     let t = 1.0 / 0.231_641_9_f64.mul_add(z, 1.0);
-    let sum = [1.330_274_429, -1.821_255_978, 1.781_477_937, -0.356_563_782, 0.319_381_530]
-        .iter()
-        .fold(0.0, |sum: f64, factor| (sum + factor) * t);
+    let sum = [
+        1.330_274_429,
+        -1.821_255_978,
+        1.781_477_937,
+        -0.356_563_782,
+        0.319_381_530,
+    ]
+    .iter()
+    .fold(0.0, |sum: f64, factor| (sum + factor) * t);
     let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
     (2.0 * density * sum).clamp(0.0, 1.0)
 }

@@ -82,9 +82,19 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
     };
     if let Some(cause) = problem.cause() {
         if status.is_server_error() {
-            tracing::error!(request_id = id.0.as_str(), code = problem.code().as_str(), cause, "failed");
+            tracing::error!(
+                request_id = id.0.as_str(),
+                code = problem.code().as_str(),
+                cause,
+                "failed"
+            );
         } else {
-            tracing::warn!(request_id = id.0.as_str(), code = problem.code().as_str(), cause, "refused");
+            tracing::warn!(
+                request_id = id.0.as_str(),
+                code = problem.code().as_str(),
+                cause,
+                "refused"
+            );
         }
     }
     if matches!(

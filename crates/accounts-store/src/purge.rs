@@ -9,8 +9,7 @@ use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
     contact_verifications, email_changes, idempotency_keys, invitations, password_resets, refresh_tokens, sessions,
-    sign_ups,
-    throttles,
+    sign_ups, throttles,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;

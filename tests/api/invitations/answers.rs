@@ -144,7 +144,7 @@ on_both! {
         let to_eve = ana.invites("EVE@example.com", &json!(["contacts:view"])).expect(201).text("id");
         ana.invites("gus@example.com", &json!([])).expect(201);
         let waiting = eve.get("/v1/me/invitations").expect(200);
-        assert_eq!(waiting.each("data", "id"), [to_eve.clone()]);
+        assert_eq!(waiting.each("data", "id"), std::slice::from_ref(&to_eve));
         assert_eq!(waiting["data/0/account/id"], ana.account.as_str());
         assert_eq!(waiting["data/0/permissions"], json!(["contacts:view"]));
         // Somebody else's is not there.

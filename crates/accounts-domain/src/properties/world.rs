@@ -148,34 +148,13 @@ impl World {
             Command::Create { .. } => roster.create_contact(by, &self.creation(command)),
             Command::Rename(pick, name) => {
                 let display_name = DisplayName::parse(&format!("Name {name}")).ok();
-                let patch = ContactPatch {
-                    display_name,
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
+                self.edit(by, *pick, |patch| patch.display_name = display_name)
             }
-            Command::DropPhones(pick) => {
-                let patch = ContactPatch {
-                    phones: Some(Vec::new()),
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
-            }
-            Command::ChangeAddress(pick, to) => {
-                let address = Some(address_number(*to));
-                let patch = ContactPatch {
-                    address,
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
-            }
+            Command::DropPhones(pick) => self.edit(by, *pick, |patch| patch.phones = Some(Vec::new())),
+            Command::ChangeAddress(pick, to) => self.edit(by, *pick, |patch| patch.address = Some(address_number(*to))),
             Command::ChangeMoreAddresses(pick, to) => {
-                let more_addresses = Some(to.iter().map(|to| address_number(*to)).collect());
-                let patch = ContactPatch {
-                    more_addresses,
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
+                let more = to.iter().map(|to| address_number(*to)).collect();
+                self.edit(by, *pick, |patch| patch.more_addresses = Some(more))
             }
             Command::RemoveAddress(pick, at) => {
                 roster.remove_address(by, self.contact(*pick), address_number(*at).key())
@@ -247,6 +226,12 @@ impl World {
             Command::Expel(pick) => roster.remove_member(by, self.member(*pick)),
             Command::Leave => roster.leave_account(by),
         }
+    }
+
+    fn edit(&self, by: By, pick: Pick, what: impl FnOnce(&mut ContactPatch)) -> Result<Vec<Change>, Violation> {
+        let mut patch = ContactPatch::default();
+        what(&mut patch);
+        self.roster.change_contact(by, self.contact(pick), &patch)
     }
 
     fn member_patch(&self, by: By, command: &Command) -> (UserId, MemberPatch) {

@@ -188,7 +188,12 @@ async fn an_invitation_whose_inviter_leaves_is_revoked_with_it() {
     sent(store, ids.account, cem, &act(Actor::User(member), moment(3)))
         .await
         .unwrap();
-    let leaves = move |_: &Roster| Ok(vec![accounts_domain::change::Change::MemberRemoved { user: member, contact: None }]);
+    let leaves = move |_: &Roster| {
+        Ok(vec![accounts_domain::change::Change::MemberRemoved {
+            user: member,
+            contact: None,
+        }])
+    };
     let decision = store
         .decide(ids.account, &system(moment(4)), leaves, |_| kept(""))
         .await

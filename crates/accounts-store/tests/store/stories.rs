@@ -21,7 +21,10 @@ pub(super) enum Who {
 }
 
 #[derive(Debug, Clone)]
-#[expect(clippy::option_option, reason = "an end that stays and one that is taken away are two cases")]
+#[expect(
+    clippy::option_option,
+    reason = "an end that stays and one that is taken away are two cases"
+)]
 pub(super) enum Command {
     Create {
         at: u32,
