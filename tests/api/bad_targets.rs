@@ -174,6 +174,8 @@ on_both! {
         ana.post(ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)), ())
             .expect(200);
         ana.transfers_ownership(&house.cem_contact).expect(201);
+        ana.invites("kim@example.com", &json!([])).expect(201);
+        house.dan.invites(&ana.address, &json!([])).expect(201);
         let cursors: Vec<(String, String)> = lists()
             .map(|operation| {
                 let path = house.path(&operation.path);

@@ -176,7 +176,9 @@ fn a_link_leads_to_the_public_url_with_its_token_in_the_fragment_and_as_a_code()
         (0, "/sign-up", "sgn_", "24 hours", "24 heures"),
         (2, "/verify", "ver_", "72 hours", "72 heures"),
         (4, "/reset", "rst_", "30 minutes", "30 minutes"),
-        (10, "/invitation", "snd_", "7 days", "7 jours"),
+        (7, "/email-change", "emc_", "24 hours", "24 heures"),
+        (9, "/email-undo", "emc_", "7 days", "7 jours"),
+        (16, "/invitation", "snd_", "7 days", "7 jours"),
     ];
     for (number, path, prefix, english, french) in cases {
         for (language, life) in [(Language::En, english), (Language::Fr, french)] {
@@ -209,7 +211,7 @@ fn an_invitation_says_how_long_it_was_made_for() {
         (720, "within 30 days.", "pendant 30 jours."),
     ] {
         for (language, life) in [(Language::En, english), (Language::Fr, french)] {
-            let mut letter = letters("Ana").swap_remove(10);
+            let mut letter = letters("Ana").swap_remove(16);
             if let Letter::Invitation { hours: given, .. } = &mut letter {
                 *given = hours;
             }
