@@ -9,8 +9,10 @@ mod api {
     mod conventions;
     mod cors;
     mod enumeration;
+    mod foreign_tokens;
     mod framing;
     mod house;
+    mod invitations;
     mod operational;
     mod operations;
     mod order_of_checks;
@@ -24,6 +26,7 @@ mod api {
 }
 #[cfg(test)]
 mod consistency {
+    mod bites;
     mod endings;
     mod moves;
     mod reads;
@@ -38,6 +41,7 @@ mod races {
     mod additions;
     mod block;
     pub(crate) mod dice;
+    mod invitations;
     mod office;
     mod promotions;
     mod proofs;
@@ -63,6 +67,8 @@ mod outages {
 #[cfg(test)]
 mod rules {
     mod datacenter;
+    mod hosting;
+    mod hosting_invitations;
     mod saas_suite;
 }
 #[cfg(test)]

@@ -97,6 +97,19 @@ impl Request {
         Self { bytes, number_at }
     }
 
+    /// The same, with the word of a proxy for the address that it comes from.
+    #[must_use]
+    pub fn coming_from(mut self, address: &str) -> Self {
+        const BEFORE: &[u8] = b"Host: bench\r\n";
+        let header = format!("X-Forwarded-For: {address}\r\n");
+        if let Some(at) = self.bytes.windows(BEFORE.len()).position(|bytes| bytes == BEFORE) {
+            let at = at + BEFORE.len();
+            self.bytes.splice(at..at, header.bytes());
+            self.number_at = self.number_at.map(|number_at| number_at + header.len());
+        }
+        self
+    }
+
     fn write(&self, number: u64, into: &mut Vec<u8>) {
         into.clear();
         into.extend_from_slice(&self.bytes);
@@ -217,6 +230,27 @@ pub fn fetch(address: SocketAddr, request: &Request) -> Outcome<(String, Vec<u8>
         exchange(&stream, &bytes, &mut answer).await?;
         let (head, body) = split(&answer).ok_or("an unreadable answer")?;
         Ok((String::from_utf8_lossy(head).into_owned(), body.to_vec()))
+    })
+}
+
+/// Asks one after the other on one connection, and answers with the milliseconds that each took. Each is given with
+/// the status that it must have.
+pub fn one_by_one(address: SocketAddr, requests: &[(Request, u16)]) -> Outcome<Vec<f64>> {
+    runtime()?.block_on(async {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (mut bytes, mut answer) = (Vec::new(), Vec::new());
+        let mut times = Vec::new();
+        for (request, expected) in requests {
+            request.write(0, &mut bytes);
+            let begun = Instant::now();
+            let status = exchange(&stream, &bytes, &mut answer).await?;
+            times.push(begun.elapsed().as_secs_f64() * 1000.0);
+            if status != *expected {
+                return Err(format!("an answer with {status} instead of {expected}").into());
+            }
+        }
+        Ok(times)
     })
 }
 

@@ -1,5 +1,6 @@
 //! The rows of the table: each is a function that measures and answers with lines.
 
+mod known;
 mod large;
 mod log_in;
 mod read;
@@ -45,7 +46,7 @@ const fn row(name: &'static str, measure: fn(&Bench<'_>) -> Outcome<Vec<Line>>) 
 }
 
 /// All of them, in the order of the table. Rows that write come after those that read.
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 13] = [
     row("start", rest::start),
     row("list", read::list),
     row("access answer", read::access),
@@ -57,6 +58,7 @@ pub const ROWS: [Row; 12] = [
     row("idle connections", rest::idle_connections),
     row("log in", log_in::log_in),
     row("reads while log ins saturate", log_in::reads_meanwhile),
+    row("known or not", known::known_or_not),
     row("add", write::add),
     row("promote", write::promote),
     row("large account", large::account),
@@ -86,6 +88,10 @@ pub struct Bench<'a> {
 impl<'a> Bench<'a> {
     fn serve(&self) -> Outcome<Service> {
         self.place.serve(self.log)
+    }
+
+    fn serve_behind_a_proxy(&self) -> Outcome<Service> {
+        self.place.serve_behind_a_proxy(self.log)
     }
 
     fn subject(&self, service: &Service) -> Subject<'a> {

@@ -83,8 +83,20 @@ impl Place {
 
     /// Starts the service, and answers before it listens.
     pub fn start(&self, log: &str) -> Outcome<Service> {
-        let address = free_address()?;
+        self.start_by(self.command()?, log)
+    }
+
+    /// Starts the service for a proxy whose word counts for where a request comes from, and answers when it listens.
+    pub fn serve_behind_a_proxy(&self, log: &str) -> Outcome<Service> {
         let mut command = self.command()?;
+        command.env("ACCOUNTS_TRUSTED_PROXIES", "1");
+        let mut service = self.start_by(command, log)?;
+        service.process.listening(service.address)?;
+        Ok(service)
+    }
+
+    fn start_by(&self, mut command: Command, log: &str) -> Outcome<Service> {
+        let address = free_address()?;
         command
             .arg("serve")
             .env("ACCOUNTS_LISTEN", address.to_string())

@@ -93,15 +93,36 @@ const asks = {
     const contact = () => service.call(200, "GET", `${contacts}/${id}`, { token });
     return { address, contact, file: await service.mailTo(address) };
   },
-  async reset(language, name) {
+  async invitation(language, address) {
+    const token = await service.logIn(DEMO_OWNER, DEMO_PASSWORD);
+    const account = await service.accountOf(token);
+    const invitations = `/v1/accounts/${account}/invitations`;
+    const body = { address, language, permissions: ["contacts:view"] };
+    const { id } = await service.call(201, "POST", invitations, { body, token });
+    const status = async () => (await service.call(200, "GET", `${invitations}/${id}`, { token })).status;
+    return { status, file: await service.mailTo(address) };
+  },
+  /** Somebody has a log-in already. */
+  async opened(language, name) {
     const { address, file } = await asks.signUp(language, name);
     const page = await openPage(browser, service, { locale: LOCALES[language] });
     const link = await follow(page, file, "/sign-up");
     await closePage(page);
     const body = { token: link.split("#token=")[1], password: PASSWORD };
     await service.call(201, "POST", "/v1/sign-ups/confirm", { body });
+    return address;
+  },
+  async reset(language, name) {
+    const address = await asks.opened(language, name);
     await service.call(202, "POST", "/v1/password-resets", { body: { address }, language });
     return { address, file: await service.mailTo(address, 2) };
+  },
+  async emailChange(language, name) {
+    const old = await asks.opened(language, name);
+    const token = await service.logIn(old, PASSWORD);
+    const address = `${name}-${language}@moved.example`;
+    await service.call(202, "POST", "/v1/me/email-change", { body: { address }, token });
+    return { old, address, file: await service.mailTo(address) };
   },
 };
 
@@ -243,6 +264,73 @@ for (const language of ["en", "fr"]) {
       await closePage(page);
     });
 
+    test("an invitation is accepted with a name and a password of one's own", async () => {
+      const address = `invited-${language}@kite.example`;
+      const { status, file } = await asks.invitation(language, address);
+      const page = await open();
+      await follow(page, file, "/invitation");
+      await step(page, said.invitation.review_title);
+      await assertIs(page, language, said.invitation.title);
+      for (const text of ["Demo Harbour Ltd", address, said.invitation.choose_password]) await visible(page, text);
+      assert.ok(await page.locator("#present_password").isHidden());
+      assert.equal(await status(), "pending", "reading the page answers nothing");
+      await tabTo(page, said.invitation.name);
+      await write(page, "Zoë Kite");
+      await tabTo(page, said.form.password);
+      await page.keyboard.press("Enter");
+      assert.ok((await fault(page)).includes(said.form.password));
+      await tabTo(page, said.form.password);
+      await write(page, PASSWORD);
+      await tabTo(page, said.invitation.submit);
+      await page.keyboard.press("Enter");
+      await step(page, said.invitation.done_title);
+      await visible(page, said.invitation.done);
+      assert.equal(await status(), "accepted");
+      await service.logIn(address, PASSWORD);
+
+      // The link is used up, and the page says so at once.
+      await follow(page, file, "/invitation");
+      assert.ok((await fault(page)).includes(said.invitation.expired));
+      await closePage(page);
+    });
+
+    test("an invitation is accepted with the password there is", async () => {
+      const { address, file: signUp } = await asks.signUp(language, "known");
+      const page = await open();
+      const link = await follow(page, signUp, "/sign-up");
+      const body = { token: link.split("#token=")[1], password: PASSWORD };
+      await service.call(201, "POST", "/v1/sign-ups/confirm", { body });
+      const { status } = await asks.invitation(language, address);
+      await follow(page, await service.mailTo(address, 2), "/invitation");
+      await step(page, said.invitation.review_title);
+      await visible(page, said.invitation.give_password);
+      assert.ok(await page.locator("#password").isHidden());
+      await tabTo(page, said.invitation.present_password);
+      await write(page, "another password");
+      await page.keyboard.press("Enter");
+      await fault(page);
+      await tabTo(page, said.invitation.present_password);
+      await page.keyboard.press("Control+A");
+      await write(page, PASSWORD);
+      await page.keyboard.press("Enter");
+      await step(page, said.invitation.done_title);
+      assert.equal(await status(), "accepted");
+      await closePage(page);
+    });
+
+    test("an invitation is declined", async () => {
+      const { status, file } = await asks.invitation(language, `declines-${language}@kite.example`);
+      const page = await open();
+      await follow(page, file, "/invitation");
+      await step(page, said.invitation.review_title);
+      await tabTo(page, said.invitation.decline);
+      await page.keyboard.press("Enter");
+      await step(page, said.invitation.declined_title);
+      await visible(page, said.invitation.declined);
+      assert.equal(await status(), "declined");
+      await closePage(page);
+    });
+
     test("a new password is chosen", async () => {
       const { address, file } = await asks.reset(language, "forgets");
       const page = await open();
@@ -265,12 +353,44 @@ for (const language of ["en", "fr"]) {
       await closePage(page);
     });
 
+    test("an address is changed, and changed back from the old one", async () => {
+      const { old, address, file } = await asks.emailChange(language, "moves");
+      const page = await open();
+      await follow(page, file, "/email-change");
+      await assertIs(page, language, said.email_change.title);
+      const otherName = words(OTHER[language]).frame.language;
+      assert.deepEqual(await stops(page), [said.form.code, said.email_change.submit, otherName]);
+      await tabTo(page, said.email_change.submit);
+      await page.keyboard.press("Enter");
+      await step(page, said.email_change.done_title);
+      await visible(page, said.email_change.done);
+      await service.logIn(address, PASSWORD);
+
+      const told = await service.mailTo(old, 2);
+      await follow(page, told, "/email-undo");
+      await assertIs(page, language, said.email_undo.title);
+      await tabTo(page, said.email_undo.submit);
+      await page.keyboard.press("Enter");
+      await step(page, said.email_undo.done_title);
+      await visible(page, said.email_undo.done);
+      await service.logIn(address, PASSWORD, 401);
+      await service.logIn(old, PASSWORD);
+
+      await follow(page, told, "/email-undo");
+      await tabTo(page, said.email_undo.submit);
+      await page.keyboard.press("Enter");
+      assert.ok((await fault(page)).includes(said.email_undo.expired));
+      await closePage(page);
+    });
+
     test("a code that is none, and none at all, are refused at their field", async () => {
       const page = await open();
       for (const [path, section] of [
         ["/sign-up", said.sign_up],
         ["/verify", said.verify],
         ["/reset", said.reset],
+        ["/email-change", said.email_change],
+        ["/email-undo", said.email_undo],
       ]) {
         await page.goto(service.url + path);
         await tabTo(page, said.form.code);
@@ -279,7 +399,7 @@ for (const language of ["en", "fr"]) {
         assert.equal(await page.getAttribute("#token", "aria-invalid"), "true");
         await tabTo(page, said.form.code);
         await write(page, "sgn_01h455vb4pex5vsknk084sn02q.nonsense");
-        if (section !== said.verify) {
+        if ([said.sign_up, said.reset].includes(section)) {
           await tabTo(page, said.form.password);
           await write(page, PASSWORD);
         }
@@ -299,6 +419,8 @@ for (const language of ["en", "fr"]) {
         ["/sign-up", "/v1/sign-ups/confirm"],
         ["/verify", "/v1/contact-verifications/confirm"],
         ["/reset", "/v1/password-resets/confirm"],
+        ["/email-change", "/v1/email-changes/confirm"],
+        ["/email-undo", "/v1/email-changes/undo"],
       ]) {
         await page.goto(service.url + path);
         const text = await page.locator("main").innerText();

@@ -24,23 +24,27 @@ on_both! {
             .filter(|operation| operation.path.contains("{account}"))
         {
             house.changes_nothing(&operation, || {
-                let to = |account: &str, contact: &str, transfer: &str| {
+                let to = |account: &str, contact: &str, transfer: &str, invitation: &str| {
                     house.path_with(&operation.path, |name| match name {
                         "account" => Some(account.to_owned()),
                         "contact" => Some(contact.to_owned()),
                         "transfer" => Some(transfer.to_owned()),
+                        "user" if transfer == house.dans_transfer => Some(house.fay_user.clone()),
+                        "invitation" => Some(invitation.to_owned()),
                         _ => None,
                     })
                 };
                 let (ana, dan) = (&house.ana, &house.dan);
                 // What is nobody's looks the same, but for the path that was asked for.
-                let nobodys = refused(&house, &operation, &to(NOBODYS, &house.eve.id, &house.dans_transfer));
+                let dans = |account: &str| to(account, &house.eve.id, &house.dans_transfer, &house.dans_invitation);
+                let nobodys = refused(&house, &operation, &dans(NOBODYS));
                 let mut others = vec![
-                    to(&dan.account, &house.eve.id, &house.dans_transfer),
-                    to(&dan.account, &house.bea.id, &house.transfer),
+                    dans(&dan.account),
+                    to(&dan.account, &house.bea.id, &house.transfer, &house.invitation),
                 ];
-                if operation.path.contains("{contact}") || operation.path.contains("{transfer}") {
-                    others.push(to(&ana.account, &house.eve.id, &house.dans_transfer));
+                let below = ["{contact}", "{user}", "{transfer}", "{invitation}"];
+                if below.iter().any(|name| operation.path.contains(name)) {
+                    others.push(dans(&ana.account));
                 }
                 for path in others {
                     let foreign = refused(&house, &operation, &path);
@@ -170,6 +174,8 @@ on_both! {
         ana.post(ana.at(&format!("/ownership-transfers/{}/cancel", house.transfer)), ())
             .expect(200);
         ana.transfers_ownership(&house.cem_contact).expect(201);
+        ana.invites("kim@example.com", &json!([])).expect(201);
+        house.dan.invites(&ana.address, &json!([])).expect(201);
         let cursors: Vec<(String, String)> = lists()
             .map(|operation| {
                 let path = house.path(&operation.path);
@@ -467,6 +473,7 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
             let kinds = [&house.ana.account, &house.bea.id, &house.transfer];
             wrong.extend(kinds.into_iter().filter(|other| *other != right).cloned());
             let (kind, id) = right.split_once('_').unwrap();
+            let other = if kind == "usr" { "con" } else { "usr" };
             wrong.extend([
                 right.to_uppercase(),
                 format!("{right}0"),
@@ -474,7 +481,7 @@ fn wrong_values(house: &House<'_>, name: &str, right: &str) -> Vec<String> {
                 id.to_owned(),
                 format!("_{id}"),
                 format!("{kind}_8{}", &id[1..]),
-                format!("usr_{id}"),
+                format!("{other}_{id}"),
                 format!("{right}%00"),
                 format!("{right}%20"),
                 format!("{kind}_00000000000000000000000000"),

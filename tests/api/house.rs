@@ -35,13 +35,23 @@ pub(super) struct House<'a> {
     /// A member without a permission.
     pub cem: Person<'a>,
     pub cem_contact: Contact,
+    /// The user whom Cem logs in as.
+    pub cem_user: String,
     /// Ana's offer to Cem.
     pub transfer: String,
+    /// Ana's invitation to somebody.
+    pub invitation: String,
+    /// Somebody's invitation to Ana, to an account of their own.
+    pub my_invitation: String,
     /// The owner of the other account.
     pub dan: Person<'a>,
     pub eve: Contact,
+    /// A member of Dan's account, whom he offers it.
+    pub fay_user: String,
     /// Dan's offer to Fay.
     pub dans_transfer: String,
+    /// Dan's invitation to somebody.
+    pub dans_invitation: String,
 }
 
 impl<'a> House<'a> {
@@ -60,8 +70,12 @@ impl<'a> House<'a> {
         });
         let dan = given::owner(app, "dan@example.com");
         let eve = dan.adds_contact("Eve", "eve@example.com");
-        let (fay, _) = member(app, &dan, "fay@example.com");
+        let (fay, fay_person) = member(app, &dan, "fay@example.com");
         let dans_transfer = dan.transfers_ownership(&fay).expect(201).text("id");
+        let invitation = ana.invites("gus@example.com", &json!([])).expect(201).text("id");
+        let ivy = given::owner(app, "ivy@example.com");
+        let my_invitation = ivy.invites("ana@example.com", &json!([])).expect(201).text("id");
+        let dans_invitation = dan.invites("hal@example.com", &json!([])).expect(201).text("id");
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
         let spare = json!({ "address": ana.address, "password": given::PASSWORD });
@@ -72,12 +86,17 @@ impl<'a> House<'a> {
             spare_session,
             keys,
             bea,
+            cem_user: cem.user(),
             cem,
             cem_contact,
             transfer,
+            invitation,
+            my_invitation,
             dan,
             eve,
+            fay_user: fay_person.user(),
             dans_transfer,
+            dans_invitation,
         }
     }
 
@@ -95,9 +114,12 @@ impl<'a> House<'a> {
         match (path, parameter) {
             (_, "account") => self.ana.account.clone(),
             (_, "contact") => self.bea.id.clone(),
+            (_, "user") => self.cem_user.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "address") => "bea@home.example".to_owned(),
             (_, "transfer") => self.transfer.clone(),
+            (_, "invitation") if path.starts_with("/v1/me/") => self.my_invitation.clone(),
+            (_, "invitation") => self.invitation.clone(),
             (_, "session") => self.spare_session.clone(),
             ("/v1/me/api-keys/{key}", "key") => self.keys[0].clone(),
             (_, "key") => self.keys[1].clone(),

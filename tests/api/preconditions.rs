@@ -214,6 +214,9 @@ fn present(house: &House<'_>, operation: &Operation) -> String {
 fn change(house: &House<'_>, operation: &Operation) -> accounts_tests::client::Request {
     let request = house.request(operation);
     match (operation.method.as_str(), &operation.media_type) {
+        ("PATCH", Some(media_type)) if operation.path.ends_with("/members/{user}") => {
+            request.body(media_type, json!({ "status": "active" }).to_string())
+        }
         ("PATCH", Some(media_type)) => request.body(media_type, json!({ "language": "fr" }).to_string()),
         _ => request,
     }

@@ -400,6 +400,7 @@ fn no_place_of_the_document_hands_out_a_hash() {
         }
     }
     let known = [
+        "InvitationPreview.password_required",
         "SessionTokens.access_token",
         "SessionTokens.refresh_token",
         "SessionTokens.token_type",

@@ -9,11 +9,16 @@ use serde_json::Value;
 
 mod addresses;
 mod audit;
+mod choosing;
 mod contacts;
+mod email_changes;
+mod hashes;
 mod list;
 mod logins;
+mod members;
 mod ownership;
 mod passwords;
+mod reauthentication;
 mod roles;
 mod sessions;
 mod sign_up;

@@ -24,6 +24,10 @@ on_both! {
     fn transfer_delete(app) {
         block(app, "transfer/delete", 8, OrRemoved::set_up);
     }
+
+    fn transfer_expel(app) {
+        block(app, "transfer/remove the member", 8, OrExpelled::set_up);
+    }
 }
 
 /// Somebody who logs in.
@@ -127,6 +131,54 @@ impl Pair for OrRemoved {
             assert_eq!(access["owner"], true, "{access:#}");
             assert_eq!(ring.read_both(&bea.asks("/access")).outcome(), "404 not-found");
             bea.login = scene::member(ring.app, office.ana.account, &bea.login.address, Permissions::none());
+        }
+        Some(Round::of(&met, Some(first)))
+    }
+}
+
+/// As before, but it is the membership that ends: the contact stays, and cannot own the account.
+struct OrExpelled {
+    office: Office,
+    bea: Member,
+    dan: Member,
+}
+
+impl OrExpelled {
+    fn set_up(ring: &mut Ring<'_>) -> Self {
+        let office = Office::set_up(ring);
+        let bea = Member::set_up(ring, &office, "bea", Permissions::none());
+        let manages = ["members:manage".parse().unwrap()];
+        let dan = Member::set_up(ring, &office, "dan", Permissions::Chosen(manages.into()));
+        Self { office, bea, dan }
+    }
+}
+
+impl Pair for OrExpelled {
+    fn round(&mut self, ring: &mut Ring<'_>) -> Option<Round> {
+        let Self { office, bea, dan } = self;
+        let path = format!("/members/{}", bea.login.user);
+        let by_ana = ring.dice.coin();
+        let (removal, too_late) = if by_ana {
+            (office.delete(&path), "403 forbidden")
+        } else {
+            let removal = Ask::delete(&dan.login.at(&path)).bearer(&dan.tokens.access);
+            (removal, "409 member-is-owner")
+        };
+        let met = ring.meet(&office.row(), [&transfer(office, bea), &removal])?;
+        let first = met.first([["201", too_late], ["409 contact-has-no-login", "204"]]);
+        if first == 0 {
+            assert_owned_by(ring, office, bea);
+            scene::give_back(ring.app, &bea.login, office.ana.contact);
+        } else {
+            let access = ring.read_both(&office.get("/access")).json();
+            assert_eq!(access["owner"], true, "{access:#}");
+            assert_eq!(ring.read_both(&bea.asks("/access")).outcome(), "404 not-found");
+            let contact = office.contact(ring, bea.login.contact);
+            assert_eq!(contact["login"], false, "{contact:#}");
+            let Login {
+                account, contact, user, ..
+            } = bea.login;
+            scene::enters(ring.app, account, user, Some(contact), Permissions::none());
         }
         Some(Round::of(&met, Some(first)))
     }

@@ -131,6 +131,28 @@ const REFUSED: &[(&str, &str)] = &[
          VALUES ('t', 'a', 'o', 'c', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1),
                 ('s', 'a', 'o', 'c', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1)",
     ),
+    (
+        "one invitation to an address is pending",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, sending_id, status, created_at, sent_at, expires_at)
+         VALUES ('i', 'a', 'i@x.example', 'i@x.example', 'en', '[]', 'i', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00'),
+                ('j', 'a', 'i@x.example', 'i@x.example', 'en', '[]', 'j', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+    ),
+    (
+        "a mailing belongs to one invitation",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, sending_id, status, created_at, sent_at, expires_at)
+         VALUES ('i', 'a', 'i@x.example', 'i@x.example', 'en', '[]', 'i', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00'),
+                ('j', 'a', 'j@x.example', 'j@x.example', 'en', '[]', 'i', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+    ),
+    (
+        "an ended invitation has its end",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, sending_id, status, created_at, sent_at, expires_at)
+         VALUES ('i', 'a', 'i@x.example', 'i@x.example', 'en', '[]', 'i', 'revoked', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+    ),
+    (
+        "an invitation belongs to an account",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, sending_id, status, created_at, sent_at, expires_at)
+         VALUES ('i', 'b', 'i@x.example', 'i@x.example', 'en', '[]', 'i', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+    ),
     ("an audit event is never changed", "UPDATE audit_events SET kind = 'other'"),
     ("an audit event is never removed", "DELETE FROM audit_events WHERE id = 'e'"),
     ("a revision has one event per position",
@@ -138,6 +160,22 @@ const REFUSED: &[(&str, &str)] = &[
          VALUES ('f', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}')"),
     ("an audit value is never rewritten", "UPDATE audit_values SET after = 'P'"),
     ("an audit value is never removed", "DELETE FROM audit_values"),
+    (
+        "one change of an address waits at a time",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('x', 'u', 'o@x.example', 'o@x.example', 'p@x.example', 'p@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00'),
+                ('y', 'u', 'o@x.example', 'o@x.example', 'q@x.example', 'q@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+    ),
+    (
+        "an address changes to another one",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('x', 'u', 'o@x.example', 'o@x.example', 'o@x.example', 'o@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+    ),
+    (
+        "the address of a user changes",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('x', 'nobody', 'o@x.example', 'o@x.example', 'p@x.example', 'p@x.example', '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+    ),
 ];
 
 /// What must remain possible.

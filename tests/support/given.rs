@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     client::{Answer, Client, Request},
+    scene,
 };
 
 /// A password that every rule for passwords lets pass.
@@ -98,6 +99,22 @@ pub fn logged_in<'a>(app: &'a App, address: &str) -> Person<'a> {
     }
 }
 
+/// Somebody who logs in becomes a member of the owner's account, with what is said of the permissions:
+/// `given::member_of(&ana, "bea@example.com", json!({ "permission_preset": "bookkeeper" }))`.
+pub fn member_of<'a>(owner: &Person<'a>, address: &str, permissions: Value) -> Person<'a> {
+    let Ok(account) = owner.account.parse() else {
+        panic!("{} is no account", owner.account)
+    };
+    let user = scene::joins(owner.app, account, address, &name_of(address), PASSWORD);
+    let path = owner.at(&format!("/members/{user}"));
+    owner.patch(path, permissions).expect(200);
+    let member = logged_in(owner.app, address);
+    Person {
+        account: owner.account.clone(),
+        ..member
+    }
+}
+
 impl Deref for Person<'_> {
     type Target = Client;
 
@@ -110,6 +127,26 @@ impl<'a> Person<'a> {
     /// A path below the account: `ana.at("/contacts")`.
     pub fn at(&self, path: &str) -> String {
         format!("/v1/accounts/{}{path}", self.account)
+    }
+
+    /// The id of the user whom the person logs in as.
+    pub fn user(&self) -> String {
+        self.get("/v1/me").expect(200).text("id")
+    }
+
+    /// Changes the membership of somebody.
+    pub fn changes(&self, member: &Person<'_>, patch: Value) -> Request {
+        self.patch(self.at(&format!("/members/{}", member.user())), patch)
+    }
+
+    /// Ends the membership of somebody.
+    pub fn expels(&self, member: &Person<'_>) -> Request {
+        self.delete(self.at(&format!("/members/{}", member.user())))
+    }
+
+    /// Gives the own membership up.
+    pub fn leaves(&self) -> Request {
+        self.post(self.at("/leave"), ())
     }
 
     /// The person's own contact, which everybody may read who is one.
@@ -182,6 +219,22 @@ impl<'a> Person<'a> {
     /// Hands the ownership on.
     pub fn transfers_ownership(&self, contact: &Contact) -> Request {
         self.post(self.at("/ownership-transfers"), json!({ "contact_id": contact.id }))
+    }
+
+    /// Invites somebody with these permissions.
+    pub fn invites(&self, address: &str, permissions: &Value) -> Request {
+        let body = json!({ "address": address, "permissions": permissions });
+        self.post(self.at("/invitations"), body)
+    }
+
+    /// Invites somebody who has no log-in yet, and who follows the link and logs in.
+    #[must_use]
+    pub fn invites_new(&self, address: &str, permissions: &Value) -> Person<'a> {
+        self.invites(address, permissions).expect(201);
+        let token = self.app.mail_to(address).link_token();
+        let body = json!({ "token": token, "display_name": name_of(address), "password": PASSWORD });
+        self.app.client().post("/v1/invitations/accept", body).expect(200);
+        logged_in(self.app, address)
     }
 
     /// The keys of the applications that are open for this person.

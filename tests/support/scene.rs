@@ -239,6 +239,34 @@ pub fn member(app: &App, account: AccountId, address: &str, permissions: Permiss
     }
 }
 
+/// A person with a log-in who is a member without permissions and no contact, though nobody invited them.
+pub fn joins(app: &App, account: AccountId, address: &str, name: &str, password: &str) -> UserId {
+    let (user, address, hash) = (UserId::new(), parsed(address), hash(app, password));
+    let sql = format!(
+        "INSERT INTO users (id, address, address_key, display_name, language, password_hash, status, revision, version,
+             created_at, updated_at)
+         VALUES ('{user}', '{}', '{}', '{name}', 'en', '{}', 'active', 0, 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+        address.as_str(),
+        address.key(),
+        hash.0
+    );
+    let written = accounts_store::Hand::open(&app.database()).and_then(|mut hand| hand.run(&sql));
+    written.unwrap_or_else(|error| panic!("no user: {error}"));
+    enters(app, account, user, None, Permissions::none());
+    user
+}
+
+/// Somebody who has a log-in is a member from now on.
+pub fn enters(app: &App, account: AccountId, user: UserId, contact: Option<ContactId>, permissions: Permissions) {
+    settle(app, account, move |_, _| {
+        Ok(vec![Change::MemberAdded {
+            user,
+            contact,
+            permissions: permissions.clone(),
+        }])
+    });
+}
+
 /// The account goes from its owner to another, who then holds what an owner holds; the former one holds nothing.
 pub fn give_back(app: &App, from: &Login, to: ContactId) {
     let service = app.running().service();

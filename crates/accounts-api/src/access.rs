@@ -84,15 +84,10 @@ pub struct AccessView {
 impl AccessView {
     /// What the access of a member looks like.
     pub fn of(roster: &Roster, access: &Access, language: Language) -> Self {
-        let own = ServicePermission::ALL.into_iter().map(ServicePermission::key);
-        let known = own.chain(roster.catalog().permissions().iter().map(|entry| entry.key.clone()));
         Self {
             owner: access.owner,
             all_permissions: access.permissions == Permissions::All,
-            permissions: known
-                .filter(|key| access.permissions.contains(key))
-                .map(Into::into)
-                .collect(),
+            permissions: contained(roster, &access.permissions),
             contact_id: access.contact.map(|contact| contact.to_string()),
             roles: keys(&access.roles),
             primary_roles: keys(&access.primary_roles),
@@ -102,6 +97,15 @@ impl AccessView {
                 .collect(),
         }
     }
+}
+
+/// Every permission that there is today among these, the service's own first.
+pub(crate) fn contained(roster: &Roster, permissions: &Permissions) -> Vec<String> {
+    let own = ServicePermission::ALL.into_iter().map(ServicePermission::key);
+    own.chain(roster.catalog().permissions().iter().map(|entry| entry.key.clone()))
+        .filter(|key| permissions.contains(key))
+        .map(Into::into)
+        .collect()
 }
 
 fn applications(roster: &Roster, access: &Access, language: Language) -> Vec<ApplicationView> {

@@ -241,7 +241,7 @@ async fn open_account(
         let location = format!("/v1/accounts/{}", roster.account().id);
         Reply::created(&location, &AccountView::of(roster)).version(roster.account().version)
     };
-    let caller = person.user.id.to_string();
+    let caller = person.name();
     key.once(&person.service, &caller, |keep| async {
         let opened = store
             .open_account(command, &person.act(keep), move |roster| answer(roster).kept())
@@ -463,7 +463,7 @@ async fn list_my_accounts(
 /// The accounts that the caller is kept to, where it is a key that was given some.
 fn among(caller: &Caller) -> Option<Vec<AccountId>> {
     match &caller.credential {
-        Credential::Session(_) => None,
+        Credential::Session { .. } => None,
         Credential::Key(key) => Some(key.accounts.as_ref()?.iter().copied().collect()),
     }
 }

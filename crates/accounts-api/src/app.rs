@@ -19,8 +19,9 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, api_keys, audit_events, catalog, contacts, docs, health, landing, mailbox, me,
-    ownership_transfers, password_resets, problems, roles, server, sessions, sign_ups, verifications,
+    access, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, health, invitations, landing,
+    mailbox, me, members, ownership_transfers, password_resets, problems, reauthentication, roles, server, sessions,
+    sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -36,13 +37,17 @@ pub fn routes() -> Routes {
         .and(sessions::routes())
         .and(password_resets::routes())
         .and(me::routes())
+        .and(reauthentication::routes())
+        .and(email_changes::routes())
         .and(api_keys::routes())
         .and(accounts::routes())
         .and(access::routes())
         .and(contacts::routes())
         .and(verifications::routes())
         .and(roles::routes())
+        .and(members::routes())
         .and(ownership_transfers::routes())
+        .and(invitations::routes())
         .and(audit_events::routes())
         .and(catalog::routes())
         .and(health::routes())
@@ -88,6 +93,7 @@ const ABOUT: About<'static> = About {
             "roles",
             "Responsibilities that contacts hold, and their primary places.",
         ),
+        ("members", "The users who enter an account, and what they may do there."),
         ("ownership", "Giving an account to another contact."),
         (
             "api-keys",

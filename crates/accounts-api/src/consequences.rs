@@ -136,7 +136,7 @@ impl Consequences {
                 });
             } else if let Change::ContactRemoved { contact } | Change::ContactErased { contact } = change {
                 consequences.removed_contacts.push(contact.to_string());
-            } else if let Change::MemberRemoved { user } = change {
+            } else if let Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } = change {
                 consequences.removed_members.push(user.to_string());
             }
         }

@@ -291,6 +291,7 @@ async fn change_contact(
         refusal::AccountSuspended,
         refusal::ContactHoldsRoles,
         refusal::ContactIsOwner,
+        refusal::MemberHoldsMore,
     )
 )]
 async fn remove_contact(
@@ -323,6 +324,7 @@ async fn remove_contact(
         refusal::AccountSuspended,
         refusal::ContactHoldsRoles,
         refusal::ContactIsOwner,
+        refusal::MemberHoldsMore,
     )
 )]
 async fn erase_contact(

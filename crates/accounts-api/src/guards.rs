@@ -12,6 +12,7 @@ use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, ContactId, SessionId};
 use accounts_domain::permission::ServicePermission;
 use accounts_domain::roster::{AccountStatus, Roster};
+use accounts_domain::sessions::is_proven;
 use accounts_domain::users::User;
 use accounts_domain::violation::Violation;
 use accounts_store::{Act, Decision, Keep, UserDecision, Visit, Visitor};
@@ -19,10 +20,11 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use chrono::{DateTime, Utc};
 
 use crate::describe::{Describe, Description};
 use crate::gate::{LocalFuture, opens};
-use crate::idempotency::Idempotency;
+use crate::idempotency::{self, Idempotency};
 use crate::key_text::KeyText;
 use crate::path;
 use crate::problem::{Code, Problem};
@@ -51,7 +53,12 @@ pub struct Caller {
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// A session.
-    Session(SessionId),
+    Session {
+        /// Which.
+        id: SessionId,
+        /// When its person last proved to be the user.
+        authenticated_at: DateTime<Utc>,
+    },
     /// An API key.
     Key(Arc<ApiKey>),
 }
@@ -62,6 +69,8 @@ pub struct SignedIn {
     caller: Caller,
     /// The session.
     pub session: SessionId,
+    /// When the person last proved to be the user.
+    pub authenticated_at: DateTime<Utc>,
 }
 
 impl std::ops::Deref for SignedIn {
@@ -87,7 +96,7 @@ impl Caller {
     /// To whom an idempotency key belongs, and a remembered answer: a key is not its maker.
     pub fn id(&self) -> uuid::Uuid {
         match &self.credential {
-            Credential::Session(_) => self.user.id.uuid(),
+            Credential::Session { .. } => self.user.id.uuid(),
             Credential::Key(key) => key.id.uuid(),
         }
     }
@@ -95,7 +104,7 @@ impl Caller {
     /// The same as it is written.
     pub fn name(&self) -> String {
         match &self.credential {
-            Credential::Session(_) => self.user.id.to_string(),
+            Credential::Session { .. } => self.user.id.to_string(),
             Credential::Key(key) => key.id.to_string(),
         }
     }
@@ -206,13 +215,7 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        opens(&request.clone(), async move {
-            let (caller, _) = sign_in(&request, None, Takes::Persons).await?;
-            match caller.credential {
-                Credential::Session(session) => Ok(Self { caller, session }),
-                Credential::Key(_) => Err(Problem::new(Code::PersonOnly)),
-            }
-        })
+        opens(&request.clone(), async move { in_session(&request).await })
     }
 }
 
@@ -242,6 +245,44 @@ impl Describe for Caller {
     fn describe(description: &mut Description) {
         description.secured_for_keys();
         description.refuses(Code::PersonOnly);
+    }
+}
+
+/// Somebody with a live session who proved to be the user within the last ten minutes, by logging in or by
+/// `POST /v1/me/reauthenticate` (R05): for acts that an open session alone must not be able to do.
+#[derive(Debug, Clone)]
+pub struct Reauthenticated(pub SignedIn);
+
+impl std::ops::Deref for Reauthenticated {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequest for Reauthenticated {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            let person = in_session(&request).await?;
+            if !is_proven(person.authenticated_at, person.by.at) {
+                return Err(Problem::new(Code::ReauthenticationRequired));
+            }
+            Ok(Self(person))
+        })
+    }
+}
+
+impl Describe for Reauthenticated {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured();
+        description.refuses(Code::ReauthenticationRequired);
     }
 }
 
@@ -319,6 +360,10 @@ guards! {
     ManagesContacts = ContactsManage;
     /// A member who may give, take and move roles.
     ManagesRoles = RolesManage;
+    /// A member who may see the members and the open invitations.
+    ViewsMembers = MembersView;
+    /// A member who may invite, change, suspend and remove members.
+    ManagesMembers = MembersManage;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;
 }
@@ -415,6 +460,47 @@ impl Describe for Owner {
     }
 }
 
+/// A member who is about to leave the account of the path. Whoever has left by this very request before, and is no
+/// member any more, is told the first answer again.
+#[derive(Debug, Clone)]
+pub struct Leaves(pub Member);
+
+impl std::ops::Deref for Leaves {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.0
+    }
+}
+
+impl FromRequest for Leaves {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            let problem = match enter(&request, Takes::Persons).await {
+                Ok(member) => return Ok(Self(member)),
+                Err(problem) if problem.code() == Code::NotFound => problem,
+                Err(problem) => return Err(problem),
+            };
+            let person = in_session(&request).await?;
+            let answered = idempotency::answered(&request, &person.service, &person.name()).await?;
+            Err(answered.map_or(problem, Problem::replay))
+        })
+    }
+}
+
+impl Describe for Leaves {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured();
+        describe_account(description);
+    }
+}
+
 async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
     // An id of the wrong kind is an account that is not there; that it is none is told after the log-in alone.
     let account = path::value::<AccountId>(request, "account");
@@ -432,6 +518,18 @@ async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
         account,
         roster,
     })
+}
+
+async fn in_session(request: &HttpRequest) -> Result<SignedIn, Problem> {
+    let (caller, _) = sign_in(request, None, Takes::Persons).await?;
+    match caller.credential {
+        Credential::Session { id, authenticated_at } => Ok(SignedIn {
+            caller,
+            session: id,
+            authenticated_at,
+        }),
+        Credential::Key(_) => Err(Problem::new(Code::PersonOnly)),
+    }
 }
 
 async fn sign_in(
@@ -453,7 +551,12 @@ async fn sign_in(
         account,
         at,
     };
-    let Visit::Live { user, roster } = service.store.visit(visitor).await? else {
+    let Visit::Live {
+        user,
+        authenticated_at,
+        roster,
+    } = service.store.visit(visitor).await?
+    else {
         return Err(revoked());
     };
     let by = By {
@@ -464,7 +567,10 @@ async fn sign_in(
     Ok((
         Caller {
             user,
-            credential: Credential::Session(session),
+            credential: Credential::Session {
+                id: session,
+                authenticated_at,
+            },
             service,
             by,
             request_id,

@@ -29,9 +29,10 @@ pub(crate) const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 const STYLE: &str = include_str!("html/style.css");
 const FORM_SCRIPT: &str = include_str!("html/form.js");
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("frame.html", include_str!("html/frame.html")),
     ("landing.html", include_str!("landing/page.html")),
+    ("invitation.html", include_str!("landing/invitation.html")),
     ("password.html", include_str!("landing/password.html")),
     ("problems.html", include_str!("problems/list.html")),
     ("problem.html", include_str!("problems/page.html")),

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use accounts_store::{Keep, Recall};
+use accounts_store::{Keep, Kept, Recall};
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Data;
@@ -67,13 +67,7 @@ impl Idempotency {
         let Some(key) = self.key else {
             return act(None).await;
         };
-        let keep = Keep {
-            caller: caller.to_owned(),
-            method: self.request.method().as_str().to_owned(),
-            path: self.request.path().to_owned(),
-            key,
-            fingerprint: Fingerprint::of(&self.request),
-        };
+        let keep = keep(&self.request, caller, key);
         let in_flight = self
             .request
             .app_data::<Data<InFlight>>()
@@ -86,6 +80,32 @@ impl Idempotency {
             Recall::Answered(kept) => Ok(Reply::replayed(kept)),
             Recall::OtherBody => Err(Problem::new(Code::IdempotencyMismatch)),
         }
+    }
+}
+
+/// The answer that was kept under the key of a request, for a caller whom the first one has taken the right to send
+/// it again: nobody leaves an account twice.
+///
+/// # Errors
+/// 503 where the database does not answer.
+pub(crate) async fn answered(request: &HttpRequest, service: &Service, caller: &str) -> Result<Option<Kept>, Problem> {
+    let Some(key) = read(request).ok().flatten() else {
+        return Ok(None);
+    };
+    let keep = keep(request, caller, key);
+    match service.store.recall(keep, service.clock.now()).await? {
+        Recall::Answered(kept) => Ok(Some(kept)),
+        Recall::New | Recall::OtherBody => Ok(None),
+    }
+}
+
+fn keep(request: &HttpRequest, caller: &str, key: String) -> Keep {
+    Keep {
+        caller: caller.to_owned(),
+        method: request.method().as_str().to_owned(),
+        path: request.path().to_owned(),
+        key,
+        fingerprint: Fingerprint::of(request),
     }
 }
 

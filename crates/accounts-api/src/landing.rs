@@ -13,39 +13,82 @@ use crate::router::{Routes, routes};
 use crate::settings::{ApiSettings, PublicUrl};
 
 pub(crate) fn routes() -> Routes {
-    routes![show_sign_up_page, show_verification_page, show_reset_page]
+    routes![
+        show_sign_up_page,
+        show_verification_page,
+        show_reset_page,
+        show_invitation_page,
+        show_email_change_page,
+        show_email_undo_page
+    ]
 }
 
 /// One landing page: its words, and the operations that its form is sent to. Their paths stand
 /// without the leading slash, so that they are found below whatever path the service is reached at.
 #[derive(Debug, Clone, Copy)]
 struct Landing {
+    template: &'static str,
     words: &'static str,
     /// Says what following the link would do, before it is done.
     preview: Option<&'static str>,
     confirm: &'static str,
+    /// Whether a password is chosen with it.
+    password: bool,
 }
 
+/// The template of what is asked and answered once.
+const PAGE: &str = "landing.html";
+
 const SIGN_UP: Landing = Landing {
+    template: PAGE,
     words: "sign_up",
     preview: None,
     confirm: "v1/sign-ups/confirm",
+    password: true,
 };
 const VERIFY: Landing = Landing {
+    template: PAGE,
     words: "verify",
     preview: Some("v1/contact-verifications/preview"),
     confirm: "v1/contact-verifications/confirm",
+    password: true,
 };
 const RESET: Landing = Landing {
+    template: PAGE,
     words: "reset",
     preview: None,
     confirm: "v1/password-resets/confirm",
+    password: true,
 };
+const EMAIL_CHANGE: Landing = Landing {
+    template: PAGE,
+    words: "email_change",
+    preview: None,
+    confirm: "v1/email-changes/confirm",
+    password: false,
+};
+const EMAIL_UNDO: Landing = Landing {
+    template: PAGE,
+    words: "email_undo",
+    preview: None,
+    confirm: "v1/email-changes/undo",
+    password: false,
+};
+const INVITATION: Landing = Landing {
+    template: "invitation.html",
+    words: "invitation",
+    preview: Some("v1/invitations/preview"),
+    confirm: "v1/invitations/accept",
+    password: true,
+};
+
+/// Where the other answer to an invitation goes.
+const DECLINE: &str = "v1/invitations/decline";
 
 impl Landing {
     fn show(self, language: Language, public_url: &PublicUrl) -> Result<Reply, Problem> {
         let page = Page {
-            template: "landing.html",
+            template: self.template,
             words: self.words,
             script: Script::Form,
         };
@@ -53,6 +96,8 @@ impl Landing {
             form => section(language, "form"),
             preview => self.preview,
             confirm => self.confirm,
+            decline => DECLINE,
+            password => self.password,
             command => self.command(public_url),
         };
         page.show(language, values)
@@ -61,9 +106,12 @@ impl Landing {
     /// What does the same without the page.
     fn command(self, public_url: &PublicUrl) -> String {
         let url = public_url.at(&format!("/{}", self.confirm));
-        format!(
-            "curl {url} -H 'Content-Type: application/json' \\\n  -d '{{\"token\": \"CODE\", \"password\": \"PASSWORD\"}}'"
-        )
+        let password = if self.password {
+            ", \"password\": \"PASSWORD\""
+        } else {
+            ""
+        };
+        format!("curl {url} -H 'Content-Type: application/json' \\\n  -d '{{\"token\": \"CODE\"{password}}}'")
     }
 }
 
@@ -116,6 +164,56 @@ async fn show_reset_page(PageLanguage(language): PageLanguage, settings: Data<Ap
     RESET.show(language, &settings.public_url)
 }
 
+/// The page that answers an invitation
+///
+/// Behind the link of an invitation's mail: shows what `POST /v1/invitations/preview` says and sends the code, with the
+/// password that is chosen or there already, to `POST /v1/invitations/accept`, or without it to `POST
+/// /v1/invitations/decline`.
+#[utoipa::path(
+    get,
+    path = "/invitation",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_invitation_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    INVITATION.show(language, &settings.public_url)
+}
+
+/// The page that changes the address of a log-in
+///
+/// Behind the link to the new address: sends its code to `POST /v1/email-changes/confirm`.
+#[utoipa::path(
+    get,
+    path = "/email-change",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_email_change_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    EMAIL_CHANGE.show(language, &settings.public_url)
+}
+
+/// The page that gives a log-in its former address back
+///
+/// Behind the link to the old address: sends its code to `POST /v1/email-changes/undo`.
+#[utoipa::path(
+    get,
+    path = "/email-undo",
+    tag = "pages",
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn show_email_undo_page(
+    PageLanguage(language): PageLanguage,
+    settings: Data<ApiSettings>,
+) -> Result<Reply, Problem> {
+    EMAIL_UNDO.show(language, &settings.public_url)
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::CACHE_CONTROL;
@@ -124,10 +222,13 @@ mod tests {
     use crate::html::tests::{opened, without_elements};
     use crate::links::LinkPurpose;
 
-    const PAGES: [(Landing, LinkPurpose); 3] = [
+    const PAGES: [(Landing, LinkPurpose); 6] = [
+        (INVITATION, LinkPurpose::Invitation),
         (SIGN_UP, LinkPurpose::SignUp),
         (VERIFY, LinkPurpose::Verification),
         (RESET, LinkPurpose::Reset),
+        (EMAIL_CHANGE, LinkPurpose::EmailChange),
+        (EMAIL_UNDO, LinkPurpose::EmailUndo),
     ];
 
     fn public_url() -> PublicUrl {
@@ -185,10 +286,26 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn an_invitation_is_accepted_or_declined() {
+        let page = opened(INVITATION.show(Language::En, &public_url()).unwrap()).await;
+        let html = page.html.replace("&#x2f;", "/");
+        for operation in ["preview", "accept", "decline"] {
+            let post = format!("data-post=\"v1/invitations/{operation}\"");
+            assert!(html.contains(&post), "{html}");
+        }
+        for part in ["name_required", "password_required", "login"] {
+            assert!(html.contains(&format!("<fieldset data-if=\"{part}\">")), "{part}");
+        }
+        assert!(html.contains("data-next=\"declined\"") && html.contains("id=\"declined\""));
+    }
+
+    #[actix_web::test]
     async fn the_password_of_a_verification_is_asked_for_only_where_it_is_needed() {
         let page = opened(VERIFY.show(Language::Fr, &public_url()).unwrap()).await;
         assert!(page.html.contains("<fieldset data-if=\"password_required\">"));
         assert_eq!(page.html.matches("type=\"password\"").count(), 1);
+        let plain = opened(EMAIL_CHANGE.show(Language::Fr, &public_url()).unwrap()).await;
+        assert!(!plain.html.contains("type=\"password\"") && !plain.html.contains("PASSWORD"));
         for field in ["account_name", "address", "display_name"] {
             assert!(page.html.contains(&format!("data-show=\"{field}\"")));
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use accounts_domain::ids::AccountId;
 use accounts_store::Throttle;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
@@ -28,6 +29,12 @@ const MAILS_PER_NETWORK: i32 = 100;
 
 /// Verification mails to one address within an hour.
 const VERIFICATIONS_PER_ADDRESS: i32 = 10;
+
+/// Mails of one account's invitations within a day (R51).
+const INVITATIONS_PER_ACCOUNT: i32 = 500;
+
+/// Mails of invitations to one address within an hour, whoever invites.
+const INVITATIONS_PER_ADDRESS: i32 = 10;
 
 /// Counts that belong together; one that is full refuses.
 #[derive(Debug, Clone)]
@@ -63,6 +70,23 @@ impl Limits {
         }])
     }
 
+    /// The limits of the mails of invitations: of the account that invites, and to one address from all of them. They
+    /// are counted with the invitation itself.
+    pub fn invitations_of(account: AccountId, address_key: &str) -> Self {
+        Self(vec![
+            Throttle {
+                key: format!("invitation:account:{account}"),
+                limit: INVITATIONS_PER_ACCOUNT,
+                window: TimeDelta::hours(24),
+            },
+            Throttle {
+                key: format!("invitation:address:{}", sha256_hex(address_key.as_bytes())),
+                limit: INVITATIONS_PER_ADDRESS,
+                window: TimeDelta::hours(1),
+            },
+        ])
+    }
+
     /// Refuses where a limit is reached, and counts the try otherwise.
     ///
     /// # Errors
@@ -80,6 +104,12 @@ impl Limits {
     /// Where the store cannot.
     pub async fn forgive(&self, service: &Service) -> Result<(), Problem> {
         Ok(service.store.forgive(self.0.clone()).await?)
+    }
+}
+
+impl From<Limits> for Vec<Throttle> {
+    fn from(limits: Limits) -> Self {
+        limits.0
     }
 }
 

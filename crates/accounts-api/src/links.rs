@@ -17,6 +17,12 @@ pub enum LinkPurpose {
     Verification,
     /// It sets another password.
     Reset,
+    /// It answers an invitation.
+    Invitation,
+    /// It proves the address that a person wants to log in with.
+    EmailChange,
+    /// It gives a person the former address back.
+    EmailUndo,
 }
 
 impl LinkPurpose {
@@ -25,6 +31,9 @@ impl LinkPurpose {
             Self::SignUp => "sign-up",
             Self::Verification => "verification",
             Self::Reset => "reset",
+            Self::Invitation => "invitation",
+            Self::EmailChange => "email-change",
+            Self::EmailUndo => "email-undo",
         }
     }
 
@@ -34,6 +43,9 @@ impl LinkPurpose {
             Self::SignUp => "/sign-up",
             Self::Verification => "/verify",
             Self::Reset => "/reset",
+            Self::Invitation => "/invitation",
+            Self::EmailChange => "/email-change",
+            Self::EmailUndo => "/email-undo",
         }
     }
 }

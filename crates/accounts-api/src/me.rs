@@ -195,6 +195,8 @@ async fn change_password(
         return Err(Problem::new(Code::ReauthenticationRequired));
     }
     limits.forgive(service).await?;
+    let words = service.store.words_of_user(person.user.id).await?;
+    let new = new.unless_common(&words, "/new_password")?;
     let hash = service.passwords.hash(new).await?;
     let beginning = Beginning::of(&request, client, service, at)?;
     let (session, checked) = (beginning.session.clone(), person.user.password_hash.clone());

@@ -107,6 +107,8 @@ async fn confirm(service: &Service, token: &str, password: Password, act: Act) -
     if !service.links.is_ours(LinkPurpose::Reset, &link, &address) {
         return Err(expired());
     }
+    let words = service.store.words_of_reset(link.id).await?;
+    let password = password.unless_common(&words, "/password")?;
     let hash = service.passwords.hash(password).await?;
     let decided = service
         .store

@@ -192,6 +192,15 @@ impl Problem {
         self.0.cause.as_deref()
     }
 
+    /// Title and detail in a language, for a problem that is told among others.
+    pub(crate) fn words(&self, language: Language) -> (String, String) {
+        let text = texts::of(language).problem.get(self.0.code.as_str());
+        let value = |name: &str| self.0.members.get(name);
+        text.map_or_else(Default::default, |text| {
+            (text.title.clone(), texts::fill(&text.detail, value))
+        })
+    }
+
     /// The body of the answer in a language.
     pub(crate) fn body(&self, told: &Told<'_>) -> Vec<u8> {
         let code = self.0.code;

@@ -4,7 +4,7 @@ use accounts_domain::actor::Actor;
 use accounts_domain::address::EmailAddress;
 use accounts_domain::ids::{SessionId, UserId};
 use accounts_domain::sessions::{ACCESS_LIFE, EndReason, Session};
-use accounts_domain::users::NewSession;
+use accounts_domain::users::{NewSession, PasswordHash, Person};
 use accounts_store::{Act, Kept, Rotated, Rotation};
 use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
@@ -185,7 +185,8 @@ async fn log_in(
     limits.admit(&service, at).await?;
     let user = service.store.user_by_address(credentials.address_key).await?;
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-    let right = service.passwords.verify(credentials.password, hash.clone()).await?;
+    let password = credentials.password;
+    let right = service.passwords.verify(password.clone(), hash.clone()).await?;
     let (Some(user), Some(hash), true) = (user, hash, right) else {
         return Err(Problem::new(Code::InvalidCredentials));
     };
@@ -198,17 +199,33 @@ async fn log_in(
         request_id: Some(request_id),
         keep: None,
     };
-    service
-        .store
-        .decide_user(
+    let checked = hash.clone();
+    let log_in = move |person: &Person| person.log_in(&checked, session.clone());
+    service.store.decide_user(user.id, &act, log_in, |_| nothing()).await?;
+    if !hash.is_present() {
+        tokio::spawn(upgrade(
+            service.clone(),
             user.id,
-            &act,
-            move |person| person.log_in(&hash, session.clone()),
-            |_| nothing(),
-        )
-        .await?;
+            password,
+            hash,
+            act.as_actor(Actor::System),
+        ));
+    }
     let location = format!("/v1/me/sessions/{}", beginning.session.session.id);
     Ok(Reply::created(&location, &beginning.tokens(&service, user.id, at)?))
+}
+
+/// Hashes a password anew with the parameters of today (R08). The answer is on its way meanwhile, so that such a
+/// log-in takes no longer than others (R14), and nobody's password waits for it: where the threads are busy it is left
+/// to the next log-in.
+async fn upgrade(service: Data<Service>, user: UserId, password: Password, checked: PasswordHash, act: Act) {
+    let Some(hash) = service.passwords.hash_at_leisure(password).await else {
+        return;
+    };
+    let upgrade = move |person: &Person| Ok(person.upgrade_hash(&checked, hash.clone()));
+    if let Err(error) = service.store.decide_user(user, &act, upgrade, |_| nothing()).await {
+        tracing::warn!(user = %user, cause = %error, "a password's hash was not upgraded");
+    }
 }
 
 /// A refresh token.
@@ -271,9 +288,7 @@ async fn refresh_session(
                 request_id: Some(request_id),
                 keep: None,
             };
-            let end = move |person: &accounts_domain::users::Person| match person
-                .end_session(session, EndReason::RefreshReused)
-            {
+            let end = move |person: &Person| match person.end_session(session, EndReason::RefreshReused) {
                 // Another request saw the same token and has ended the session.
                 Err(accounts_domain::violation::Violation::NotFound) => Ok(Vec::new()),
                 ended => ended,

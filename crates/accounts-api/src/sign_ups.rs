@@ -172,7 +172,7 @@ pub struct TokenAndPasswordBody {
     /// The code of the mail, or what stands behind `#token=` in its link.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 200)]
     token: Option<String>,
-    /// The password, 8 to 256 bytes; nothing is asked of its composition.
+    /// The password, 8 to 256 bytes; nothing is asked of its composition, but that it is not one that others try first.
     #[schema(required = true, nullable = false, min_length = 2, max_length = 256, format = Password)]
     password: Option<String>,
 }
@@ -251,6 +251,8 @@ async fn confirm(service: &Service, token: &str, password: Password, act: Act) -
     if !service.links.is_ours(LinkPurpose::SignUp, &link, &address) {
         return Err(expired());
     }
+    let words = service.store.words_of_sign_up(link.id).await?;
+    let password = password.unless_common(&words, "/password")?;
     let hash = service.passwords.hash(password).await?;
     let ids = NewIds {
         account: AccountId::new(),

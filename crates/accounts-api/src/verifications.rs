@@ -281,7 +281,15 @@ async fn confirm(service: &Service, token: &str, password: Option<Password>, act
     let (link, target) = open(service, token).await?;
     let offer = target.roster.verification_offer(link.id, act.at)?;
     let hash = match password {
-        Some(password) if needs_password(&offer, &target) => Some(service.passwords.hash(password).await?),
+        Some(password) if needs_password(&offer, &target) => {
+            let words = [
+                offer.address.to_string(),
+                offer.contact.profile.display_name.to_string(),
+                target.roster.account().profile.name.to_string(),
+            ];
+            let password = password.unless_common(&words, "/password")?;
+            Some(service.passwords.hash(password).await?)
+        }
         None if needs_password(&offer, &target) => {
             return Err(Problem::invalid_field("/password", FieldCode::Required));
         }

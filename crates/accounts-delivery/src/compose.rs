@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use accounts_api::links::{LinkPurpose, Links};
 use accounts_api::settings::PublicUrl;
+use accounts_domain::email_changes::{EMAIL_CHANGE_LIFE, EMAIL_UNDO_LIFE};
 use accounts_domain::mail::Letter;
 use accounts_domain::names::is_plain;
 use accounts_domain::users::{RESET_LIFE, SIGN_UP_LIFE};
@@ -104,9 +105,9 @@ impl Composer {
     /// [`ComposeError`].
     pub fn compose(&self, mail: &ClaimedMail) -> Result<Composed, ComposeError> {
         let outline = Outline::of(&mail.letter);
-        let link = outline.link.map(|(purpose, id)| {
-            let token = self.links.token(purpose, &id, mail.to.key());
-            Link { purpose, token }
+        let link = outline.link.map(|link| {
+            let token = self.links.token(link.purpose, &link.id, mail.to.key());
+            Sealed { link, token }
         });
         let mut values = Values::from([
             ("provider", in_one_line(self.sender.provider())),
@@ -145,7 +146,36 @@ impl Composer {
 struct Outline<'a> {
     section: &'static str,
     names: Vec<(&'static str, &'a str)>,
-    link: Option<(LinkPurpose, String)>,
+    link: Option<Link>,
+}
+
+/// Where the link of a letter leads, and for how long.
+struct Link {
+    purpose: LinkPurpose,
+    id: String,
+    life: TimeDelta,
+}
+
+impl Link {
+    fn of(purpose: LinkPurpose, id: &impl ToString, life: TimeDelta) -> Self {
+        let id = id.to_string();
+        Self { purpose, id, life }
+    }
+
+    /// The text that says how long it lives, and the number in it: in whole days where there are several.
+    fn life_text(&self) -> (&'static str, String) {
+        match self.purpose {
+            LinkPurpose::SignUp => ("sign_up", String::new()),
+            LinkPurpose::Verification => ("verification", String::new()),
+            LinkPurpose::Reset => ("reset", String::new()),
+            LinkPurpose::EmailChange => ("email_change", String::new()),
+            LinkPurpose::EmailUndo => ("email_undo", String::new()),
+            LinkPurpose::Invitation if self.life.num_hours() % 24 == 0 && self.life.num_days() > 1 => {
+                ("days", self.life.num_days().to_string())
+            }
+            LinkPurpose::Invitation => ("hours", self.life.num_hours().to_string()),
+        }
+    }
 }
 
 impl<'a> Outline<'a> {
@@ -159,7 +189,7 @@ impl<'a> Outline<'a> {
             Letter::ConfirmSignUp { sign_up, name, account } => Self {
                 section: "confirm_sign_up",
                 names: vec![("name", name), ("account", account)],
-                link: Some((LinkPurpose::SignUp, sign_up.to_string())),
+                link: Some(Link::of(LinkPurpose::SignUp, sign_up, SIGN_UP_LIFE)),
             },
             Letter::SignUpKnown { name } => plain("sign_up_known", vec![("name", name)]),
             Letter::VerifyContact {
@@ -169,7 +199,7 @@ impl<'a> Outline<'a> {
             } => Self {
                 section: "verify_contact",
                 names: vec![("name", name), ("account", account)],
-                link: Some((LinkPurpose::Verification, verification.to_string())),
+                link: Some(Link::of(LinkPurpose::Verification, verification, VERIFICATION_LIFE)),
             },
             Letter::AccountKeyMade {
                 name,
@@ -189,8 +219,20 @@ impl<'a> Outline<'a> {
             Letter::ResetPassword { reset, name } => Self {
                 section: "reset_password",
                 names: vec![("name", name)],
-                link: Some((LinkPurpose::Reset, reset.to_string())),
+                link: Some(Link::of(LinkPurpose::Reset, reset, RESET_LIFE)),
             },
+            Letter::ConfirmEmailChange { email_change, name } => Self {
+                section: "confirm_email_change",
+                names: vec![("name", name)],
+                link: Some(Link::of(LinkPurpose::EmailChange, email_change, EMAIL_CHANGE_LIFE)),
+            },
+            Letter::EmailChangeKnown { name } => plain("email_change_known", vec![("name", name)]),
+            Letter::EmailChanged { email_change, name } => Self {
+                section: "email_changed",
+                names: vec![("name", name)],
+                link: Some(Link::of(LinkPurpose::EmailUndo, email_change, EMAIL_UNDO_LIFE)),
+            },
+            Letter::EmailChangeUndone { name } => plain("email_change_undone", vec![("name", name)]),
             Letter::PasswordChanged { name } => plain("password_changed", vec![("name", name)]),
             Letter::SessionEnded { name } => plain("session_ended", vec![("name", name)]),
             Letter::OwnershipOffered { name, account, owner } => plain(
@@ -201,35 +243,43 @@ impl<'a> Outline<'a> {
                 "ownership_declined",
                 vec![("name", name), ("account", account), ("contact", contact)],
             ),
+            Letter::MembershipEnded { name, account } => {
+                plain("membership_ended", vec![("name", name), ("account", account)])
+            }
+            Letter::MembershipSuspended { name, account } => {
+                plain("membership_suspended", vec![("name", name), ("account", account)])
+            }
             Letter::OwnershipMoved { name, account, owner } => plain(
                 "ownership_moved",
                 vec![("name", name), ("account", account), ("owner", owner)],
             ),
+            Letter::Invitation {
+                sending,
+                name,
+                account,
+                inviter,
+                hours,
+            } => Self {
+                section: "invitation",
+                names: vec![("name", name), ("account", account), ("inviter", inviter)],
+                link: Some(Link::of(
+                    LinkPurpose::Invitation,
+                    sending,
+                    TimeDelta::hours((*hours).into()),
+                )),
+            },
         }
     }
 }
 
 /// How long the link in a letter lives; nothing where it has none.
 pub(crate) fn link_life(letter: &Letter) -> Option<TimeDelta> {
-    let (purpose, _) = Outline::of(letter).link?;
-    Some(match purpose {
-        LinkPurpose::SignUp => SIGN_UP_LIFE,
-        LinkPurpose::Verification => VERIFICATION_LIFE,
-        LinkPurpose::Reset => RESET_LIFE,
-    })
+    Outline::of(letter).link.map(|link| link.life)
 }
 
-/// The text that says how long a link lives.
-const fn life_key(purpose: LinkPurpose) -> &'static str {
-    match purpose {
-        LinkPurpose::SignUp => "sign_up",
-        LinkPurpose::Verification => "verification",
-        LinkPurpose::Reset => "reset",
-    }
-}
-
-struct Link {
-    purpose: LinkPurpose,
+/// A link with its token.
+struct Sealed {
+    link: Link,
     token: String,
 }
 
@@ -238,7 +288,7 @@ struct Draft<'a> {
     composer: &'a Composer,
     mail: &'a ClaimedMail,
     section: &'static str,
-    link: Option<Link>,
+    link: Option<Sealed>,
     values: Values,
 }
 
@@ -263,14 +313,16 @@ impl Draft<'_> {
         self.composer.words.frame(form, parts)
     }
 
-    fn link(&self, link: &Link, form: Form) -> Result<Value, minijinja::Error> {
+    fn link(&self, sealed: &Sealed, form: Form) -> Result<Value, minijinja::Error> {
+        let Sealed { link, token } = sealed;
         let page = self.composer.public_url.at(link.purpose.page());
-        let url = format!("{page}#token={}", link.token);
-        let life = self.say("life", life_key(link.purpose), Form::Plain, &self.values)?;
+        let url = format!("{page}#token={token}");
+        let (text, count) = link.life_text();
+        let life = self.say("life", text, Form::Plain, &Values::from([("count", count)]))?;
         let values = Values::from([("page", page), ("life", life)]);
         Ok(context! {
             url,
-            code => link.token.as_str(),
+            code => token.as_str(),
             action => rendered(self.say(self.section, "action", form, &self.values)?),
             or_code => rendered(self.say("frame", "code", form, &values)?),
             life => rendered(self.say("frame", "life", form, &values)?),

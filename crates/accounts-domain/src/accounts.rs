@@ -111,6 +111,7 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
         verifications: BTreeMap::new(),
         transfer: None,
         api_keys: BTreeMap::new(),
+        invitations: BTreeMap::new(),
     };
     let empty = Roster::new(parts, catalog);
     let mut changes = vec![Change::AccountOpened { owner: command.user }];

@@ -1,20 +1,21 @@
 //! How a change stands in the audit log: what happened, on what, which fields; personal values apart, so that
 //! erasing them leaves the record.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::change::Change;
-use crate::ids::{AccountId, ApiKeyId, ContactId, OperatorId, UserId};
+use crate::ids::{AccountId, ApiKeyId, ContactId, InvitationId, OperatorId, UserId};
+use crate::invitations::Invitation;
 use crate::keys::PermissionKey;
 use crate::names::AddressLine;
 use crate::operators::Operator;
 use crate::permission::Permissions;
 use crate::phone::Phone;
-use crate::roster::{AccountProfile, Contact, ContactProfile, Roster};
+use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 use crate::sessions::EndReason;
-use crate::users::{Person, UserChange};
+use crate::users::{Person, User, UserChange};
 
 /// What an event is about, or whom a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Subject {
     Contact(ContactId),
     /// A user.
     User(UserId),
+    /// An invitation, and whoever was invited.
+    Invitation(InvitationId),
     /// One of the provider's staff.
     Operator(OperatorId),
     /// An API key.
@@ -38,6 +41,7 @@ impl Subject {
             Self::Account(_) => "account",
             Self::Contact(_) => "contact",
             Self::User(_) => "user",
+            Self::Invitation(_) => "invitation",
             Self::Operator(_) => "operator",
             Self::Key(_) => "api_key",
         }
@@ -49,6 +53,7 @@ impl Subject {
             Self::Account(id) => id.to_string(),
             Self::Contact(id) => id.to_string(),
             Self::User(id) => id.to_string(),
+            Self::Invitation(id) => id.to_string(),
             Self::Operator(id) => id.to_string(),
             Self::Key(id) => id.to_string(),
         }
@@ -113,6 +118,11 @@ impl Entry {
 
     fn maybe(self, name: &'static str, word: Option<&impl ToString>) -> Self {
         self.with(name, word.map_or(Datum::Nothing, |word| Datum::Word(word.to_string())))
+    }
+
+    fn moment(self, name: &'static str, moment: Option<DateTime<Utc>>) -> Self {
+        let text = moment.map(|moment| moment.to_rfc3339_opts(SecondsFormat::Millis, true));
+        self.maybe(name, text.as_ref())
     }
 
     fn permissions(self, name: &'static str, permissions: &Permissions) -> Self {
@@ -321,7 +331,25 @@ fn entry(before: &Roster, change: &Change) -> Entry {
                 None => entry,
             }
         }
-        Change::MemberRemoved { user } => Entry::new("member.removed", Subject::User(*user)),
+        Change::MemberStatusChanged { user, status } => {
+            let kind = match status {
+                MemberStatus::Active => "member.reinstated",
+                MemberStatus::Suspended => "member.suspended",
+            };
+            Entry::new(kind, Subject::User(*user))
+        }
+        Change::MemberExpiryChanged { user, expires_at } => {
+            let former = before.member(*user).and_then(|member| member.expires_at);
+            Entry::new("member.expiry_changed", Subject::User(*user))
+                .moment("expires_at", *expires_at)
+                .moment("former_expires_at", former)
+        }
+        Change::MemberRemoved { user, contact: linked } => {
+            Entry::new("member.removed", Subject::User(*user)).maybe("contact", linked.as_ref())
+        }
+        Change::MemberLeft { user, contact: linked } => {
+            Entry::new("member.left", Subject::User(*user)).maybe("contact", linked.as_ref())
+        }
         Change::TransferRequested { transfer } => Entry::new("ownership_transfer.requested", contact(transfer.to))
             .word("transfer", &transfer.id)
             .word("from", &transfer.from)
@@ -334,6 +362,13 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::OwnerMoved { from, to } => Entry::new("owner.moved", contact(*to))
             .word("from", from)
             .word("to", to),
+        Change::InvitationSent { invitation, .. } => invitation_mailed("invitation.sent", invitation)
+            .permissions("permissions", &invitation.permissions)
+            .maybe("contact", invitation.contact.as_ref()),
+        Change::InvitationResent { invitation, .. } => invitation_mailed("invitation.resent", invitation),
+        Change::InvitationEnded { invitation, outcome } => {
+            Entry::new("invitation.ended", Subject::Invitation(*invitation)).word("outcome", outcome.as_str())
+        }
     }
 }
 
@@ -363,6 +398,28 @@ fn key_made(key: &ApiKey) -> Entry {
         }])
 }
 
+/// An invitation that left for its address. Whom it was for is the contact's to erase where it has one.
+fn invitation_mailed(kind: &'static str, invitation: &Invitation) -> Entry {
+    let subject = Subject::Invitation(invitation.id);
+    let of = invitation.contact.map_or(subject, Subject::Contact);
+    let value = |field, after: Option<String>| PersonalValue {
+        of,
+        field,
+        before: None,
+        after,
+    };
+    Entry::new(kind, subject)
+        .word("sending", &invitation.sending)
+        .word("hours", &invitation.life().hours())
+        .fields(vec![
+            value("address", Some(invitation.address.to_string())),
+            value(
+                "display_name",
+                invitation.display_name.as_ref().map(ToString::to_string),
+            ),
+        ])
+}
+
 /// The event of an operator who came to be.
 pub fn operator_created(operator: &Operator) -> Entry {
     let subject = Subject::Operator(operator.id);
@@ -380,9 +437,31 @@ pub fn operator_created(operator: &Operator) -> Entry {
         ])
 }
 
+/// The event of a user that was brought along from another system.
+pub fn user_imported(user: &User) -> Entry {
+    let subject = Subject::User(user.id);
+    let value = |field, value: String| PersonalValue {
+        of: subject,
+        field,
+        before: None,
+        after: Some(value),
+    };
+    Entry::new("user.imported", subject).fields(vec![
+        value("address", user.address.to_string()),
+        value("display_name", user.display_name.to_string()),
+        value("language", user.language.to_string()),
+    ])
+}
+
 /// The event of each change of a user.
 pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
     let user = Subject::User(before.user.id);
+    let value = |field, before: Option<&EmailAddress>, after: &EmailAddress| PersonalValue {
+        of: user,
+        field,
+        before: before.map(ToString::to_string),
+        after: Some(after.to_string()),
+    };
     let entry = |change: &UserChange| match change {
         UserChange::ProfileChanged { display_name, language } => Entry::new("user.changed", user).fields(vec![
             PersonalValue {
@@ -401,9 +480,23 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
         UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
         UserChange::KeyMade { key } => key_made(key),
         UserChange::KeyRevoked { key } => Entry::new("api_key.revoked", Subject::Key(*key)),
+        UserChange::HashUpgraded { .. } => Entry::new("user.password_hash_upgraded", user),
         UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
         UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),
+        UserChange::Reauthenticated { session } => Entry::new("user.reauthenticated", user).word("session", session),
+        UserChange::EmailChangeAsked { change, .. } => Entry::new("user.email_change_asked", user)
+            .word("email_change", &change.id)
+            .fields(vec![value("pending_address", None, &change.to)]),
+        UserChange::EmailChangeEnded { change } => {
+            Entry::new("user.email_change_ended", user).word("email_change", change)
+        }
+        UserChange::EmailChanged { change, to, .. } => Entry::new("user.email_changed", user)
+            .word("email_change", change)
+            .fields(vec![value("address", Some(&before.user.address), to)]),
+        UserChange::EmailChangeUndone { change, to } => Entry::new("user.email_change_undone", user)
+            .word("email_change", change)
+            .fields(vec![value("address", Some(&before.user.address), to)]),
         UserChange::SessionEnded {
             session,
             reason: EndReason::RefreshReused,

@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
-use crate::ids::{ApiKeyId, ContactId, TransferId, UserId};
+use crate::ids::{ApiKeyId, ContactId, InvitationId, TransferId, UserId};
+use crate::invitations::{Invitation, InvitationOutcome};
 use crate::keys::{CategoryKey, RoleKey};
+use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
 use crate::permission::Permissions;
 use crate::roster::{
@@ -153,10 +155,33 @@ pub enum Change {
         /// All that the member may do from now on.
         permissions: Permissions,
     },
+    /// A membership is held back, or in use again.
+    MemberStatusChanged {
+        /// The member.
+        user: UserId,
+        /// The new status.
+        status: MemberStatus,
+    },
+    /// A membership ends by itself at another moment, or not at all.
+    MemberExpiryChanged {
+        /// The member.
+        user: UserId,
+        /// When it ends.
+        expires_at: Option<DateTime<Utc>>,
+    },
     /// A user is no member any more.
     MemberRemoved {
         /// The user.
         user: UserId,
+        /// The contact that the user was.
+        contact: Option<ContactId>,
+    },
+    /// A user gave the own membership up.
+    MemberLeft {
+        /// The user.
+        user: UserId,
+        /// The contact that the user was.
+        contact: Option<ContactId>,
     },
     /// The owner asked a contact to take the account over.
     TransferRequested {
@@ -187,6 +212,27 @@ pub enum Change {
         /// Who owns it.
         to: ContactId,
     },
+    /// Somebody was invited (U-13, U-17).
+    InvitationSent {
+        /// The invitation.
+        invitation: Box<Invitation>,
+        /// How the inviter is called, for the mail.
+        by_name: Option<DisplayName>,
+    },
+    /// An invitation was mailed again; the link before is dead.
+    InvitationResent {
+        /// The invitation as it is from now on.
+        invitation: Box<Invitation>,
+        /// How whoever sent it is called, for the mail.
+        by_name: Option<DisplayName>,
+    },
+    /// An invitation ended.
+    InvitationEnded {
+        /// The invitation.
+        invitation: InvitationId,
+        /// How.
+        outcome: InvitationOutcome,
+    },
 }
 
 impl Change {
@@ -205,6 +251,12 @@ impl Change {
             | Self::RoleTaken { contact, .. }
             | Self::MemberAdded {
                 contact: Some(contact), ..
+            }
+            | Self::MemberRemoved {
+                contact: Some(contact), ..
+            }
+            | Self::MemberLeft {
+                contact: Some(contact), ..
             } => vec![*contact],
             Self::VerificationSent { verification, .. } => vec![verification.contact],
             Self::PrimaryMoved { from, to, .. } => from.iter().chain(to).copied().collect(),
@@ -217,11 +269,17 @@ impl Change {
             | Self::ContactErased { .. }
             | Self::MemberAdded { contact: None, .. }
             | Self::PermissionsChanged { .. }
-            | Self::MemberRemoved { .. }
+            | Self::MemberStatusChanged { .. }
+            | Self::MemberExpiryChanged { .. }
+            | Self::MemberRemoved { contact: None, .. }
+            | Self::MemberLeft { contact: None, .. }
             | Self::TransferRequested { .. }
             | Self::TransferEnded { .. }
             | Self::KeyMade { .. }
-            | Self::KeyRevoked { .. } => Vec::new(),
+            | Self::KeyRevoked { .. }
+            | Self::InvitationSent { .. }
+            | Self::InvitationResent { .. }
+            | Self::InvitationEnded { .. } => Vec::new(),
         }
     }
 
@@ -287,6 +345,10 @@ impl Parts {
         self.contacts.get_mut(&id).map(Arc::make_mut)
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each change, none of them left to a wildcard"
+    )]
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
             Change::AccountOpened { .. } => {}
@@ -372,13 +434,15 @@ impl Parts {
                 }
             }
             Change::PermissionsChanged { user, permissions } => {
-                if let Some(member) = self.members.get_mut(user) {
-                    member.permissions = permissions.clone();
-                    member.version += 1;
-                    member.updated_at = at;
-                }
+                self.edit_member(*user, at, |member| member.permissions = permissions.clone());
             }
-            Change::MemberRemoved { user } => {
+            Change::MemberStatusChanged { user, status } => {
+                self.edit_member(*user, at, |member| member.status = *status);
+            }
+            Change::MemberExpiryChanged { user, expires_at } => {
+                self.edit_member(*user, at, |member| member.expires_at = *expires_at);
+            }
+            Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } => {
                 self.members.remove(user);
                 // Who comes back later has other rights: the keys from before go with the membership.
                 self.api_keys.retain(|_, key| key.maker != *user);
@@ -392,6 +456,21 @@ impl Parts {
                 self.api_keys.remove(key);
             }
             Change::OwnerMoved { to, .. } => self.owner = *to,
+            Change::InvitationSent { invitation, .. } | Change::InvitationResent { invitation, .. } => {
+                self.invitations.insert(invitation.id, Invitation::clone(invitation));
+            }
+            Change::InvitationEnded { invitation, .. } => {
+                self.invitations.remove(invitation);
+            }
+        }
+    }
+
+    /// Changes a membership.
+    fn edit_member(&mut self, user: UserId, at: DateTime<Utc>, edit: impl FnOnce(&mut Membership)) {
+        if let Some(member) = self.members.get_mut(&user) {
+            edit(member);
+            member.version += 1;
+            member.updated_at = at;
         }
     }
 

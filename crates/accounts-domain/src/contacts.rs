@@ -10,7 +10,6 @@ use crate::ids::ContactId;
 use crate::keys::{CategoryKey, RoleKey};
 use crate::language::Language;
 use crate::names::{DisplayName, JobTitle, PersonName};
-use crate::ownership::TransferOutcome;
 use crate::permission::{Permissions, ServicePermission};
 use crate::phone::Phone;
 use crate::roster::{Contact, ContactAddress, ContactProfile, Roster};
@@ -213,7 +212,8 @@ impl Roster {
     /// Removes a contact without roles (M-52 to M-54). Its membership ends, and a transfer to it is taken back.
     ///
     /// # Errors
-    /// The owner and holders of roles stay, with the roles that stand in the way.
+    /// The owner and holders of roles stay, with the roles that stand in the way. Nobody ends the log-in of
+    /// somebody who may do more.
     pub fn remove_contact(&self, by: By, id: ContactId) -> Result<Vec<Change>, Violation> {
         self.leave(by, id, Change::ContactRemoved { contact: id })
     }
@@ -229,6 +229,9 @@ impl Roster {
     fn leave(&self, by: By, id: ContactId, last: Change) -> Result<Vec<Change>, Violation> {
         self.require(by, ServicePermission::ContactsManage)?;
         self.contact(id)?;
+        if let Some(member) = self.member_of_contact(id) {
+            self.require_above(by, member)?;
+        }
         self.require_active()?;
         let roles = self.roles_of(id);
         if id == self.owner() {
@@ -237,23 +240,12 @@ impl Roster {
         if !roles.is_empty() {
             return Err(Violation::ContactHoldsRoles { roles });
         }
-        let mut changes = Vec::new();
-        if let Some(transfer) = self.parts.transfer.as_ref().filter(|transfer| transfer.to == id) {
-            let outcome = if transfer.expires_at <= by.at {
-                TransferOutcome::Expired
-            } else {
-                TransferOutcome::Cancelled
-            };
-            changes.push(Change::TransferEnded {
-                transfer: transfer.id,
-                outcome,
-            });
-        }
-        if let Some(member) = self.member_of_contact(id) {
-            changes.push(Change::MemberRemoved { user: member.user });
-        }
-        changes.push(last);
-        Ok(changes)
+        let offer = self.offer_taken_back(id, by.at);
+        let membership = self.member_of_contact(id).map(|member| Change::MemberRemoved {
+            user: member.user,
+            contact: Some(id),
+        });
+        Ok(offer.into_iter().chain(membership).chain([last]).collect())
     }
 
     fn change_address(&self, by: By, contact: &Contact, address: &EmailAddress) -> Result<Vec<Change>, Violation> {

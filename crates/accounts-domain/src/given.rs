@@ -13,7 +13,8 @@ use crate::address::EmailAddress;
 use crate::catalog::Catalog;
 use crate::change::Change;
 use crate::contacts::CreateContact;
-use crate::ids::{AccountId, ContactId, TransferId, UserId, VerificationId};
+use crate::ids::{AccountId, ContactId, InvitationId, SendingId, TransferId, UserId, VerificationId};
+use crate::invitations::{InvitationLife, InvitationRecord, Invite};
 use crate::keys::{CategoryKey, PermissionKey, RoleKey};
 use crate::language::Language;
 use crate::names::{AccountName, DisplayName, ExternalId, PersonName};
@@ -130,6 +131,25 @@ pub(crate) fn link_id(number: u32) -> VerificationId {
 
 pub(crate) fn transfer_id(number: u32) -> TransferId {
     TransferId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+pub(crate) fn sending_id(number: u32) -> SendingId {
+    SendingId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+/// The command that invites this person, who has no place in the account yet.
+pub(crate) fn inviting(person: Person, number: u32, permissions: Permissions) -> Invite {
+    Invite {
+        id: InvitationId::from_uuid(Uuid::from_u128(number.into())),
+        sending: sending_id(number),
+        address: person.address(),
+        display_name: None,
+        language: Language::En,
+        permissions,
+        contact: None,
+        life: InvitationLife::default(),
+        by_name: None,
+    }
 }
 
 pub(crate) fn address(local_part: &str) -> EmailAddress {
@@ -338,6 +358,15 @@ impl Roster {
     pub(crate) fn with_limit(mut self, limit: u16) -> Self {
         self.parts.account.contact_limit = Some(limit);
         self
+    }
+
+    /// An invitation that waits, as the store tells it.
+    pub(crate) fn record(&self, id: InvitationId) -> InvitationRecord {
+        InvitationRecord {
+            invitation: self.parts.invitations[&id].clone(),
+            inviter_name: None,
+            ended: None,
+        }
     }
 
     /// The transfer that waits, as the store tells it.

@@ -34,8 +34,14 @@ identifiers! {
     VerificationId = VerificationTag, "ver";
     /// One password reset mail.
     ResetId = ResetTag, "rst";
+    /// One change of the address that a user logs in with.
+    EmailChangeId = EmailChangeTag, "emc";
     /// One ownership transfer.
     TransferId = TransferTag, "trf";
+    /// One invitation.
+    InvitationId = InvitationTag, "inv";
+    /// One mailing of an invitation, whose link it names.
+    SendingId = SendingTag, "snd";
     /// One audit event.
     EventId = EventTag, "evt";
     /// One of the provider's staff.

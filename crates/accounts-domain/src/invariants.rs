@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::catalog::Holders;
 use crate::ids::ContactId;
 use crate::keys::RoleKey;
-use crate::roster::{Contact, MemberStatus, Roster};
+use crate::roster::{Contact, MemberStatus, Membership, Roster};
 
 impl Roster {
     /// What of "What must always hold" does not, as sentences; empty for a sound account.
@@ -22,6 +22,7 @@ impl Roster {
         self.broken_members(&mut broken);
         self.broken_keys(&mut broken);
         self.broken_links(&mut broken);
+        self.broken_invitations(&mut broken);
         broken
     }
 
@@ -114,6 +115,18 @@ impl Roster {
         }
     }
 
+    fn broken_invitations(&self, broken: &mut Vec<String>) {
+        let mut keys = BTreeSet::new();
+        for invitation in self.invitations() {
+            if !keys.insert(invitation.address.key()) {
+                broken.push("two invitations to one address wait".to_owned());
+            }
+            if invitation.contact.is_some_and(|contact| self.contact(contact).is_err()) {
+                broken.push("an invitation is for a contact that is not there".to_owned());
+            }
+        }
+    }
+
     fn broken_links(&self, broken: &mut Vec<String>) {
         for link in self.parts.verifications.values() {
             let proves = |contact: &Contact| contact.addresses().any(|address| address.key() == link.address_key);
@@ -125,7 +138,8 @@ impl Roster {
             if transfer.from != self.owner() {
                 broken.push("somebody else than the owner gives the account away".to_owned());
             }
-            if transfer.to == self.owner() || self.contact(transfer.to).is_err() {
+            let in_use = |member: &Membership| member.status == MemberStatus::Active && member.expires_at.is_none();
+            if transfer.to == self.owner() || !self.member_of_contact(transfer.to).is_some_and(in_use) {
                 broken.push("the account is offered to nobody who could take it".to_owned());
             }
         }

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::EmailAddress;
 use crate::change::Change;
-use crate::ids::{ContactId, ResetId, SignUpId, VerificationId};
+use crate::ids::{ContactId, EmailChangeId, ResetId, SendingId, SignUpId, VerificationId};
+use crate::invitations::Invitation;
 use crate::language::Language;
+use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
 use crate::roster::Roster;
 
@@ -81,6 +83,30 @@ pub enum Letter {
         /// What is shown of the key.
         prefix: String,
     },
+    /// Follow this link to log in with this address from now on.
+    ConfirmEmailChange {
+        /// The change whose link it carries.
+        email_change: EmailChangeId,
+        /// The person's name.
+        name: String,
+    },
+    /// Somebody wants to log in with an address that has a log-in already.
+    EmailChangeKnown {
+        /// The name of whoever asked.
+        name: String,
+    },
+    /// You log in with another address from now on; told to the old one, which may undo it.
+    EmailChanged {
+        /// The change whose link for undoing it carries.
+        email_change: EmailChangeId,
+        /// The person's name.
+        name: String,
+    },
+    /// You log in with this address again.
+    EmailChangeUndone {
+        /// The person's name.
+        name: String,
+    },
     /// The owner asks you to take the account over.
     OwnershipOffered {
         /// The contact's name.
@@ -99,6 +125,20 @@ pub enum Letter {
         /// The contact's name.
         contact: String,
     },
+    /// You are no member of the account any more.
+    MembershipEnded {
+        /// The person's name.
+        name: String,
+        /// The account's name.
+        account: String,
+    },
+    /// Your membership is held back for now.
+    MembershipSuspended {
+        /// The person's name.
+        name: String,
+        /// The account's name.
+        account: String,
+    },
     /// The account has another owner; told to both.
     OwnershipMoved {
         /// The reader's name.
@@ -107,6 +147,19 @@ pub enum Letter {
         account: String,
         /// The new owner's name.
         owner: String,
+    },
+    /// Follow this link to become a member of the account (U-17).
+    Invitation {
+        /// The mailing whose link it carries.
+        sending: SendingId,
+        /// The person's name or address.
+        name: String,
+        /// The account's name.
+        account: String,
+        /// The inviter's name, or else the account's.
+        inviter: String,
+        /// For how many hours the link works.
+        hours: u16,
     },
 }
 
@@ -123,7 +176,7 @@ pub struct Mail {
     pub letter: Letter,
 }
 
-/// The mails that a decision calls for.
+/// The mails to contacts that a decision calls for; what its members are told is in [`crate::members::news`].
 pub fn mails(before: &Roster, after: &Roster, changes: &[Change]) -> Vec<Mail> {
     changes
         .iter()
@@ -229,6 +282,9 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
                 .collect()
         }
         Change::KeyMade { key } => after.key_mail(key).into_iter().collect(),
+        Change::InvitationSent { invitation, by_name } | Change::InvitationResent { invitation, by_name } => {
+            vec![invitation_mail(after, invitation, by_name.as_ref(), account)]
+        }
         Change::KeyRevoked { .. }
         | Change::AccountOpened { .. }
         | Change::AccountChanged { .. }
@@ -248,9 +304,32 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::PrimaryMoved { .. }
         | Change::MemberAdded { .. }
         | Change::PermissionsChanged { .. }
+        | Change::MemberStatusChanged { .. }
+        | Change::MemberExpiryChanged { .. }
         | Change::MemberRemoved { .. }
+        | Change::MemberLeft { .. }
         | Change::TransferRequested { .. }
-        | Change::TransferEnded { .. } => Vec::new(),
+        | Change::TransferEnded { .. }
+        | Change::InvitationEnded { .. } => Vec::new(),
+    }
+}
+
+/// The mail of an invitation. It belongs to the contact of its address, if there is one, and goes with it.
+fn invitation_mail(after: &Roster, invitation: &Invitation, by_name: Option<&DisplayName>, account: String) -> Mail {
+    let name = invitation.display_name.as_ref().map(ToString::to_string);
+    let letter = Letter::Invitation {
+        sending: invitation.sending,
+        name: name.unwrap_or_else(|| invitation.address.to_string()),
+        inviter: by_name.map_or_else(|| account.clone(), ToString::to_string),
+        account,
+        hours: invitation.life().hours(),
+    };
+    let contact = after.contact_with_address(invitation.address.key());
+    Mail {
+        contact: contact.map(|contact| contact.id),
+        to: invitation.address.clone(),
+        language: invitation.language,
+        letter,
     }
 }
 

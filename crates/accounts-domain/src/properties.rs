@@ -19,9 +19,12 @@ use crate::catalog::{Holders, Vacancy};
 use crate::change::Change;
 use crate::difference::Difference;
 use crate::given::SOUND;
+use crate::ids::UserId;
+use crate::invitations::InvitationOutcome;
 use crate::mail::mails;
-use crate::permission::ServicePermission;
-use crate::roster::{AccountStatus, Contact, Parts, Roster};
+use crate::members::news;
+use crate::permission::{Permissions, ServicePermission};
+use crate::roster::{AccountStatus, Contact, MemberStatus, Parts, Roster};
 use crate::violation::Violation;
 
 impl World {
@@ -31,6 +34,7 @@ impl World {
         self.ids += 1;
         let by = self.by(step.by);
         let decision = self.decide(by, &step.command);
+        let decision = decision.map(|changes| self.with_consequences(changes));
         self.only_who_may(by, &step.command, decision.as_ref());
         let Ok(changes) = decision else { return Vec::new() };
         let before = self.roster.clone();
@@ -44,6 +48,8 @@ impl World {
         versions_tell_what_changed(&before, &after);
         places_are_filled(&before, &after);
         nobody_grants_what_they_do_not_have(&before, by, &changes);
+        nobody_reaches_above_themselves(&before, by, &changes);
+        members_are_told(&before, &changes);
         let limit = before.contacts().count().max(after.contact_limit().into());
         assert!(after.contacts().count() <= limit);
         self.the_record_is_complete(&after, by, &changes);
@@ -54,7 +60,10 @@ impl World {
     }
 
     fn only_who_may(&self, by: By, command: &Command, decision: Result<&Vec<Change>, &Violation>) {
-        if matches!(command, Command::SetStatus(_) | Command::Confirm(_)) {
+        if matches!(
+            command,
+            Command::SetStatus(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
+        ) {
             return;
         }
         if let Actor::User(user) = by.actor
@@ -114,6 +123,10 @@ impl World {
                 | Command::Vacate(..)
                 | Command::RenameAccount(..)
                 | Command::SetStatus(..)
+                | Command::Permit(..)
+                | Command::Suspend(..)
+                | Command::Reinstate(..)
+                | Command::Expire(..)
         );
         let active = self.roster.account().status == AccountStatus::Active;
         if says_how_it_is && active {
@@ -237,10 +250,75 @@ fn nobody_grants_what_they_do_not_have(before: &Roster, by: By, changes: &[Chang
             );
             assert_eq!(before.require(by, ServicePermission::MembersManage), Ok(()));
         }
-        if let Change::PermissionsChanged { user, .. } = change {
-            assert!(moved && before.is_owner(*user), "{change:?}");
+        if let Change::InvitationSent { invitation, .. } = change {
+            assert!(invitation.inviter.is_none_or(|inviter| {
+                before
+                    .permissions_of(inviter, by.at)
+                    .unwrap()
+                    .covers(&invitation.permissions)
+            }));
+        }
+        if let Change::PermissionsChanged { user, permissions } = change
+            && !(moved && before.is_owner(*user))
+        {
+            assert!(grants(before, by, permissions), "{change:?}");
         }
     }
+}
+
+/// Whether whoever acts has all of these.
+fn grants(before: &Roster, by: By, permissions: &Permissions) -> bool {
+    by.actor.user().is_none_or(|user| {
+        before
+            .permissions_of(user, by.at)
+            .is_some_and(|own| own.covers(permissions))
+    })
+}
+
+/// Memberships are changed and ended by those who may do as much, by nobody for themselves, and never the owner's.
+fn nobody_reaches_above_themselves(before: &Roster, by: By, changes: &[Change]) {
+    let moved = changes.iter().any(|change| matches!(change, Change::OwnerMoved { .. }));
+    for change in changes {
+        let is_self = |user: &UserId| by.actor == Actor::User(*user);
+        let (user, by_themselves) =
+            if let Change::MemberStatusChanged { user, .. } | Change::MemberExpiryChanged { user, .. } = change {
+                (user, false)
+            } else if let Change::PermissionsChanged { user, .. } = change
+                && !moved
+            {
+                (user, false)
+            } else if let Change::MemberRemoved { user, .. } = change {
+                // Managers of contacts may remove the own one, and with it the own membership.
+                (user, changes.iter().any(removes_contact) && is_self(user))
+            } else if let Change::MemberLeft { user, .. } = change {
+                (user, true)
+            } else {
+                continue;
+            };
+        assert!(!before.is_owner(*user), "{change:?} of the owner");
+        assert_eq!(is_self(user), by_themselves, "{change:?}");
+        let held = &before.member(*user).unwrap().permissions;
+        assert!(by_themselves || grants(before, by, held), "{change:?}");
+    }
+}
+
+/// Whoever loses a place by the act of somebody else is told, unless the person was erased.
+fn members_are_told(before: &Roster, changes: &[Change]) {
+    let erased = changes
+        .iter()
+        .any(|change| matches!(change, Change::ContactErased { .. }));
+    let told = news(before, changes).len();
+    let suspended = |change: &&Change| {
+        let status = MemberStatus::Suspended;
+        matches!(change, Change::MemberStatusChanged { status: new, .. } if *new == status)
+    };
+    let ended = |change: &&Change| !erased && matches!(change, Change::MemberRemoved { .. });
+    let places = changes.iter().filter(suspended).chain(changes.iter().filter(ended));
+    assert_eq!(told, places.count());
+}
+
+fn removes_contact(change: &Change) -> bool {
+    matches!(change, Change::ContactRemoved { .. } | Change::ContactErased { .. })
 }
 
 proptest! {
@@ -261,7 +339,7 @@ proptest! {
 fn the_stories_meet_every_kind_of_change() {
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeSet::new();
-    for _ in 0..200 {
+    for _ in 0..400 {
         let story = stories().new_tree(&mut runner).unwrap().current();
         let mut world = World::begin(&story);
         for step in &story.steps {
@@ -290,9 +368,20 @@ fn the_stories_meet_every_kind_of_change() {
         "contact.verified",
         "declined",
         "expired",
+        "invitation accepted",
+        "invitation declined",
+        "invitation expired",
+        "invitation revoked",
+        "invitation.ended",
+        "invitation.resent",
+        "invitation.sent",
         "member.added",
+        "member.expiry_changed",
+        "member.left",
         "member.permissions_changed",
+        "member.reinstated",
         "member.removed",
+        "member.suspended",
         "owner.moved",
         "ownership_transfer.ended",
         "ownership_transfer.requested",
@@ -306,6 +395,13 @@ fn the_stories_meet_every_kind_of_change() {
 fn outcome(change: &Change) -> Option<&'static str> {
     if let Change::TransferEnded { outcome, .. } = change {
         Some(outcome.as_str())
+    } else if let Change::InvitationEnded { outcome, .. } = change {
+        Some(match outcome {
+            InvitationOutcome::Accepted => "invitation accepted",
+            InvitationOutcome::Declined => "invitation declined",
+            InvitationOutcome::Revoked => "invitation revoked",
+            InvitationOutcome::Expired => "invitation expired",
+        })
     } else {
         None
     }

@@ -10,7 +10,8 @@ use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::catalog::{Catalog, Role};
-use crate::ids::{AccountId, ApiKeyId, ContactId, TransferId, UserId, VerificationId};
+use crate::ids::{AccountId, ApiKeyId, ContactId, InvitationId, TransferId, UserId, VerificationId};
+use crate::invitations::Invitation;
 use crate::keys::{CategoryKey, RoleKey};
 use crate::language::Language;
 use crate::names::{AccountName, AddressLine, DisplayName, ExternalId, JobTitle, PersonName, TaxId};
@@ -279,6 +280,8 @@ pub struct Parts {
     pub transfer: Option<PendingTransfer>,
     /// The API keys of the account.
     pub api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
+    /// The invitations that nobody has answered or taken back, in time or not.
+    pub invitations: BTreeMap<InvitationId, Invitation>,
 }
 
 /// An account under the provider's catalog. What must always hold (`product.md`) holds of each one that

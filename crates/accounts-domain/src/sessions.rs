@@ -16,6 +16,14 @@ pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
 /// How long an access token works.
 pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(10);
 
+/// How long the proof counts that the person with a session is its user (R05).
+pub const PROOF_LIFE: TimeDelta = TimeDelta::minutes(10);
+
+/// Whether a proof of that moment still counts.
+pub fn is_proven(authenticated_at: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+    at < authenticated_at + PROOF_LIFE
+}
+
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
@@ -25,6 +33,8 @@ pub enum EndReason {
     Ended,
     /// The password was changed.
     PasswordChanged,
+    /// A change of the address was undone by the old one, so somebody else may have made it.
+    AddressRestored,
     /// A spent refresh token came again after its grace, so somebody else may hold it.
     RefreshReused,
 }
@@ -36,6 +46,7 @@ impl EndReason {
             Self::LoggedOut => "logged_out",
             Self::Ended => "ended",
             Self::PasswordChanged => "password_changed",
+            Self::AddressRestored => "address_restored",
             Self::RefreshReused => "refresh_reused",
         }
     }
@@ -50,6 +61,8 @@ pub struct Session {
     pub created_at: DateTime<Utc>,
     /// When it was last refreshed.
     pub last_used_at: DateTime<Utc>,
+    /// When its person last proved to be the user: at the log-in, or by the password since.
+    pub authenticated_at: DateTime<Utc>,
     /// When it ends at the latest.
     pub expires_at: DateTime<Utc>,
     /// What the device says it is.
@@ -65,6 +78,7 @@ impl Session {
             id,
             created_at: at,
             last_used_at: at,
+            authenticated_at: at,
             expires_at: at + SESSION_LIFE,
             user_agent,
             network,
@@ -126,6 +140,13 @@ mod tests {
         assert_eq!(refresh(Some(&session), Some(at(5)), at(14)), Refresh::Replay);
         assert_eq!(refresh(Some(&session), Some(at(5)), at(15)), Refresh::Reuse);
         assert_eq!(refresh(None, None, at(5)), Refresh::Dead);
+    }
+
+    #[test]
+    fn r_05_a_proof_counts_for_ten_minutes() {
+        let session = session();
+        assert!(is_proven(session.authenticated_at, at(599)));
+        assert!(!is_proven(session.authenticated_at, at(600)));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
-use crate::ids::{ApiKeyId, ResetId, SessionId, UserId};
+use crate::email_changes::{Asking, EmailChange};
+use crate::ids::{ApiKeyId, EmailChangeId, ResetId, SessionId, UserId};
 use crate::language::Language;
 use crate::mail::{Letter, Mail};
 use crate::names::DisplayName;
@@ -111,6 +112,8 @@ pub struct Person {
     pub resets: BTreeMap<ResetId, Reset>,
     /// The API keys that act as this person.
     pub api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
+    /// The changes of the address that wait, or that can be undone.
+    pub email_changes: BTreeMap<EmailChangeId, EmailChange>,
 }
 
 /// A session that is to begin.
@@ -146,6 +149,11 @@ pub enum UserChange {
         /// Its hash.
         hash: PasswordHash,
     },
+    /// The hash was made anew, of the same password and with the parameters of today (R08).
+    HashUpgraded {
+        /// The hash.
+        hash: PasswordHash,
+    },
     /// A reset mail was asked for.
     ResetSent {
         /// The link.
@@ -172,6 +180,39 @@ pub enum UserChange {
     KeyRevoked {
         /// The key.
         key: ApiKeyId,
+    },
+    /// The person proved again to be the user.
+    Reauthenticated {
+        /// In which session.
+        session: SessionId,
+    },
+    /// Another address was asked for.
+    EmailChangeAsked {
+        /// The change that waits from now on.
+        change: EmailChange,
+        /// What is mailed to the address.
+        asking: Asking,
+    },
+    /// A change of the address waits no longer, or can be undone no longer.
+    EmailChangeEnded {
+        /// Which.
+        change: EmailChangeId,
+    },
+    /// The person logs in with another address.
+    EmailChanged {
+        /// By which change.
+        change: EmailChangeId,
+        /// The new address.
+        to: EmailAddress,
+        /// Until when the old one may undo it.
+        undo_until: DateTime<Utc>,
+    },
+    /// The person logs in with the old address again.
+    EmailChangeUndone {
+        /// Which change was undone.
+        change: EmailChangeId,
+        /// The old address.
+        to: EmailAddress,
     },
     /// A session ended.
     SessionEnded {
@@ -245,6 +286,28 @@ impl Person {
         Ok(vec![session.start()])
     }
 
+    /// Proves again to be the user, by the password that was checked against the hash that was read (R05).
+    ///
+    /// # Errors
+    /// [`Violation::WrongPassword`] where another one was set meanwhile, [`Violation::NotFound`] where the session has
+    /// ended.
+    pub fn reauthenticate(&self, checked: &PasswordHash, session: SessionId) -> Result<Vec<UserChange>, Violation> {
+        self.sessions.get(&session).ok_or(Violation::NotFound)?;
+        if self.user.password_hash.as_ref() != Some(checked) {
+            return Err(Violation::WrongPassword);
+        }
+        Ok(vec![UserChange::Reauthenticated { session }])
+    }
+
+    /// Puts a hash with the parameters of today in the place of an older one of the same password. Where another
+    /// password was set meanwhile, nothing changes (R08).
+    pub fn upgrade_hash(&self, checked: &PasswordHash, hash: PasswordHash) -> Vec<UserChange> {
+        if self.user.password_hash.as_ref() != Some(checked) {
+            return Vec::new();
+        }
+        vec![UserChange::HashUpgraded { hash }]
+    }
+
     /// Ends one session.
     ///
     /// # Errors
@@ -257,30 +320,53 @@ impl Person {
     /// The mails that a decision calls for (R17). None of them holds a secret.
     pub fn mails(&self, changes: &[UserChange]) -> Vec<Mail> {
         let name = self.user.display_name.to_string();
+        let own = &self.user.address;
         let letter = |change: &UserChange| match change {
-            UserChange::ResetSent { reset } => Some(Letter::ResetPassword {
-                reset: reset.id,
-                name: name.clone(),
-            }),
-            UserChange::PasswordChanged { .. } => Some(Letter::PasswordChanged { name: name.clone() }),
+            UserChange::ResetSent { reset } => {
+                let (reset, name) = (reset.id, name.clone());
+                Some((own.clone(), Letter::ResetPassword { reset, name }))
+            }
+            UserChange::PasswordChanged { .. } => Some((own.clone(), Letter::PasswordChanged { name: name.clone() })),
             UserChange::SessionEnded {
                 reason: EndReason::RefreshReused,
                 ..
-            } => Some(Letter::SessionEnded { name: name.clone() }),
-            UserChange::KeyMade { key } => Some(Letter::UserKeyMade {
-                name: name.clone(),
-                key: key.name.to_string(),
-                prefix: key.prefix(),
-            }),
+            } => Some((own.clone(), Letter::SessionEnded { name: name.clone() })),
+            UserChange::EmailChangeAsked { change, asking } => {
+                let (email_change, name) = (change.id, name.clone());
+                let letter = match asking {
+                    Asking::Proof => Letter::ConfirmEmailChange { email_change, name },
+                    Asking::Known => Letter::EmailChangeKnown { name },
+                    Asking::Nothing => return None,
+                };
+                Some((change.to.clone(), letter))
+            }
+            UserChange::EmailChanged { change, .. } => {
+                let (email_change, name) = (*change, name.clone());
+                Some((own.clone(), Letter::EmailChanged { email_change, name }))
+            }
+            UserChange::EmailChangeUndone { to, .. } => {
+                Some((to.clone(), Letter::EmailChangeUndone { name: name.clone() }))
+            }
+            UserChange::KeyMade { key } => Some((
+                own.clone(),
+                Letter::UserKeyMade {
+                    name: name.clone(),
+                    key: key.name.to_string(),
+                    prefix: key.prefix(),
+                },
+            )),
             UserChange::ProfileChanged { .. }
+            | UserChange::HashUpgraded { .. }
+            | UserChange::Reauthenticated { .. }
             | UserChange::KeyRevoked { .. }
+            | UserChange::EmailChangeEnded { .. }
             | UserChange::ResetSpent { .. }
             | UserChange::SessionStarted { .. }
             | UserChange::SessionEnded { .. } => None,
         };
-        let mail = |letter| Mail {
+        let mail = |(to, letter)| Mail {
             contact: None,
-            to: self.user.address.clone(),
+            to,
             language: self.user.language,
             letter,
         };
@@ -289,19 +375,20 @@ impl Person {
 }
 
 #[cfg(test)]
+#[cfg(test)]
 pub(crate) use tests::person as given_person;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use uuid::Uuid;
 
     use super::*;
 
-    fn at(minutes: i64) -> DateTime<Utc> {
+    pub(crate) fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + minutes * 60, 0).unwrap()
     }
 
-    fn session(number: u128) -> Session {
+    pub(crate) fn session(number: u128) -> Session {
         Session::begin(SessionId::from_uuid(Uuid::from_u128(number)), at(0), None, None)
     }
 
@@ -312,7 +399,7 @@ mod tests {
         }
     }
 
-    fn reset_id() -> ResetId {
+    pub(crate) fn reset_id() -> ResetId {
         ResetId::from_uuid(Uuid::from_u128(7))
     }
 
@@ -341,6 +428,7 @@ mod tests {
             sessions: BTreeMap::from([(session(2).id, session(2))]),
             resets: BTreeMap::from([(reset.id, reset)]),
             api_keys: BTreeMap::new(),
+            email_changes: BTreeMap::new(),
         }
     }
 
@@ -353,6 +441,20 @@ mod tests {
         }));
         assert!(changes.contains(&UserChange::ResetSpent { reset: reset_id() }));
         assert_eq!(changes.last(), Some(&new_session().start()));
+    }
+
+    #[test]
+    fn r_05_a_session_is_proven_by_the_present_password() {
+        let old = PasswordHash("old".into());
+        let session = session(2).id;
+        assert_eq!(
+            person().reauthenticate(&old, session),
+            Ok(vec![UserChange::Reauthenticated { session }])
+        );
+        let other = PasswordHash("older".into());
+        assert_eq!(person().reauthenticate(&other, session), Err(Violation::WrongPassword));
+        let ended = self::session(9).id;
+        assert_eq!(person().reauthenticate(&old, ended), Err(Violation::NotFound));
     }
 
     #[test]
@@ -375,6 +477,16 @@ mod tests {
             Err(Violation::WrongPassword)
         );
         assert!(person().log_in(&PasswordHash("old".into()), new_session()).is_ok());
+    }
+
+    #[test]
+    fn r_08_a_hash_is_upgraded_unless_another_password_was_set_meanwhile() {
+        let hash = PasswordHash("newer".into());
+        let upgraded = person().upgrade_hash(&PasswordHash("old".into()), hash.clone());
+        assert_eq!(upgraded, [UserChange::HashUpgraded { hash: hash.clone() }]);
+        // Nobody is told: the password is the same.
+        assert_eq!(person().mails(&upgraded), []);
+        assert_eq!(person().upgrade_hash(&PasswordHash("older".into()), hash), []);
     }
 
     #[test]

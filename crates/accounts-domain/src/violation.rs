@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::address::EmailAddress;
 use crate::catalog::ContactField;
+use crate::invitations::InvitationOutcome;
 use crate::keys::{CategoryKey, PermissionKey, RoleKey};
 use crate::ownership::TransferOutcome;
 
@@ -91,6 +92,18 @@ pub enum Violation {
     /// Nobody grants what they do not have.
     #[error("only permissions that the actor has can be granted")]
     CannotGrant,
+    /// Nobody changes or ends the own membership so; whoever wants to go leaves.
+    #[error("nobody changes the own membership")]
+    OwnMembership,
+    /// Nobody changes the membership of somebody who may do more.
+    #[error("the member may do more than the actor")]
+    MemberHoldsMore,
+    /// The owner's membership is neither changed nor ended.
+    #[error("the member owns the account")]
+    MemberIsOwner,
+    /// A membership ends at a moment that lies ahead.
+    #[error("the moment has passed")]
+    EndPassed,
     /// The role has one holder; it is moved by promoting (M-57).
     #[error("{role} has a single holder")]
     RoleHasSingleHolder {
@@ -154,6 +167,39 @@ pub enum Violation {
     /// The contact cannot log in and so cannot own the account.
     #[error("the contact has no login")]
     ContactHasNoLogin,
+    /// The person is a member already.
+    #[error("the person is a member already")]
+    AlreadyMember,
+    /// An invitation to this address waits for its answer.
+    #[error("an invitation to this address waits")]
+    InvitationWaiting,
+    /// The account has as many invitations waiting as it may.
+    #[error("the account has its {limit} invitations")]
+    TooManyInvitations {
+        /// The limit.
+        limit: usize,
+    },
+    /// Only so many invitations are mailed within a while (R51).
+    #[error("too many invitations were mailed")]
+    TooManyMails {
+        /// How long until there may be more.
+        wait: TimeDelta,
+    },
+    /// The contact that the invitation is for has another main address.
+    #[error("the contact has another address")]
+    ContactHasOtherAddress,
+    /// The invitation is not pending any more; told to whoever manages it.
+    #[error("the invitation is not pending")]
+    InvitationNotPending {
+        /// How it ended.
+        outcome: InvitationOutcome,
+    },
+    /// The invitation has ended; told to whoever was invited.
+    #[error("the invitation has ended")]
+    InvitationEnded {
+        /// How it ended.
+        outcome: InvitationOutcome,
+    },
     /// The present password is not that.
     #[error("the password is not right")]
     WrongPassword,

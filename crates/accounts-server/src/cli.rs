@@ -50,6 +50,9 @@ pub enum Command {
     /// Work with operators, the provider's staff
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Work with users, the persons who log in
+    #[command(subcommand)]
+    User(UserCommand),
     /// Fill the database with the demo account of five contacts, and with more accounts for measurements
     ///
     /// What is there already stays; what is missing is added. The password of all of them is printed and known to
@@ -128,6 +131,29 @@ pub enum OperatorCommand {
     /// The password is the first line of the standard input. On a terminal, where it would be seen, one is made and
     /// printed instead. Run it with the settings of the service; on SQLite the service must not be running.
     Create(NewOperator),
+}
+
+/// What is done with users.
+#[derive(Clone, Subcommand)]
+pub enum UserCommand {
+    /// Bring users along from another system, with the hashes of their passwords
+    ///
+    /// Each line of the file is a JSON object with address, display_name, language (en or fr; en where it is left out)
+    /// and password_hash: argon2id or scrypt in PHC form, or bcrypt. Without a hash the person chooses a password by a
+    /// reset. What comes of each line is printed. Who is there already stays, so that a file may be run again. The exit
+    /// code is 1 if a line was refused; the others are brought along all the same. Run it with the settings of the
+    /// service; on SQLite the service must not be running.
+    Import(UserImport),
+}
+
+/// Which users are brought along.
+#[derive(Clone, Args)]
+pub struct UserImport {
+    /// The file: a JSON object on each line
+    pub file: PathBuf,
+    /// Change nothing, and say what would come of each line
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Who becomes an operator.

@@ -9,6 +9,7 @@ mod migrate;
 mod openapi;
 mod operator_create;
 mod serve;
+mod user_import;
 
 use std::fmt;
 use std::io::Write;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use accounts_domain::catalog::Catalog;
 use accounts_store::{Settings, Store};
 
-use crate::cli::{CatalogCommand, Cli, Command, KeysCommand, OperatorCommand, Serve};
+use crate::cli::{CatalogCommand, Cli, Command, KeysCommand, OperatorCommand, Serve, UserCommand};
 use crate::config::{Place, Said};
 use crate::failure::Failure;
 
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Catalog(CatalogCommand::Check { file })) => catalog_check::run(said, &file),
         Some(Command::Keys(KeysCommand::Rotate { if_missing })) => keys_rotate::run(said, if_missing),
         Some(Command::Operator(OperatorCommand::Create(new))) => operator_create::run(said, new),
+        Some(Command::User(UserCommand::Import(what))) => user_import::run(said, &what),
         Some(Command::Demo(which)) => demo::run(said, which),
         Some(Command::Healthcheck) => healthcheck::run(said),
     }

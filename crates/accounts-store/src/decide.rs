@@ -7,6 +7,7 @@ use accounts_domain::audit;
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, TransferId};
 use accounts_domain::mail;
+use accounts_domain::members::news;
 use accounts_domain::ownership::Transfer;
 use accounts_domain::roster::Roster;
 use accounts_domain::violation::Violation;
@@ -17,7 +18,7 @@ use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::snapshots::Mark;
 use crate::store::{Act, DecideError, Ground, Kept, Refusal, Store};
-use crate::{idempotency, mails, roster};
+use crate::{idempotency, mails, members, roster};
 
 /// What was decided: the account as it was, the changes, and the account as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,6 +152,8 @@ pub(crate) fn conclude(
     answer: &dyn Fn(&Decision) -> Kept,
 ) -> Result<Verdict<Decision>, Stop<Refusal>> {
     let Locked { before, mut mark } = locked;
+    let left = crate::invitations::addresses_of_removed(conn, &before, &changes)?;
+    let changes = before.with_consequences(changes, act.at, &left);
     let decision = Decision::new(before, changes, act);
     if decision.changes.is_empty() {
         if act.keep.is_none() {
@@ -174,7 +177,8 @@ fn save(conn: &mut Conn, decision: &Decision, act: &Act) -> Result<(), Fault> {
     let entries = audit::entries(before, changes);
     crate::audit::record(conn, Origin::Account(account.id), account.revision, &entries, act)?;
     roster::save(conn, before, changes, act.at)?;
-    mails::insert_mails(conn, &mail::mails(before, after, changes), act.at)
+    mails::insert_mails(conn, &mail::mails(before, after, changes), act.at)?;
+    members::tell(conn, &news(before, changes), act.at)
 }
 
 /// The transfer as it stands after the changes.

@@ -62,7 +62,9 @@ pub(crate) fn forget(conn: &mut Conn, account: &str, traces: &[String]) -> Resul
         .filter(
             idempotency_keys::path
                 .like(format!("%{account}%"))
-                .or(idempotency_keys::path.like("%/confirm")),
+                .or(idempotency_keys::path.like("%/confirm"))
+                .or(idempotency_keys::path.like("%/accept"))
+                .or(idempotency_keys::path.like("%/decline")),
         )
         .select((
             idempotency_keys::caller,

@@ -119,7 +119,7 @@ fn load(conn: &mut Conn, look: &Look<'_>) -> Result<LiveUse, Fault> {
         live.granted.extend(chosen("memberships.permissions", &text)?);
     }
     for text in to_be_granted(conn)? {
-        live.granted.extend(chosen("contacts.login_permissions", &text)?);
+        live.granted.extend(chosen("permissions that wait", &text)?);
     }
     Ok(live)
 }

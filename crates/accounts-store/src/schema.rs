@@ -150,6 +150,26 @@ table! {
 }
 
 table! {
+    invitations (id) {
+        id -> Text,
+        account_id -> Text,
+        address -> Text,
+        address_key -> Text,
+        display_name -> Nullable<Text>,
+        language -> Text,
+        permissions -> Text,
+        contact_id -> Nullable<Text>,
+        inviter_id -> Nullable<Text>,
+        sending_id -> Text,
+        status -> Text,
+        created_at -> Timestamp,
+        sent_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
     sessions (id) {
         id -> Text,
         user_id -> Text,
@@ -160,6 +180,7 @@ table! {
         end_reason -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         network -> Nullable<Text>,
+        authenticated_at -> Nullable<Timestamp>,
     }
 }
 
@@ -193,6 +214,21 @@ table! {
         created_at -> Timestamp,
         expires_at -> Timestamp,
         used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    email_changes (id) {
+        id -> Text,
+        user_id -> Text,
+        from_address -> Text,
+        from_address_key -> Text,
+        address -> Text,
+        address_key -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        undo_until -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
     }
 }
 
@@ -324,10 +360,12 @@ joinable!(memberships -> accounts (account_id));
 joinable!(memberships -> contacts (contact_id));
 joinable!(memberships -> users (user_id));
 joinable!(ownership_transfers -> accounts (account_id));
+joinable!(invitations -> accounts (account_id));
 joinable!(sessions -> users (user_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(password_resets -> users (user_id));
 joinable!(api_keys -> users (user_id));
+joinable!(email_changes -> users (user_id));
 joinable!(audit_values -> audit_events (event_id));
 
 /// Hands the list of all tables to another macro.
@@ -345,10 +383,12 @@ macro_rules! with_all_tables {
             role_holders,
             role_primaries,
             ownership_transfers,
+            invitations,
             sessions,
             refresh_tokens,
             sign_ups,
             password_resets,
+            email_changes,
             contact_verifications,
             audit_events,
             audit_values,

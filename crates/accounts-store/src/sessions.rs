@@ -135,6 +135,8 @@ fn lock_session(conn: &mut Conn, key: &str, at: DateTime<Utc>) -> Result<Option<
         id: parse("sessions.id", key)?,
         created_at: instant(created_at),
         last_used_at: instant(last_used_at),
+        // A refresh asks for no proof.
+        authenticated_at: instant(created_at),
         expires_at: instant(expires_at),
         user_agent: None,
         network: None,

@@ -228,6 +228,31 @@ impl Store {
             .await
     }
 
+    /// What a sign-up says of its person: the words that no password is made of (R04).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn words_of_sign_up(&self, id: SignUpId) -> Result<Vec<String>, StoreError> {
+        let work = move |conn: &mut Conn| {
+            let row = sign_ups::table
+                .find(id.to_string())
+                .filter(sign_ups::used_at.is_null())
+                .select((sign_ups::address, sign_ups::details))
+                .first::<(String, String)>(conn)
+                .optional()?;
+            let Some((address, details)) = row else {
+                return Ok(Vec::new());
+            };
+            let details: Details = from_json("sign_ups.details", &details)?;
+            let names = [details.first_name, details.last_name].into_iter().flatten();
+            Ok([address, details.display_name, details.account]
+                .into_iter()
+                .chain(names)
+                .collect())
+        };
+        self.lanes.read(work).await
+    }
+
     /// The address that a reset link belongs to, while it works.
     ///
     /// # Errors
@@ -299,7 +324,7 @@ fn send_reset(
 }
 
 /// Counts a mail to an address that a stranger named, and says whether it may go.
-fn may_mail(conn: &mut Conn, what: &str, address_key: &str, at: DateTime<Utc>) -> Result<bool, Fault> {
+pub(crate) fn may_mail(conn: &mut Conn, what: &str, address_key: &str, at: DateTime<Utc>) -> Result<bool, Fault> {
     let throttle = Throttle {
         key: format!("{what}:{address_key}"),
         limit: MAILS_PER_ADDRESS,

@@ -21,6 +21,7 @@ use std::time::Duration;
 use accounts_domain::api_keys::ApiKey;
 use accounts_domain::ids::{AccountId, ApiKeyId, SessionId, UserId};
 use accounts_domain::roster::Roster;
+use accounts_domain::sessions::Session;
 use accounts_domain::users::User;
 use chrono::{DateTime, Utc};
 use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult, PlaceholderGuard};
@@ -86,18 +87,37 @@ impl Snapshots {
     }
 }
 
-/// A user who may log in, the API keys that act as it, and when each session ends by itself that was not ended before.
+/// A user who may log in, the API keys that act as it, and how each session stands that was not ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) user: Arc<User>,
-    pub(crate) sessions: BTreeMap<SessionId, DateTime<Utc>>,
+    pub(crate) sessions: BTreeMap<SessionId, Standing>,
     pub(crate) api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
 }
 
+/// How a session stands that was not ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    /// When it ends by itself.
+    pub(crate) ends_at: DateTime<Utc>,
+    /// When its person last proved to be the user.
+    pub(crate) authenticated_at: DateTime<Utc>,
+}
+
+impl Standing {
+    pub(crate) fn of(session: &Session) -> Self {
+        Self {
+            ends_at: session.ends_at(),
+            authenticated_at: session.authenticated_at,
+        }
+    }
+}
+
 impl Known {
-    /// Whether a session is live at that moment.
-    pub(crate) fn is_live(&self, session: SessionId, at: DateTime<Utc>) -> bool {
-        self.sessions.get(&session).is_some_and(|end| at < *end)
+    /// A session that is live at that moment.
+    pub(crate) fn live(&self, session: SessionId, at: DateTime<Utc>) -> Option<Standing> {
+        let standing = self.sessions.get(&session).copied();
+        standing.filter(|standing| at < standing.ends_at)
     }
 }
 
@@ -117,7 +137,8 @@ impl Shelved for Roster {
     fn size(&self) -> usize {
         let parts = self.parts();
         ROW + CONTACT * parts.contacts.len()
-            + ROW / 2 * (parts.members.len() + parts.verifications.len() + parts.api_keys.len())
+            + ROW / 2
+                * (parts.members.len() + parts.verifications.len() + parts.invitations.len() + parts.api_keys.len())
     }
 }
 

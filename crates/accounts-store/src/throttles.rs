@@ -89,6 +89,16 @@ fn look_up(conn: &mut Conn, throttle: &Throttle, at: DateTime<Utc>) -> Result<Op
     Ok(window.filter(|(begun, _)| at < *begun + throttle.window))
 }
 
+/// When the window ends in which this is counted.
+pub(crate) fn window_end(
+    conn: &mut Conn,
+    throttle: &Throttle,
+    at: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Fault> {
+    let window = look_up(conn, throttle, at)?;
+    Ok(window.map(|(begun, _)| begun + throttle.window))
+}
+
 /// Counts something that happens, and says whether it is still within the limit.
 pub(crate) fn count(conn: &mut Conn, throttle: &Throttle, at: DateTime<Utc>) -> Result<bool, Fault> {
     let fresh = (

@@ -20,9 +20,9 @@ use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{checked, instant, named, parse, stored};
 use crate::schema::{password_resets, refresh_tokens, sessions, users};
-use crate::snapshots::{Known, Snapshots};
+use crate::snapshots::{Known, Snapshots, Standing};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
-use crate::{api_keys, idempotency, mails};
+use crate::{api_keys, email_changes, idempotency, mails};
 
 /// What was decided about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,7 @@ pub(crate) struct SessionRow {
     expires_at: NaiveDateTime,
     user_agent: Option<String>,
     network: Option<String>,
+    authenticated_at: Option<NaiveDateTime>,
 }
 
 impl Store {
@@ -121,6 +122,9 @@ pub(crate) fn decide_user(
     // What has ended by itself and was not cleared away yet is nothing to end once more.
     before.sessions.retain(|_, session| session.is_live(act.at));
     before.resets.retain(|_, reset| act.at < reset.expires_at);
+    before
+        .email_changes
+        .retain(|_, change| act.at < change.undo_until.unwrap_or(change.expires_at));
     let changes = decide(&before)?;
     if changes.is_empty() {
         let after = before.user.clone();
@@ -209,8 +213,8 @@ pub(crate) fn load_known(conn: &mut Conn, id: UserId) -> Result<Option<Known>, F
         .filter(sessions::ended_at.is_null())
         .select(SessionRow::as_select())
         .load(conn)?;
-    let ends = |row: SessionRow| read_session(row).map(|session| (session.id, session.ends_at()));
-    let sessions = rows.into_iter().map(ends).collect::<Result<_, Fault>>()?;
+    let standing = |row: SessionRow| read_session(row).map(|session| (session.id, Standing::of(&session)));
+    let sessions = rows.into_iter().map(standing).collect::<Result<_, Fault>>()?;
     Ok(Some(Known {
         user: Arc::new(user),
         sessions,
@@ -253,11 +257,13 @@ fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
             },
         );
     }
+    let email_changes = email_changes::load(conn, &key)?;
     Ok(Some(Person {
         user,
         sessions,
         resets,
         api_keys: api_keys::of_user(conn, id)?,
+        email_changes,
     }))
 }
 
@@ -283,6 +289,8 @@ pub(crate) fn read_session(row: SessionRow) -> Result<Session, Fault> {
         id: parse("sessions.id", &row.id)?,
         created_at: instant(row.created_at),
         last_used_at: instant(row.last_used_at),
+        // An instance of the former version says nothing of it.
+        authenticated_at: instant(row.authenticated_at.unwrap_or(row.created_at)),
         expires_at: instant(row.expires_at),
         user_agent: row.user_agent,
         network: row.network,
@@ -317,6 +325,11 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
                 ))
                 .execute(conn)?;
         }
+        UserChange::HashUpgraded { hash } => {
+            diesel::update(row)
+                .set(users::password_hash.eq(&hash.0))
+                .execute(conn)?;
+        }
         UserChange::ResetSent { reset } => {
             diesel::insert_into(password_resets::table)
                 .values((
@@ -341,6 +354,21 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
         }
         UserChange::KeyMade { key } => api_keys::insert(conn, None, key)?,
         UserChange::KeyRevoked { key } => api_keys::delete(conn, *key)?,
+        UserChange::Reauthenticated { session } => {
+            diesel::update(sessions::table.find(session.to_string()))
+                .set(sessions::authenticated_at.eq(stored(at)))
+                .execute(conn)?;
+        }
+        UserChange::EmailChangeAsked { change, .. } => email_changes::insert(conn, user.id, change, at)?,
+        UserChange::EmailChangeEnded { change } => email_changes::end(conn, *change, at)?,
+        UserChange::EmailChanged { change, to, undo_until } => {
+            email_changes::move_address(conn, user.id, to, at)?;
+            email_changes::made(conn, *change, *undo_until)?;
+        }
+        UserChange::EmailChangeUndone { change, to } => {
+            email_changes::move_address(conn, user.id, to, at)?;
+            email_changes::end(conn, *change, at)?;
+        }
         UserChange::SessionEnded { session, reason } => end_session(conn, *session, *reason, at)?,
     }
     Ok(())
@@ -356,6 +384,7 @@ fn insert_session(conn: &mut Conn, user: UserId, session: &Session, refresh_hash
             sessions::expires_at.eq(stored(session.expires_at)),
             sessions::user_agent.eq(session.user_agent.as_deref()),
             sessions::network.eq(session.network.as_deref()),
+            sessions::authenticated_at.eq(stored(session.authenticated_at)),
         ))
         .execute(conn)?;
     diesel::insert_into(refresh_tokens::table)

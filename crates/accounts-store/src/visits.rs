@@ -12,7 +12,7 @@ use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
 use crate::roster;
 use crate::schema::{accounts, memberships, sessions, users};
-use crate::snapshots::Known;
+use crate::snapshots::{Known, Standing};
 use crate::store::Store;
 use crate::users::{SessionRow, load_known, read_session};
 
@@ -25,6 +25,8 @@ pub enum Visit {
     Live {
         /// Who it is.
         user: Arc<User>,
+        /// When the person of the session last proved to be the user.
+        authenticated_at: DateTime<Utc>,
         /// The account's roster; nothing to somebody who is no member of it.
         roster: Option<Arc<Roster>>,
     },
@@ -48,7 +50,7 @@ struct Revisions {
     user: i64,
     /// Of the account, for a member of it.
     account: Option<i64>,
-    session_ends: DateTime<Utc>,
+    session: Standing,
 }
 
 impl Store {
@@ -72,7 +74,8 @@ impl Store {
             Some(known) => Some(known),
             None => self.read_known(visitor.user).await?,
         };
-        let Some(known) = known.filter(|known| known.is_live(visitor.session, visitor.at)) else {
+        let standing = known.as_ref().and_then(|known| known.live(visitor.session, visitor.at));
+        let (Some(known), Some(standing)) = (known, standing) else {
             return Ok(Visit::Ended);
         };
         let roster = match visitor.account {
@@ -81,6 +84,7 @@ impl Store {
         };
         Ok(Visit::Live {
             user: Arc::clone(&known.user),
+            authenticated_at: standing.authenticated_at,
             roster,
         })
     }
@@ -124,7 +128,7 @@ impl Store {
     /// Where others change rows too, one query tells which states are the present ones.
     async fn visit_among_others(&self, visitor: Visitor) -> Result<Visit, StoreError> {
         let found = self.lanes.read(move |conn| revisions(conn, visitor)).await?;
-        let Some(found) = found.filter(|found| visitor.at < found.session_ends) else {
+        let Some(found) = found.filter(|found| visitor.at < found.session.ends_at) else {
             return Ok(Visit::Ended);
         };
         let snapshots = &self.ground.snapshots;
@@ -136,6 +140,7 @@ impl Store {
         match (known, roster) {
             (Some(known), Some(roster)) => Ok(Visit::Live {
                 user: Arc::clone(&known.user),
+                authenticated_at: found.session.authenticated_at,
                 roster,
             }),
             (known, roster) => self.read_visit(visitor, known, roster.flatten()).await,
@@ -152,7 +157,7 @@ impl Store {
         let catalog = Arc::clone(&self.ground.catalog);
         let snapshots = Arc::clone(&self.ground.snapshots);
         let work = move |conn: &mut Conn| {
-            let Some(found) = revisions(conn, visitor)?.filter(|found| visitor.at < found.session_ends) else {
+            let Some(found) = revisions(conn, visitor)?.filter(|found| visitor.at < found.session.ends_at) else {
                 return Ok(Visit::Ended);
             };
             let known = match known.clone().filter(|known| known.user.revision == found.user) {
@@ -174,6 +179,7 @@ impl Store {
             snapshots.note(&known, roster.as_ref());
             Ok(Visit::Live {
                 user: Arc::clone(&known.user),
+                authenticated_at: found.session.authenticated_at,
                 roster,
             })
         };
@@ -219,7 +225,7 @@ fn revisions(conn: &mut Conn, visitor: Visitor) -> Result<Option<Revisions>, Fau
         Ok(Revisions {
             user,
             account,
-            session_ends: read_session(session)?.ends_at(),
+            session: Standing::of(&read_session(session)?),
         })
     })
     .transpose()

@@ -25,14 +25,14 @@ fn set_status(app: &App, person: &Person<'_>, status: AccountStatus) {
 on_both! {
     fn a_suspended_account_is_read_and_not_changed(app) {
         let ana = given::owner(app, "ana@lima.example");
-        let (bea, _) = adds_login(app, &ana, "Bea", &[]);
+        let (bea, member) = adds_login(app, &ana, "Bea", &[]);
         let cem = ana.adds_contact("Cem", "cem@lima.example");
         let token = sent_to(app, &ana, &cem, "cem@lima.example");
         set_status(app, &ana, AccountStatus::Suspended);
         let count = revision(&ana);
 
         assert_eq!(ana.get(ana.at("")).expect(200)["status"], "suspended");
-        for path in ["/contacts", "/roles", "/roles/billing", "/access", "/applications", "/audit-events", "/ownership-transfers"] {
+        for path in ["/contacts", "/roles", "/roles/billing", "/access", "/applications", "/audit-events", "/ownership-transfers", "/members"] {
             ana.get(ana.at(path)).expect(200);
         }
         ana.get(bea.path()).expect(200);
@@ -54,6 +54,9 @@ on_both! {
             ana.delete(ana.at("/roles/billing/primary")),
             ana.delete(bea.at("/addresses/bea@lima.example")),
             ana.transfers_ownership(&bea),
+            ana.changes(&member, json!({ "permissions": ["contacts:view"] })),
+            ana.expels(&member),
+            member.leaves(),
             follow(app, &token),
         ] {
             request.refused(409, "account-suspended");

@@ -70,6 +70,7 @@ pub(super) enum Ids<'a> {
 }
 
 /// Somebody who calls.
+#[derive(Clone)]
 pub(super) struct Caller {
     pub kind: Kind,
     pub client: Client,
@@ -81,6 +82,8 @@ pub(super) struct Caller {
     own_key: String,
     /// A key of the account, to be revoked.
     account_key: String,
+    /// An invitation to the caller, who has declined it: to answer it changes nothing.
+    invitation: String,
 }
 
 /// What there is in an account.
@@ -88,12 +91,16 @@ struct Side {
     account: String,
     /// A verified contact that logs in.
     contact: String,
+    /// Its user, who may do nothing.
+    user: String,
     /// Its main address.
     main: String,
     /// One more address of it, not verified.
     more: String,
     /// An offer to it, which was taken back: to answer it changes nothing.
     transfer: String,
+    /// An invitation that was revoked.
+    invitation: String,
     /// A session of the owner.
     session: String,
     /// A key of the account, to be revoked.
@@ -107,6 +114,8 @@ pub(super) struct Cast<'a> {
     other: Side,
     /// A contact of the account that was removed.
     removed: String,
+    /// Its user, who was a member.
+    former: String,
     pub callers: Vec<Caller>,
 }
 
@@ -127,6 +136,8 @@ impl<'a> Cast<'a> {
     pub(super) fn of(app: &'a App) -> Self {
         let (ana, bea, home) = side(app, "ana@example.com", "bea@example.com");
         let (dan, _, other) = side(app, "dan@example.com", "eve@example.com");
+        let gus = given::owner(app, "gus@example.com");
+        let caller = |kind, person: &Person<'_>| caller(kind, person, &ana, &gus);
         let member = |name: &str, login: &Value| member(app, &ana, name, login);
         let (removed, former) = member("former", &json!({ "all_permissions": true }));
         let (_, bare) = member("bare", &json!({}));
@@ -139,21 +150,24 @@ impl<'a> Cast<'a> {
                 ended: home.session.clone(),
                 own_key: home.key.clone(),
                 account_key: home.key.clone(),
+                invitation: home.invitation.clone(),
             },
-            caller(Kind::Stranger, &dan, &ana),
-            caller(Kind::Former, &former, &ana),
-            caller(Kind::Bare, &bare, &ana),
-            caller(Kind::Everything, &everything, &ana),
-            caller(Kind::Contact, &bea, &ana),
-            caller(Kind::Owner, &ana, &ana),
+            caller(Kind::Stranger, &dan),
+            caller(Kind::Former, &former),
+            caller(Kind::Bare, &bare),
+            caller(Kind::Everything, &everything),
+            caller(Kind::Contact, &bea),
         ];
-        callers.extend(key_callers(&ana));
+        let owner = caller(Kind::Owner, &ana);
+        callers.extend(key_callers(&ana, &owner));
+        callers.push(owner);
         for permission in ServicePermission::ALL {
             let name = permission.as_str().replace(':', "-");
             let (_, person) = member(&name, &json!({ "permissions": [permission.as_str()] }));
-            callers.push(caller(Kind::With(permission), &person, &ana));
+            callers.push(caller(Kind::With(permission), &person));
         }
         ana.delete(ana.at(&format!("/contacts/{removed}"))).expect(204);
+        let former = former.user();
         // What is in the outbox has left: nothing changes from here on but by the callers.
         app.mails();
         Self {
@@ -161,6 +175,7 @@ impl<'a> Cast<'a> {
             home,
             other,
             removed,
+            former,
             callers,
         }
     }
@@ -215,8 +230,11 @@ impl<'a> Cast<'a> {
         match (path, parameter) {
             (_, "account") => side.account.clone(),
             (_, "contact") => side.contact.clone(),
+            (_, "user") => side.user.clone(),
             (_, "address") => side.more.clone(),
             (_, "transfer") => side.transfer.clone(),
+            (_, "invitation") if path.starts_with("/v1/me/") => caller.invitation.clone(),
+            (_, "invitation") => side.invitation.clone(),
             (_, "session") => caller.spare.clone(),
             ("/v1/me/api-keys/{key}", "key") => caller.own_key.clone(),
             (_, "key") if side.account == self.other.account => side.key.clone(),
@@ -234,16 +252,22 @@ impl<'a> Cast<'a> {
         match (ids, parameter) {
             (Ids::Foreign(_), "account") => self.other.account.clone(),
             (Ids::Foreign(_), "contact") => self.other.contact.clone(),
+            (Ids::Foreign(_), "user") => self.other.user.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
             (Ids::Foreign(_), "key") => self.other.key.clone(),
+            // To somebody else, for whoever answers the own ones.
+            (Ids::Foreign(_), "invitation") => self.other.invitation.clone(),
             (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
             (Ids::Foreign(_), "session") => self.other.session.clone(),
             (Ids::Deleted(_), "contact") => self.removed.clone(),
+            (Ids::Deleted(_), "user") => self.former.clone(),
             (Ids::Deleted(_), "session") => caller.ended.clone(),
             (Ids::Random(_), "account") => an_id("acc"),
             (Ids::Random(_), "contact") => an_id("con"),
+            (Ids::Random(_), "user") => an_id("usr"),
             (Ids::Random(_), "transfer") => an_id("trf"),
+            (Ids::Random(_), "invitation") => an_id("inv"),
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "key") => an_id("key"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
@@ -251,9 +275,11 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "code") => "no-such-code".to_owned(),
             (Ids::Random(_), "file") => "nothing.eml".to_owned(),
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
-            (Ids::WrongKind(_), "contact" | "transfer" | "session" | "key" | "address" | "role" | "code" | "file") => {
-                self.home.account.clone()
-            }
+            (
+                Ids::WrongKind(_),
+                "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "address" | "role" | "code"
+                | "file",
+            ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
     }
@@ -285,11 +311,15 @@ impl<'a> Ids<'a> {
         for parameter in parameters {
             match *parameter {
                 // The other account with things of this one; without such things it is `Others`.
-                "account" if parameters.iter().any(|name| matches!(*name, "contact" | "transfer")) => {
+                "account"
+                    if parameters
+                        .iter()
+                        .any(|name| matches!(*name, "contact" | "user" | "transfer" | "invitation")) =>
+                {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" | "key" => all.push(Self::Foreign(parameter)),
-                "contact" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
+                "transfer" | "address" | "invitation" | "key" => all.push(Self::Foreign(parameter)),
+                "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
             all.extend([Self::Random(parameter), Self::WrongKind(parameter)]);
@@ -321,17 +351,26 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
     owner
         .post(owner.at(&format!("/ownership-transfers/{transfer}/cancel")), ())
         .expect(200);
+    let person = given::logged_in(app, contact);
+    let invitation = owner
+        .invites(&format!("nobody-{}", owner.address), &json!([]))
+        .expect(201)
+        .text("id");
+    owner
+        .delete(owner.at(&format!("/invitations/{invitation}")))
+        .expect(204);
     let side = Side {
+        invitation,
         account: owner.account.clone(),
         contact: added.id,
+        user: person.user(),
         main: contact.to_owned(),
         more,
         transfer,
         session: session(&owner),
         key: key(&owner, &owner.at("/api-keys")),
     };
-    let contact = given::logged_in(app, contact);
-    (owner, contact, side)
+    (owner, person, side)
 }
 
 /// A contact of the account that logs in.
@@ -342,8 +381,8 @@ fn member<'a>(app: &'a App, owner: &Person<'a>, name: &str, login: &Value) -> (S
     (contact.id, given::logged_in(app, &address))
 }
 
-/// Everybody with a key, each made by the owner.
-fn key_callers(ana: &Person<'_>) -> Vec<Caller> {
+/// Everybody with a key, each made by the owner, who has the rest.
+fn key_callers(ana: &Person<'_>, owner: &Caller) -> Vec<Caller> {
     let all = |test: bool| json!({ "name": "Caller", "all_permissions": true, "test": test });
     let one = ServicePermission::ContactsView;
     let narrow = json!({ "name": "Caller", "permissions": [one.as_str()] });
@@ -357,8 +396,9 @@ fn key_callers(ana: &Person<'_>) -> Vec<Caller> {
     let by_key = |(kind, list, body): (Kind, &String, Value)| {
         let made = ana.post(list, body).expect(201);
         Caller {
+            kind,
             client: ana.with_token(&made.text("key")),
-            ..caller(kind, ana, ana)
+            ..owner.clone()
         }
     };
     calls.into_iter().map(by_key).collect()
@@ -370,7 +410,11 @@ fn key(person: &Person<'_>, list: &str) -> String {
     person.post(list, body).expect(201).text("id")
 }
 
-fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>) -> Caller {
+fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_>) -> Caller {
+    let invitation = inviter.invites(&person.address, &json!([])).expect(201).text("id");
+    person
+        .post(format!("/v1/me/invitations/{invitation}/decline"), ())
+        .expect(200);
     let ended = session(person);
     person.delete(format!("/v1/me/sessions/{ended}")).expect(204);
     Caller {
@@ -380,6 +424,7 @@ fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>) -> Caller {
         ended,
         own_key: key(person, "/v1/me/api-keys"),
         account_key: key(ana, &ana.at("/api-keys")),
+        invitation,
     }
 }
 

@@ -86,12 +86,12 @@ fn dead(visit: &KeyVisit, at: DateTime<Utc>) -> Option<&'static str> {
 }
 
 fn admit(visit: &KeyVisit, takes: Takes, method: &Method) -> Result<(), Problem> {
-    let taken = match takes {
+    let allowed = match takes {
         Takes::Persons => false,
         Takes::UserKeys => visit.of_account.is_none(),
         Takes::AllKeys => true,
     };
-    if !taken {
+    if !allowed {
         return Err(Problem::new(Code::PersonOnly));
     }
     let reads = matches!(*method, Method::GET | Method::HEAD);

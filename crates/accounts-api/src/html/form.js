@@ -30,14 +30,18 @@
     return text.includes(mark) ? text.slice(text.indexOf(mark) + mark.length) : text;
   }
 
+  // The fields of a form that are asked for, but the code.
+  function asked(form) {
+    return [...form.elements].filter((field) => field.name && field !== code && !field.matches(":disabled"));
+  }
+
   async function send(form) {
     if (sending) return;
     sending = true;
     form.setAttribute("aria-busy", "true");
     hush();
     const body = { token: token() };
-    const password = form.elements.namedItem("password");
-    if (password && !password.matches(":disabled")) body.password = password.value;
+    for (const field of asked(form)) body[field.name] = field.value;
     try {
       const response = await fetch(form.dataset.post, {
         method: "POST",
@@ -58,12 +62,13 @@
 
   // Fills in what the next step shows, and goes there.
   function goOn(form, answer) {
-    const next = steps[steps.indexOf(form.closest("[data-step]")) + 1];
+    const { next: name } = form.dataset;
+    const next = name ? document.getElementById(name) : steps[steps.indexOf(form.closest("[data-step]")) + 1];
     for (const place of next.querySelectorAll("[data-show]")) place.textContent = answer[place.dataset.show] ?? "";
     for (const part of next.querySelectorAll("[data-if]")) {
       part.disabled = part.hidden = answer[part.dataset.if] !== true;
     }
-    if (next === steps[steps.length - 1]) for (const done of document.forms) done.reset();
+    if (!next.querySelector("form")) for (const done of document.forms) done.reset();
     show(next);
     next.querySelector("h2").focus();
   }
@@ -73,7 +78,7 @@
     const details = [];
     for (const fault of answer.errors ?? []) {
       const name = (fault.pointer ?? "").slice(1);
-      const field = name === "token" ? code : name && form.elements.namedItem(name);
+      const field = name === "token" ? code : asked(form).find((field) => field.name === name);
       if (field) field.setAttribute("aria-invalid", "true");
       details.push([field?.labels?.[0]?.textContent, fault.detail]);
     }

@@ -67,7 +67,7 @@ codes! {
     Unauthenticated = 401 "unauthenticated",
     /// The address and the password do not belong together.
     InvalidCredentials = 401 "invalid-credentials",
-    /// The act asks for the present password.
+    /// The act asks for the present password, or for a proof of the last ten minutes.
     ReauthenticationRequired = 401 "reauthentication-required",
     /// The caller is known and lacks a permission.
     Forbidden = 403 "forbidden",
@@ -81,6 +81,10 @@ codes! {
     TestKeyReadsOnly = 403 "test-key-reads-only",
     /// Nobody grants what they do not have.
     CannotGrant = 403 "cannot-grant",
+    /// Nobody changes the own membership.
+    OwnMembership = 403 "own-membership",
+    /// Nobody changes the membership of somebody who may do more.
+    MemberHoldsMore = 403 "member-holds-more",
     /// Not there, or not the caller's to see.
     NotFound = 404 "not-found",
     /// The path knows other methods.
@@ -103,6 +107,8 @@ codes! {
     ContactIsOwner = 409 "contact-is-owner",
     /// The primary holder of a role keeps it until the place is moved.
     ContactIsPrimaryHolder = 409 "contact-is-primary-holder",
+    /// The owner's membership is neither changed nor ended.
+    MemberIsOwner = 409 "member-is-owner",
     /// The contact has no log-in.
     ContactHasNoLogin = 409 "contact-has-no-login",
     /// The catalog gives contacts no log-in.
@@ -125,10 +131,22 @@ codes! {
     TransferPending = 409 "transfer-pending",
     /// The ownership transfer is not pending any more.
     NoPendingTransfer = 409 "no-pending-transfer",
+    /// The person is a member already.
+    AlreadyMember = 409 "already-member",
+    /// An invitation to this address waits for its answer.
+    InvitationWaiting = 409 "invitation-waiting",
+    /// The account has as many invitations waiting as it may.
+    InvitationLimitReached = 409 "invitation-limit-reached",
+    /// The contact that the invitation is for has another main address.
+    ContactHasOtherAddress = 409 "contact-has-other-address",
+    /// The invitation is not pending any more.
+    InvitationNotPending = 409 "invitation-not-pending",
     /// The first request with this idempotency key is still running.
     IdempotencyInFlight = 409 "idempotency-in-flight",
     /// The link is used, too old, or none of ours.
     LinkExpired = 410 "link-expired",
+    /// The invitation has ended, and with it the offer.
+    InvitationEnded = 410 "invitation-ended",
     /// The object has changed since it was read.
     Stale = 412 "stale",
     /// The body is larger than the operation takes.
@@ -204,6 +222,8 @@ field_codes! {
     InvalidFormat = "invalid-format",
     /// A control, line-break or text-direction character.
     ForbiddenCharacter = "forbidden-character",
+    /// A password that is tried before any other.
+    PasswordCommon = "password-common",
     /// None of the `allowed` values.
     NotAllowed = "not-allowed",
     /// The catalog has no such role.
@@ -212,6 +232,12 @@ field_codes! {
     UnknownCategory = "unknown-category",
     /// Neither the service nor the catalog has this permission.
     UnknownPermission = "unknown-permission",
+    /// The catalog has no such preset of permissions.
+    UnknownPreset = "unknown-preset",
+    /// Another field of the body says otherwise.
+    Contradictory = "contradictory",
+    /// A moment that has passed where one ahead is needed.
+    InThePast = "in-the-past",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
     /// A moment that has passed, or one that is more than ten years away.

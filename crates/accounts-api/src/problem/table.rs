@@ -50,6 +50,10 @@ impl From<Violation> for Problem {
                 unknown(FieldCode::UnknownPermission, permission.as_str()),
             ),
             Violation::CannotGrant => Self::new(Code::CannotGrant),
+            Violation::OwnMembership => Self::new(Code::OwnMembership),
+            Violation::MemberHoldsMore => Self::new(Code::MemberHoldsMore),
+            Violation::MemberIsOwner => Self::new(Code::MemberIsOwner),
+            Violation::EndPassed => Self::invalid_field("/expires_at", FieldCode::InThePast),
             Violation::RoleHasSingleHolder { role } => Self::new(Code::RoleHasSingleHolder).with("role", role.as_str()),
             Violation::ContactNotVerified => Self::new(Code::ContactNotVerified),
             Violation::ContactHoldsRoles { roles } => Self::new(Code::ContactHoldsRoles).with("roles", words(&roles)),
@@ -71,6 +75,17 @@ impl From<Violation> for Problem {
                 Self::new(Code::NoPendingTransfer).with("transfer_status", outcome.as_str())
             }
             Violation::ContactHasNoLogin => Self::new(Code::ContactHasNoLogin),
+            Violation::AlreadyMember => Self::new(Code::AlreadyMember),
+            Violation::InvitationWaiting => Self::new(Code::InvitationWaiting),
+            Violation::TooManyInvitations { limit } => Self::new(Code::InvitationLimitReached).with("limit", limit),
+            Violation::TooManyMails { wait } => Self::too_many_requests(wait.to_std().unwrap_or_default()),
+            Violation::ContactHasOtherAddress => Self::new(Code::ContactHasOtherAddress),
+            Violation::InvitationNotPending { outcome } => {
+                Self::new(Code::InvitationNotPending).with("invitation_status", outcome.as_str())
+            }
+            Violation::InvitationEnded { outcome } => {
+                Self::new(Code::InvitationEnded).with("invitation_status", outcome.as_str())
+            }
             Violation::WrongPassword => Self::new(Code::InvalidCredentials),
             Violation::Stale => Self::new(Code::Stale),
         }

@@ -2,7 +2,7 @@
 
 use accounts_api::settings::Secret;
 use accounts_domain::address::EmailAddress;
-use accounts_domain::ids::{MailId, ResetId, SignUpId, VerificationId};
+use accounts_domain::ids::{EmailChangeId, MailId, ResetId, SendingId, SignUpId, VerificationId};
 use accounts_domain::language::Language;
 use accounts_store::Claim;
 use chrono::{DateTime, Utc};
@@ -59,6 +59,16 @@ fn letters(name: &str) -> Vec<Letter> {
         },
         Letter::PasswordChanged { name: name.clone() },
         Letter::SessionEnded { name: name.clone() },
+        Letter::ConfirmEmailChange {
+            email_change: EmailChangeId::new(),
+            name: name.clone(),
+        },
+        Letter::EmailChangeKnown { name: name.clone() },
+        Letter::EmailChanged {
+            email_change: EmailChangeId::new(),
+            name: name.clone(),
+        },
+        Letter::EmailChangeUndone { name: name.clone() },
         Letter::OwnershipOffered {
             name: name.clone(),
             account: account.clone(),
@@ -69,10 +79,25 @@ fn letters(name: &str) -> Vec<Letter> {
             account: account.clone(),
             contact: person.clone(),
         },
+        Letter::MembershipEnded {
+            name: name.clone(),
+            account: account.clone(),
+        },
+        Letter::MembershipSuspended {
+            name: name.clone(),
+            account: account.clone(),
+        },
         Letter::OwnershipMoved {
+            name: name.clone(),
+            account: account.clone(),
+            owner: person.clone(),
+        },
+        Letter::Invitation {
+            sending: SendingId::new(),
             name,
             account,
-            owner: person,
+            inviter: person,
+            hours: 168,
         },
     ]
 }
@@ -162,6 +187,9 @@ fn a_link_leads_to_the_public_url_with_its_token_in_the_fragment_and_as_a_code()
         (0, "/sign-up", "sgn_", "24 hours", "24 heures"),
         (2, "/verify", "ver_", "72 hours", "72 heures"),
         (4, "/reset", "rst_", "30 minutes", "30 minutes"),
+        (7, "/email-change", "emc_", "24 hours", "24 heures"),
+        (9, "/email-undo", "emc_", "7 days", "7 jours"),
+        (16, "/invitation", "snd_", "7 days", "7 jours"),
     ];
     for (number, path, prefix, english, french) in cases {
         for (language, life) in [(Language::En, english), (Language::Fr, french)] {
@@ -179,6 +207,28 @@ fn a_link_leads_to_the_public_url_with_its_token_in_the_fragment_and_as_a_code()
             for part in [&read.text, &read.html] {
                 assert!(part.replace('\u{a0}', " ").contains(life), "{part}");
             }
+        }
+    }
+}
+
+#[test]
+fn an_invitation_says_how_long_it_was_made_for() {
+    let composer = composer();
+    for (hours, english, french) in [
+        (1, "within 1 hour.", "pendant 1 heure."),
+        (24, "within 24 hours.", "pendant 24 heures."),
+        (36, "within 36 hours.", "pendant 36 heures."),
+        (48, "within 2 days.", "pendant 2 jours."),
+        (720, "within 30 days.", "pendant 30 jours."),
+    ] {
+        for (language, life) in [(Language::En, english), (Language::Fr, french)] {
+            let mut letter = letters("Ana").swap_remove(16);
+            if let Letter::Invitation { hours: given, .. } = &mut letter {
+                *given = hours;
+            }
+            assert_eq!(link_life(&letter), Some(TimeDelta::hours(hours.into())));
+            let text = read(&composer, letter, language).text.replace('\u{a0}', " ");
+            assert!(text.contains(life), "{text}");
         }
     }
 }

@@ -184,7 +184,10 @@ fn with_a_member_go_the_keys_that_it_made() {
     let roster = after(roster, |roster| {
         roster.make_key(ANA.by(), &key(2, ANA.user(), Permissions::All))
     });
-    let left = roster.then(Ok(vec![Change::MemberRemoved { user: BEA.user() }]));
+    let left = roster.then(Ok(vec![Change::MemberRemoved {
+        user: BEA.user(),
+        contact: None,
+    }]));
     let ids: Vec<ApiKeyId> = left.api_keys().map(|key| key.id).collect();
     assert_eq!(ids, [key_id(2)]);
 }

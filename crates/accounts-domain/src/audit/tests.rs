@@ -145,3 +145,42 @@ fn the_data_of_an_event_names_nobody() {
         assert!(!told.contains(personal), "{personal} in {told}");
     }
 }
+
+#[test]
+fn each_change_of_a_membership_has_an_event_of_its_own() {
+    use crate::given::{NOW, moment};
+    use crate::members::MemberPatch;
+
+    let before = standard().with_member(BEA, chosen(&["tickets:open"]));
+    let patch = |status, expires_at| MemberPatch {
+        status,
+        expires_at,
+        ..MemberPatch::default()
+    };
+    let suspended = patch(Some(MemberStatus::Suspended), None);
+    let entry = only(&before, before.change_member(ANA.by(), BEA.user(), &suspended));
+    assert_eq!(
+        (entry.kind, entry.subject),
+        ("member.suspended", Subject::User(BEA.user()))
+    );
+    let held_back = before.clone().suspended_member(BEA);
+    let active = patch(Some(MemberStatus::Active), None);
+    let entry = only(&held_back, held_back.change_member(ANA.by(), BEA.user(), &active));
+    assert_eq!(entry.kind, "member.reinstated");
+    let ending = before.clone().expiring_member(BEA, moment(90));
+    let endless = patch(None, Some(None));
+    let entry = only(&ending, ending.change_member(ANA.by(), BEA.user(), &endless));
+    assert_eq!(entry.kind, "member.expiry_changed");
+    assert_eq!(datum(&entry, "expires_at"), &Datum::Nothing);
+    let former = moment(90).to_rfc3339_opts(SecondsFormat::Millis, true);
+    assert_eq!(datum(&entry, "former_expires_at"), &Datum::Word(former));
+    assert!(moment(90) > NOW);
+    for (changes, kind) in [
+        (before.remove_member(ANA.by(), BEA.user()), "member.removed"),
+        (before.leave_account(BEA.by()), "member.left"),
+    ] {
+        let entry = only(&before, changes);
+        assert_eq!(entry.kind, kind);
+        assert_eq!(datum(&entry, "contact"), &word(&BEA.contact()));
+    }
+}

@@ -49,10 +49,25 @@ pub(super) enum Command {
     Accept(usize),
     Decline(usize),
     Cancel(usize),
+    /// An address, what its member may do, and the contact whose own address it is instead.
+    Invite(u32, usize, Pick),
+    Resend(usize),
+    Revoke(usize),
+    /// Whoever was invited says yes.
+    Join(usize),
+    /// Whoever was invited says no.
+    Refuse(usize),
     RenameAccount(u32),
     SetStatus(usize),
     MakeKey(bool),
     RevokeKey(usize),
+    Permit(Pick, usize),
+    Suspend(Pick),
+    Reinstate(Pick),
+    /// In so many days, or not at all.
+    Expire(Pick, Option<i64>),
+    Expel(Pick),
+    Leave,
 }
 
 #[derive(Debug, Clone)]
@@ -124,17 +139,18 @@ fn commands() -> impl Strategy<Value = Command> {
         option::of(0..4_usize),
         prop::bool::weighted(0.1),
     );
+    let invite = (addresses(), 0..4_usize, option::weighted(0.3, 0..8_usize));
     prop_oneof![
         8 => create.prop_map(|(address, more, roles, login, bare)| Command::Create { address, more, roles, login, bare }),
         8 => (picks(), option::weighted(0.3, addresses())).prop_map(|(pick, to)| Command::Send(pick, to)),
-        8 => (0..4_usize).prop_map(Command::Confirm),
+        10 => (0..4_usize).prop_map(Command::Confirm),
         6 => (picks(), vec(some_role(), 1..3)).prop_map(|(pick, roles)| Command::Promote(pick, roles)),
         4 => (picks(), some_role()).prop_map(|(pick, role)| Command::Give(pick, role)),
         4 => (picks(), some_role()).prop_map(|(pick, role)| Command::Take(pick, role)),
         3 => some_role().prop_map(Command::Vacate),
         4 => picks().prop_map(Command::Transfer),
         2 => (0..2_usize).prop_map(Command::Accept),
-        2 => (0..2_usize).prop_map(Command::Decline),
+        3 => (0..2_usize).prop_map(Command::Decline),
         1 => (0..2_usize).prop_map(Command::Cancel),
         3 => (picks(), addresses()).prop_map(|(pick, to)| Command::ChangeAddress(pick, to)),
         2 => (picks(), vec(addresses(), 0..3)).prop_map(|(pick, to)| Command::ChangeMoreAddresses(pick, to)),
@@ -144,7 +160,18 @@ fn commands() -> impl Strategy<Value = Command> {
         2 => (picks(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::Subscribe(pick, to)),
         2 => picks().prop_map(Command::Remove),
         1 => picks().prop_map(Command::Erase),
+        6 => invite.prop_map(|(to, permissions, contact)| Command::Invite(to, permissions, contact)),
+        2 => (0..3_usize).prop_map(Command::Resend),
+        1 => (0..3_usize).prop_map(Command::Revoke),
+        3 => (0..3_usize).prop_map(Command::Join),
+        1 => (0..3_usize).prop_map(Command::Refuse),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
+        3 => (picks(), 0..4_usize).prop_map(|(pick, most)| Command::Permit(pick, most)),
+        1 => picks().prop_map(Command::Suspend),
+        2 => picks().prop_map(Command::Reinstate),
+        2 => (picks(), option::weighted(0.7, -1..9_i64)).prop_map(|(pick, days)| Command::Expire(pick, days)),
+        1 => picks().prop_map(Command::Expel),
+        1 => Just(Command::Leave),
         1 => prop_oneof![3 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
         2 => any::<bool>().prop_map(Command::MakeKey),
         1 => (0..3_usize).prop_map(Command::RevokeKey),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::stories::{Command, Pick, Story, Who};
@@ -12,14 +12,18 @@ use crate::address::EmailAddress;
 use crate::api_keys::{ApiKey, KeyMode, SecretHash};
 use crate::change::Change;
 use crate::contacts::{ContactPatch, CreateContact};
-use crate::given::{ANA, NOW, Person, account, address, chosen, contact_id, link_id, role, transfer_id, user_id};
+use crate::given::{
+    ANA, NOW, Person, account, address, chosen, contact_id, inviting, link_id, role, sending_id, transfer_id, user_id,
+};
 use crate::ids::{ApiKeyId, ContactId, UserId};
+use crate::invitations::{InvitationRecord, Invite, Invitee, ResendInvitation};
 use crate::keys::{CategoryKey, RoleKey};
+use crate::members::MemberPatch;
 use crate::names::{AccountName, DisplayName, KeyName};
 use crate::ownership::{Transfer, TransferOwnership};
 use crate::permission::Permissions;
 use crate::roles::Promote;
-use crate::roster::{AccountStatus, Roster};
+use crate::roster::{AccountStatus, MemberStatus, Roster};
 use crate::verification::{ConfirmVerification, SendVerification};
 use crate::violation::Violation;
 
@@ -27,10 +31,13 @@ use crate::violation::Violation;
 pub(super) struct World {
     pub(super) roster: Roster,
     pub(super) transfers: Vec<Transfer>,
+    pub(super) invitations: Vec<InvitationRecord>,
     pub(super) now: DateTime<Utc>,
     /// How many ids have been given out.
     pub(super) ids: u32,
 }
+
+type Answer = fn(&Roster, By, &InvitationRecord, &Invitee<'_>) -> Result<Vec<Change>, Violation>;
 
 /// The number of Ana's address, who opens the account; the others belong to the users of their numbers.
 const ANAS: u32 = 0;
@@ -74,6 +81,7 @@ impl World {
         Self {
             roster,
             transfers: Vec::new(),
+            invitations: Vec::new(),
             now: NOW,
             ids: 100,
         }
@@ -102,6 +110,12 @@ impl World {
     fn contact(&self, pick: Pick) -> ContactId {
         let ids: Vec<_> = self.roster.contacts().map(|contact| contact.id).collect();
         pick.map_or(contact_id(99_999), |pick| ids[pick % ids.len()])
+    }
+
+    /// One of the members that are there, or nobody.
+    fn member(&self, pick: Pick) -> UserId {
+        let ids: Vec<_> = self.roster.members().map(|member| member.user).collect();
+        pick.map_or(user_id(99_999), |pick| ids[pick % ids.len()])
     }
 
     /// A role of the catalog, or one that it does not know.
@@ -136,34 +150,13 @@ impl World {
             Command::Create { .. } => roster.create_contact(by, &self.creation(command)),
             Command::Rename(pick, name) => {
                 let display_name = DisplayName::parse(&format!("Name {name}")).ok();
-                let patch = ContactPatch {
-                    display_name,
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
+                self.edit(by, *pick, |patch| patch.display_name = display_name)
             }
-            Command::DropPhones(pick) => {
-                let patch = ContactPatch {
-                    phones: Some(Vec::new()),
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
-            }
-            Command::ChangeAddress(pick, to) => {
-                let address = Some(address_number(*to));
-                let patch = ContactPatch {
-                    address,
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
-            }
+            Command::DropPhones(pick) => self.edit(by, *pick, |patch| patch.phones = Some(Vec::new())),
+            Command::ChangeAddress(pick, to) => self.edit(by, *pick, |patch| patch.address = Some(address_number(*to))),
             Command::ChangeMoreAddresses(pick, to) => {
-                let more_addresses = Some(to.iter().map(|to| address_number(*to)).collect());
-                let patch = ContactPatch {
-                    more_addresses,
-                    ..ContactPatch::default()
-                };
-                roster.change_contact(by, self.contact(*pick), &patch)
+                let more = to.iter().map(|to| address_number(*to)).collect();
+                self.edit(by, *pick, |patch| patch.more_addresses = Some(more))
             }
             Command::RemoveAddress(pick, at) => {
                 roster.remove_address(by, self.contact(*pick), address_number(*at).key())
@@ -212,6 +205,11 @@ impl World {
                 let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
                 roster.cancel_transfer(by, transfer)
             }
+            Command::Invite(to, permissions, contact) => self.invite(by, *to, *permissions, *contact),
+            Command::Resend(number) => self.resend(by, *number),
+            Command::Revoke(number) => self.revoke(by, *number),
+            Command::Join(number) => self.answer(*number, Roster::accept_invitation),
+            Command::Refuse(number) => self.answer(*number, Roster::decline_invitation),
             Command::RenameAccount(name) => {
                 let name = AccountName::parse(&format!("Account {name}")).ok();
                 roster.change_account(
@@ -228,6 +226,12 @@ impl World {
                 roster.revoke_key(by, key.ok_or(Violation::NotFound)?)
             }
             Command::SetStatus(number) => Ok(roster.change_status(AccountStatus::ALL[*number])),
+            Command::Permit(..) | Command::Suspend(_) | Command::Reinstate(_) | Command::Expire(..) => {
+                let (member, patch) = self.member_patch(by, command);
+                roster.change_member(by, member, &patch)
+            }
+            Command::Expel(pick) => roster.remove_member(by, self.member(*pick)),
+            Command::Leave => roster.leave_account(by),
         }
     }
 
@@ -248,6 +252,61 @@ impl World {
             created_at: by.at,
             secret: SecretHash(String::new()),
         }
+    }
+
+    fn edit(&self, by: By, pick: Pick, what: impl FnOnce(&mut ContactPatch)) -> Result<Vec<Change>, Violation> {
+        let mut patch = ContactPatch::default();
+        what(&mut patch);
+        self.roster.change_contact(by, self.contact(pick), &patch)
+    }
+
+    fn member_patch(&self, by: By, command: &Command) -> (UserId, MemberPatch) {
+        let mut patch = MemberPatch::default();
+        let pick = if let Command::Permit(pick, most) = command {
+            patch.permissions = Some(granted(*most));
+            pick
+        } else if let Command::Suspend(pick) = command {
+            patch.status = Some(MemberStatus::Suspended);
+            pick
+        } else if let Command::Reinstate(pick) = command {
+            patch.status = Some(MemberStatus::Active);
+            pick
+        } else if let Command::Expire(pick, days) = command {
+            patch.expires_at = Some(days.map(|days| by.at + TimeDelta::days(days)));
+            pick
+        } else {
+            panic!("{command:?} changes no membership")
+        };
+        (self.member(*pick), patch)
+    }
+
+    /// Invites the address, or the main one of a contact.
+    fn invite(&self, by: By, to: u32, permissions: usize, contact: Pick) -> Result<Vec<Change>, Violation> {
+        let contact = contact.map(|pick| self.contact(Some(pick)));
+        let own = contact.and_then(|contact| self.roster.contact(contact).ok());
+        let address = own.map_or_else(|| address_number(to), |contact| contact.address.email.clone());
+        let known = user_of(address.key());
+        let command = Invite {
+            address,
+            contact,
+            ..inviting(ANA, self.ids, granted(permissions))
+        };
+        self.roster.invite(by, &command, Some(known))
+    }
+
+    fn resend(&self, by: By, number: usize) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        let command = ResendInvitation {
+            sending: sending_id(self.ids),
+            by_name: None,
+        };
+        let known = user_of(record.invitation.address.key());
+        self.roster.resend_invitation(by, record, &command, Some(known))
+    }
+
+    fn revoke(&self, by: By, number: usize) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        self.roster.revoke_invitation(by, record)
     }
 
     fn creation(&self, command: &Command) -> CreateContact {
@@ -293,8 +352,51 @@ impl World {
         )
     }
 
+    fn invitation(&self, number: usize) -> Option<&InvitationRecord> {
+        self.invitations.iter().rev().nth(number)
+    }
+
+    /// Whoever reads the mail of the address answers.
+    fn answer(&self, number: usize, rule: Answer) -> Result<Vec<Change>, Violation> {
+        let record = self.invitation(number).ok_or(Violation::NotFound)?;
+        let address_key = record.invitation.address.key();
+        let invitee = Invitee {
+            user: user_of(address_key),
+            address_key,
+        };
+        let by = By {
+            actor: Actor::Link,
+            at: self.now,
+        };
+        rule(&self.roster, by, record, &invitee)
+    }
+
+    /// The changes with what follows from them.
+    pub(super) fn with_consequences(&self, changes: Vec<Change>) -> Vec<Change> {
+        let left = changes.iter().filter_map(|change| {
+            if let Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } = change {
+                let number = (0..100).find(|number| user_id(number + 1) == *user)?;
+                Some(address_number(number).key().to_owned())
+            } else {
+                None
+            }
+        });
+        let left = left.collect();
+        self.roster.with_consequences(changes, self.now, &left)
+    }
+
     pub(super) fn remember(&mut self, changes: &[Change]) {
+        for record in &mut self.invitations {
+            *record = record.clone().after(changes, self.now);
+        }
         for change in changes {
+            if let Change::InvitationSent { invitation, .. } = change {
+                self.invitations.push(InvitationRecord {
+                    invitation: (**invitation).clone(),
+                    inviter_name: None,
+                    ended: None,
+                });
+            }
             if let Change::TransferRequested { transfer } = change {
                 let request = transfer.clone();
                 self.transfers.push(Transfer {

@@ -195,9 +195,18 @@ mod broken {
             created_at: NOW,
             expires_at: moment(99),
         };
+        let nobody = "the account is offered to nobody who could take it";
         let found = after(|parts| parts.transfer = Some(transfer(BEA.contact(), CEM.contact())));
-        assert_eq!(found, ["somebody else than the owner gives the account away"]);
+        assert_eq!(found, ["somebody else than the owner gives the account away", nobody]);
         let found = after(|parts| parts.transfer = Some(transfer(ANA.contact(), ZOE.contact())));
-        assert_eq!(found, ["the account is offered to nobody who could take it"]);
+        assert_eq!(found, [nobody]);
+        let to_bea = |parts: &mut Parts| parts.transfer = Some(transfer(ANA.contact(), BEA.contact()));
+        assert_eq!(after(to_bea), SOUND);
+        let found = after(|parts| {
+            to_bea(parts);
+            let bea = parts.members.get_mut(&BEA.user()).unwrap();
+            bea.status = MemberStatus::Suspended;
+        });
+        assert_eq!(found, [nobody]);
     }
 }

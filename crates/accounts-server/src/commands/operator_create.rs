@@ -9,6 +9,7 @@ use accounts_api::tokens::random_text;
 use accounts_domain::actor::Actor;
 use accounts_domain::ids::OperatorId;
 use accounts_domain::operators::Operator;
+use accounts_domain::passwords::is_common;
 use accounts_domain::users::{PASSWORD_BYTES, PasswordHash};
 use accounts_store::Act;
 
@@ -26,6 +27,10 @@ pub fn run(said: &Said, new: NewOperator) -> Result<ExitCode, Failure> {
     let working = said.working(false)?;
     let _logging = logging::start_quietly(&working.log);
     let chosen = Chosen::here()?;
+    let known = [new.address.to_string(), new.name.to_string()];
+    if is_common(chosen.text(), &known) {
+        return Err(Failure::Failed("this password is tried before any other".to_owned()));
+    }
     let store = open(&working.place, working.catalog)?;
     let at = Clock::System.now();
     let made = wait(async {

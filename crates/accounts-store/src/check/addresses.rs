@@ -9,13 +9,14 @@ use diesel::prelude::*;
 use super::Finding;
 use crate::backend::Conn;
 use crate::error::Fault;
-use crate::schema::{contact_addresses, operators, users};
+use crate::schema::{contact_addresses, email_changes, operators, users};
 
 const PAGE: i64 = 2_000;
 
 pub(super) fn find(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
     let mut findings = find_of_contacts(conn)?;
     findings.extend(find_of_users(conn)?);
+    findings.extend(find_of_email_changes(conn)?);
     findings.extend(find_of_operators(conn)?);
     Ok(findings)
 }
@@ -99,6 +100,33 @@ fn find_of_users(conn: &mut Conn) -> Result<Option<Finding>, Fault> {
     Ok(Finding::about(
         "user-address-not-normalised",
         "A user has an address under another key than its own.",
+        misfits,
+    ))
+}
+
+fn find_of_email_changes(conn: &mut Conn) -> Result<Option<Finding>, Fault> {
+    let mut misfits = BTreeSet::new();
+    let mut last = String::new();
+    loop {
+        let page = email_changes::table
+            .filter(email_changes::id.gt(&last))
+            .order(email_changes::id)
+            .limit(PAGE)
+            .select((
+                email_changes::id,
+                (email_changes::from_address, email_changes::from_address_key),
+                (email_changes::address, email_changes::address_key),
+            ))
+            .load::<(String, (String, String), (String, String))>(conn)?;
+        let Some((id, ..)) = page.last() else { break };
+        last.clone_from(id);
+        let misfit = |(address, stored): &(String, String)| key(address).as_ref() != Some(stored);
+        let wrong = page.into_iter().filter(|(_, from, to)| misfit(from) || misfit(to));
+        misfits.extend(wrong.map(|(id, ..)| id));
+    }
+    Ok(Finding::about(
+        "email-change-not-normalised",
+        "A change of a user's address has one under another key than its own.",
         misfits,
     ))
 }

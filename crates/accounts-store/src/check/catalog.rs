@@ -13,7 +13,7 @@ use super::queries::listed;
 use super::{Finding, Found, Query, ask_about};
 use crate::backend::Conn;
 use crate::error::Fault;
-use crate::schema::{contact_subscriptions, contacts, memberships, role_holders};
+use crate::schema::{contact_subscriptions, contacts, invitations, memberships, role_holders};
 
 /// A role with one holder.
 const SINGLE: &[Query] = &[
@@ -89,8 +89,11 @@ const UNKNOWN_PERMISSION: &Query = &Query {
 
 const UNKNOWN_LOGIN_PERMISSION: &Query = &Query {
     key: "unknown-login-permission",
-    sentence: "A contact is to get a permission that the catalog does not have.",
-    sql: listed!("SELECT id FROM contacts WHERE login_permissions = $1"),
+    sentence: "Somebody is to get a permission that the catalog does not have.",
+    sql: listed!(
+        "SELECT id FROM contacts WHERE login_permissions = $1
+         UNION ALL SELECT id FROM invitations WHERE status = 'pending' AND permissions = $1"
+    ),
 };
 
 pub(super) fn find(conn: &mut Conn, catalog: &Catalog) -> Result<Vec<Finding>, Fault> {
@@ -202,12 +205,21 @@ pub(crate) fn granted(conn: &mut Conn) -> Result<Vec<String>, Fault> {
         .load(conn)?)
 }
 
-/// Every set of permissions that comes with a login which waits for its verification.
+/// Every set of permissions that comes with a login which waits for its verification, or with an invitation.
 pub(crate) fn to_be_granted(conn: &mut Conn) -> Result<Vec<String>, Fault> {
     let texts = contacts::table
         .select(contacts::login_permissions.assume_not_null())
         .distinct();
-    Ok(texts.filter(contacts::login_permissions.is_not_null()).load(conn)?)
+    let mut texts: Vec<String> = texts.filter(contacts::login_permissions.is_not_null()).load(conn)?;
+    let offered: Vec<String> = invitations::table
+        .filter(invitations::status.eq("pending"))
+        .select(invitations::permissions)
+        .distinct()
+        .load(conn)?;
+    texts.extend(offered);
+    texts.sort_unstable();
+    texts.dedup();
+    Ok(texts)
 }
 
 fn knows(catalog: &Catalog, text: &str) -> bool {

@@ -149,10 +149,34 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN owners o ON o.account_id = t.account_id AND o.contact_id = t.to_contact_id
      WHERE t.status = 'pending' AND (c.id IS NULL OR o.contact_id IS NOT NULL)";
 
+    "transfer-to-held-back", "An account is offered to a contact without a login, or with one that is suspended or ends.",
+    "SELECT t.id FROM ownership_transfers t
+     JOIN contacts c ON c.account_id = t.account_id AND c.id = t.to_contact_id
+     LEFT JOIN memberships m ON m.account_id = t.account_id AND m.contact_id = t.to_contact_id
+     WHERE t.status = 'pending' AND (m.user_id IS NULL OR m.status <> 'active' OR m.expires_at IS NOT NULL)";
+
     "transfer-from-another", "An account is offered by somebody who does not own it.",
     "SELECT t.id FROM ownership_transfers t
      LEFT JOIN owners o ON o.account_id = t.account_id AND o.contact_id = t.from_contact_id
      WHERE t.status = 'pending' AND o.contact_id IS NULL";
+
+    "several-pending-invitations", "Several invitations of an account to one address are pending.",
+    "SELECT account_id AS id FROM invitations
+     WHERE status = 'pending' GROUP BY account_id, address_key HAVING count(*) > 1";
+
+    "invitation-without-account", "An invitation belongs to an account that is not there.",
+    "SELECT i.id FROM invitations i LEFT JOIN accounts a ON a.id = i.account_id WHERE a.id IS NULL";
+
+    "invitation-for-nobody", "A pending invitation is for a contact that is not there, or logs in already.",
+    "SELECT i.id FROM invitations i
+     LEFT JOIN contacts c ON c.account_id = i.account_id AND c.id = i.contact_id
+     LEFT JOIN memberships m ON m.account_id = i.account_id AND m.contact_id = i.contact_id
+     WHERE i.status = 'pending' AND i.contact_id IS NOT NULL AND (c.id IS NULL OR m.user_id IS NOT NULL)";
+
+    "invitation-by-nobody", "A pending invitation was made by somebody who is no member of the account.",
+    "SELECT i.id FROM invitations i
+     LEFT JOIN memberships m ON m.account_id = i.account_id AND m.user_id = i.inviter_id
+     WHERE i.status = 'pending' AND i.inviter_id IS NOT NULL AND m.user_id IS NULL";
 
     "account-revision-gap", "The events of an account do not account for each of its revisions.",
     "SELECT a.id FROM accounts a

@@ -1,5 +1,7 @@
 //! Reads an account with all that its rules look at.
 
+pub(crate) mod invitations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -123,6 +125,7 @@ pub(crate) fn load(conn: &mut Conn, id: AccountId, catalog: &Arc<Catalog>) -> Re
         verifications: load_verifications(conn, &key)?,
         transfer: load_pending(conn, &key)?,
         api_keys: crate::api_keys::of_account(conn, &key)?,
+        invitations: invitations::load_waiting(conn, &key)?,
     };
     Ok(Some(Roster::new(parts, Arc::clone(catalog))))
 }

@@ -1,6 +1,8 @@
 //! Saves the changes of a decision. Nothing is decided here.
 
 mod contact;
+mod invitations;
+mod member;
 
 use accounts_domain::catalog::Holders;
 use accounts_domain::change::{Change, touched_contacts};
@@ -124,12 +126,17 @@ impl Saving<'_> {
                 contact.map_or(Ok(()), |contact| self.confirm_owner(contact))
             }
             Change::PermissionsChanged { user, permissions } => self.change_permissions(*user, permissions),
-            Change::MemberRemoved { user } => self.remove_member(*user),
+            Change::MemberStatusChanged { user, status } => self.change_member_status(*user, *status),
+            Change::MemberExpiryChanged { user, expires_at } => self.change_expiry(*user, *expires_at),
+            Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } => self.remove_member(*user),
             Change::TransferRequested { transfer } => self.insert_transfer(transfer),
             Change::TransferEnded { transfer, outcome } => self.end_transfer(*transfer, *outcome),
             Change::KeyMade { key } => api_keys::insert(self.conn, Some(&self.account), key),
             Change::KeyRevoked { key } => api_keys::delete(self.conn, *key),
             Change::OwnerMoved { to, .. } => self.move_owner(*to),
+            Change::InvitationSent { invitation, .. } => self.insert_invitation(invitation),
+            Change::InvitationResent { invitation, .. } => self.resend_invitation(invitation),
+            Change::InvitationEnded { invitation, outcome } => self.end_invitation(*invitation, *outcome),
         }
     }
 
@@ -288,29 +295,6 @@ impl Saving<'_> {
                 ))
                 .execute(self.conn)?;
         }
-        Ok(())
-    }
-
-    fn change_permissions(&mut self, user: UserId, permissions: &Permissions) -> Result<(), Fault> {
-        let row = memberships::table
-            .filter(memberships::account_id.eq(&self.account))
-            .filter(memberships::user_id.eq(user.to_string()));
-        diesel::update(row)
-            .set((
-                memberships::permissions.eq(permissions_json(permissions)?),
-                memberships::version.eq(memberships::version + 1),
-                memberships::updated_at.eq(stored(self.at)),
-            ))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
-    fn remove_member(&mut self, user: UserId) -> Result<(), Fault> {
-        api_keys::delete_of_member(self.conn, &self.account, user)?;
-        let row = memberships::table
-            .filter(memberships::account_id.eq(&self.account))
-            .filter(memberships::user_id.eq(user.to_string()));
-        diesel::delete(row).execute(self.conn)?;
         Ok(())
     }
 

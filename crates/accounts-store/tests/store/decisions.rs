@@ -9,12 +9,13 @@ use accounts_domain::catalog::{ContactField, ContactLogin};
 use accounts_domain::contacts::{ContactPatch, CreateContact};
 use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId, VerificationId};
 use accounts_domain::keys::{CategoryKey, RoleKey};
+use accounts_domain::members::MemberPatch;
 use accounts_domain::names::{AccountName, AddressLine, DisplayName, JobTitle, TaxId};
 use accounts_domain::ownership::TransferOwnership;
 use accounts_domain::permission::Permissions;
 use accounts_domain::phone::PhoneNumber;
 use accounts_domain::roles::Promote;
-use accounts_domain::roster::{AccountStatus, PostalAddress, Roster};
+use accounts_domain::roster::{AccountStatus, MemberStatus, PostalAddress, Roster};
 use accounts_domain::verification::SendVerification;
 use accounts_store::{Act, AuditFilter, DecideError, Decision, Store};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -50,6 +51,11 @@ impl World<'_> {
     fn contact(&self, pick: Pick) -> ContactId {
         let ids: Vec<_> = self.roster.contacts().map(|contact| contact.id).collect();
         pick.map_or_else(ContactId::new, |pick| ids[pick % ids.len()])
+    }
+
+    fn member(&self, pick: Pick) -> UserId {
+        let ids: Vec<_> = self.roster.members().map(|member| member.user).collect();
+        pick.map_or_else(UserId::new, |pick| ids[pick % ids.len()])
     }
 
     /// A role of the catalog, or one that it does not know.
@@ -225,6 +231,30 @@ impl World<'_> {
                     .change_account_status(self.account, AccountStatus::ALL[number], &act)
                     .await
             }
+            Command::ChangeMember(pick, all, held, ends) => {
+                let permissions = |all: bool| if all { Permissions::All } else { self.some_permissions() };
+                let status = |held: bool| {
+                    if held {
+                        MemberStatus::Suspended
+                    } else {
+                        MemberStatus::Active
+                    }
+                };
+                let after = |minutes: i64| by.at + TimeDelta::minutes(minutes);
+                let patch = MemberPatch {
+                    permissions: all.map(permissions),
+                    status: held.map(status),
+                    expires_at: ends.map(|ends| ends.map(after)),
+                };
+                let member = self.member(pick);
+                self.decide(&act, move |roster| roster.change_member(by, member, &patch))
+                    .await
+            }
+            Command::RemoveMember(pick) => {
+                let member = self.member(pick);
+                self.decide(&act, move |roster| roster.remove_member(by, member)).await
+            }
+            Command::Leave => self.decide(&act, move |roster| roster.leave_account(by)).await,
         }
     }
 
@@ -449,6 +479,10 @@ fn what_is_decided_is_what_is_loaded() {
         "contact.verified",
         "contact.address_replaced",
         "member.added",
+        "member.permissions_changed",
+        "member.suspended",
+        "member.expiry_changed",
+        "member.removed",
         "role.primary_moved",
         "owner.moved",
     ];

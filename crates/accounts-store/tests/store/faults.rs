@@ -65,7 +65,7 @@ fn unguard(database: &Database) -> &'static str {
     match database {
         Database::Sqlite { .. } => {
             "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
-             DROP INDEX ownership_transfers_pending; DROP INDEX refresh_tokens_unspent;"
+             DROP INDEX ownership_transfers_pending; DROP INDEX refresh_tokens_unspent; DROP INDEX invitations_pending;"
         }
         Database::Postgres { .. } => {
             "DO $$ DECLARE found record; BEGIN
@@ -75,7 +75,7 @@ fn unguard(database: &Database) -> &'static str {
                      EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', found.place, found.conname);
                  END LOOP;
              END $$;
-             DROP INDEX ownership_transfers_pending; DROP INDEX refresh_tokens_unspent;"
+             DROP INDEX ownership_transfers_pending; DROP INDEX refresh_tokens_unspent; DROP INDEX invitations_pending;"
         }
     }
 }
@@ -162,10 +162,52 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{account} c",
     ),
     (
+        "transfer-to-held-back",
+        "INSERT INTO ownership_transfers (id, account_id, from_contact_id, to_contact_id, status, created_at, expires_at, version)
+         VALUES ('{account} e', '{account}', '{owner}', '{contact}', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1)",
+        "{account} e",
+    ),
+    (
         "transfer-from-another",
         "INSERT INTO ownership_transfers (id, account_id, from_contact_id, to_contact_id, status, created_at, expires_at, version)
          VALUES ('{account} d', '{account}', '{contact}', '{member}', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1)",
         "{account} d",
+    ),
+    (
+        "several-pending-invitations",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, contact_id, inviter_id, sending_id, status,
+             created_at, sent_at, expires_at)
+         VALUES ('{account} e', '{account}', 'x', 'x', 'en', '[]', NULL, NULL, '{account} e', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00'),
+                ('{account} f', '{account}', 'x', 'x', 'en', '[]', NULL, NULL, '{account} f', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+        "{account}",
+    ),
+    (
+        "invitation-without-account",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, contact_id, inviter_id, sending_id, status,
+             created_at, sent_at, expires_at)
+         VALUES ('{account} g', '{account} x', 'x', 'x', 'en', '[]', NULL, NULL, '{account} g', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+        "{account} g",
+    ),
+    (
+        "invitation-for-nobody",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, contact_id, inviter_id, sending_id, status,
+             created_at, sent_at, expires_at)
+         VALUES ('{account} h', '{account}', 'y', 'y', 'en', '[]', '{member}', NULL, '{account} h', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+        "{account} h",
+    ),
+    (
+        "invitation-by-nobody",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, contact_id, inviter_id, sending_id, status,
+             created_at, sent_at, expires_at)
+         VALUES ('{account} i', '{account}', 'z', 'z', 'en', '[]', NULL, 'x', '{account} i', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+        "{account} i",
+    ),
+    (
+        "unknown-login-permission",
+        "INSERT INTO invitations (id, account_id, address, address_key, language, permissions, contact_id, inviter_id, sending_id, status,
+             created_at, sent_at, expires_at)
+         VALUES ('{account} j', '{account}', 'w', 'w', 'en', '[\"moon:visit\"]', NULL, NULL, '{account} j', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-08 00:00:00')",
+        "{account} j",
     ),
     ("account-revision-gap", "UPDATE accounts SET revision = revision + 1 WHERE id = '{account}'", "{account}"),
     (
@@ -295,6 +337,13 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "user-address-not-normalised",
         "UPDATE users SET address_key = upper(address_key) WHERE id = '{member_user}'",
         "{member_user}",
+    ),
+    (
+        "email-change-not-normalised",
+        "INSERT INTO email_changes (id, user_id, from_address, from_address_key, address, address_key, created_at, expires_at)
+         VALUES ('{account}', '{member_user}', 'a@x.example', 'a@x.example', 'B@x.example', 'B@x.example',
+             '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+        "{account}",
     ),
     (
         "operator-address-not-normalised",

@@ -6,6 +6,7 @@ mod faults;
 mod fit;
 mod given;
 mod idempotency;
+mod invitations;
 mod operators;
 mod purge;
 mod races;

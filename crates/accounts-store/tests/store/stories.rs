@@ -21,6 +21,10 @@ pub(super) enum Who {
 }
 
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::option_option,
+    reason = "an end that stays and one that is taken away are two cases"
+)]
 pub(super) enum Command {
     Create {
         at: u32,
@@ -46,6 +50,10 @@ pub(super) enum Command {
     Answer(usize, Answer),
     ChangeAccount(u32),
     SetStatus(usize),
+    /// All permissions or some, suspended or not, and the minutes until it ends.
+    ChangeMember(Pick, Option<bool>, Option<bool>, Option<Option<i64>>),
+    RemoveMember(Pick),
+    Leave,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +106,10 @@ fn commands() -> impl Strategy<Value = Command> {
         2 => pick().prop_map(Command::Remove),
         2 => pick().prop_map(Command::Erase),
         1 => (0..3_u32).prop_map(Command::ChangeAccount),
+        6 => (pick(), option::of(any::<bool>()), option::of(any::<bool>()), option::of(option::of(1..9_000_i64)))
+            .prop_map(|(pick, all, held, ends)| Command::ChangeMember(pick, all, held, ends)),
+        1 => pick().prop_map(Command::RemoveMember),
+        1 => Just(Command::Leave),
         1 => prop_oneof![4 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
     ]
 }

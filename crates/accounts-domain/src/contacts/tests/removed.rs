@@ -1,6 +1,7 @@
 //! Contacts that go, and those that stay.
 
 use super::*;
+use crate::ownership::TransferOutcome;
 
 #[test]
 fn m_13_m_52_a_contact_without_roles_is_removed() {

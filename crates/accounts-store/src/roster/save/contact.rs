@@ -100,6 +100,7 @@ impl Saving<'_> {
             .map(ToString::to_string);
         let traces: Vec<String> = addresses.chain([id.to_string()]).collect();
         idempotency::forget(self.conn, &self.account, &traces)?;
+        self.erase_invitations(id)?;
         self.remove_contact(id)
     }
 

@@ -1,0 +1,83 @@
+//! Who the members of an account are. What they may do there is part of the roster.
+
+use std::collections::BTreeMap;
+
+use accounts_domain::address::EmailAddress;
+use accounts_domain::ids::{AccountId, UserId};
+use accounts_domain::members::{MemberNews, MemberPerson};
+use accounts_domain::names::DisplayName;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use crate::backend::Conn;
+use crate::error::{Fault, StoreError};
+use crate::mails::insert_mails;
+use crate::rows::{checked, instant, parse};
+use crate::schema::{memberships, users};
+use crate::store::Store;
+use crate::users::load_user;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct PersonRow {
+    id: String,
+    display_name: String,
+    address: String,
+    last_login_at: Option<NaiveDateTime>,
+}
+
+impl Store {
+    /// Reads who the members of an account are, whatever becomes of their memberships.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn member_people(&self, account: AccountId) -> Result<BTreeMap<UserId, MemberPerson>, StoreError> {
+        let work = move |conn: &mut Conn| {
+            let rows: Vec<PersonRow> = memberships::table
+                .inner_join(users::table)
+                .filter(memberships::account_id.eq(account.to_string()))
+                .select(PersonRow::as_select())
+                .load(conn)?;
+            let people = rows.iter().map(|row| read(row).map(|person| (person.user, person)));
+            people.collect()
+        };
+        self.lanes.read(work).await
+    }
+
+    /// Reads who one member of an account is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn member_person(&self, account: AccountId, user: UserId) -> Result<Option<MemberPerson>, StoreError> {
+        let work = move |conn: &mut Conn| {
+            let row: Option<PersonRow> = memberships::table
+                .inner_join(users::table)
+                .filter(memberships::account_id.eq(account.to_string()))
+                .filter(memberships::user_id.eq(user.to_string()))
+                .select(PersonRow::as_select())
+                .first(conn)
+                .optional()?;
+            row.as_ref().map(read).transpose()
+        };
+        self.lanes.read(work).await
+    }
+}
+
+/// Puts what members are told into the outbox, to the addresses that they log in with.
+pub(crate) fn tell(conn: &mut Conn, news: &[MemberNews], at: DateTime<Utc>) -> Result<(), Fault> {
+    let mut mails = Vec::new();
+    for told in news {
+        let user = load_user(conn, told.user)?;
+        mails.extend(user.map(|user| told.mail(&user)));
+    }
+    insert_mails(conn, &mails, at)
+}
+
+fn read(row: &PersonRow) -> Result<MemberPerson, Fault> {
+    Ok(MemberPerson {
+        user: parse("users.id", &row.id)?,
+        display_name: checked("users.display_name", &row.display_name, DisplayName::parse)?,
+        address: checked("users.address", &row.address, EmailAddress::parse)?,
+        last_login_at: row.last_login_at.map(instant),
+    })
+}

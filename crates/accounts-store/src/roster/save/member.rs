@@ -1,0 +1,78 @@
+//! Saves what changes of a membership.
+
+use accounts_domain::ids::UserId;
+use accounts_domain::permission::Permissions;
+use accounts_domain::roster::MemberStatus;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use super::{Saving, permissions_json};
+use crate::api_keys;
+use crate::error::Fault;
+use crate::rows::stored;
+use crate::schema::memberships;
+
+/// The columns that change; what is absent stays.
+#[derive(Default, AsChangeset)]
+#[diesel(table_name = memberships)]
+#[expect(
+    clippy::option_option,
+    reason = "a column that stays and one that is emptied are two cases"
+)]
+struct Columns {
+    permissions: Option<String>,
+    status: Option<&'static str>,
+    expires_at: Option<Option<NaiveDateTime>>,
+}
+
+impl Saving<'_> {
+    pub(super) fn change_permissions(&mut self, user: UserId, permissions: &Permissions) -> Result<(), Fault> {
+        let permissions = Some(permissions_json(permissions)?);
+        self.change_member(
+            user,
+            Columns {
+                permissions,
+                ..Columns::default()
+            },
+        )
+    }
+
+    pub(super) fn change_member_status(&mut self, user: UserId, status: MemberStatus) -> Result<(), Fault> {
+        let status = Some(status.as_str());
+        self.change_member(
+            user,
+            Columns {
+                status,
+                ..Columns::default()
+            },
+        )
+    }
+
+    pub(super) fn change_expiry(&mut self, user: UserId, expires_at: Option<DateTime<Utc>>) -> Result<(), Fault> {
+        let expires_at = Some(expires_at.map(stored));
+        self.change_member(
+            user,
+            Columns {
+                expires_at,
+                ..Columns::default()
+            },
+        )
+    }
+
+    pub(super) fn remove_member(&mut self, user: UserId) -> Result<(), Fault> {
+        api_keys::delete_of_member(self.conn, &self.account, user)?;
+        diesel::delete(memberships::table.find((&self.account, user.to_string()))).execute(self.conn)?;
+        Ok(())
+    }
+
+    fn change_member(&mut self, user: UserId, columns: Columns) -> Result<(), Fault> {
+        diesel::update(memberships::table.find((&self.account, user.to_string())))
+            .set((
+                columns,
+                memberships::version.eq(memberships::version + 1),
+                memberships::updated_at.eq(stored(self.at)),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,2 @@
+DROP TABLE email_changes;
+ALTER TABLE sessions DROP COLUMN authenticated_at;
