@@ -180,7 +180,7 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
     };
     let is_self = standing == Kind::Contact && ids.varied() != Some("contact");
     match who {
-        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member => found,
+        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member | Who::MemberInPerson => found,
         Who::Has(permission) | Who::HasInPerson(permission) if has(permission) => found,
         Who::HasOrSelf(permission) if has(permission) || is_self => found,
         Who::Has(permission) | Who::HasInPerson(permission) | Who::HasOrSelf(permission) => {

@@ -7,7 +7,7 @@ use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView, RolesManage,
 };
 
-use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, Owner, Recipient, SignedIn, SignedInOrKey};
+use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, MemberInPerson, Owner, Recipient, SignedIn, SignedInOrKey};
 
 /// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
 /// keys are taken, narrowed to what it was given.
@@ -21,6 +21,8 @@ pub(super) enum Who {
     SignedInOrKey,
     /// Every live member of the account in the path.
     Member,
+    /// The same, in person: no key.
+    MemberInPerson,
     /// Members with the permission.
     Has(ServicePermission),
     /// Members with the permission, in person: no key.
@@ -141,7 +143,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/accounts/{account}/members/{user}", Has(MembersView)),
     ("PATCH /v1/accounts/{account}/members/{user}", Has(MembersManage)),
     ("DELETE /v1/accounts/{account}/members/{user}", Has(MembersManage)),
-    ("POST /v1/accounts/{account}/leave", Member),
+    ("POST /v1/accounts/{account}/leave", MemberInPerson),
     ("GET /v1/accounts/{account}/invitations", Has(MembersView)),
     ("POST /v1/accounts/{account}/invitations", Has(MembersManage)),
     ("POST /v1/accounts/{account}/invitations/batch", Has(MembersManage)),
@@ -181,7 +183,7 @@ impl Who {
     pub(super) fn keys(self) -> &'static str {
         match self {
             Anyone => "no key is asked for",
-            SignedIn | HasInPerson(_) | Owner | Recipient => "no",
+            SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient => "no",
             SignedInOrKey => "of a user",
             Member | Has(_) | HasOrSelf(_) => "yes",
         }
@@ -190,7 +192,7 @@ impl Who {
     /// Whether the operation takes keys at all.
     pub(super) fn takes_keys(self) -> bool {
         match self {
-            Anyone | SignedIn | HasInPerson(_) | Owner | Recipient => false,
+            Anyone | SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient => false,
             SignedInOrKey | Member | Has(_) | HasOrSelf(_) => true,
         }
     }
@@ -199,7 +201,7 @@ impl Who {
     pub(super) fn permission(self) -> Option<ServicePermission> {
         match self {
             Has(permission) | HasInPerson(permission) | HasOrSelf(permission) => Some(permission),
-            Anyone | SignedIn | SignedInOrKey | Member | Owner | Recipient => None,
+            Anyone | SignedIn | SignedInOrKey | Member | MemberInPerson | Owner | Recipient => None,
         }
     }
 }
@@ -209,7 +211,7 @@ impl fmt::Display for Who {
         match self {
             Anyone => f.write_str("anybody"),
             SignedIn | SignedInOrKey => f.write_str("everybody who is logged in"),
-            Member => f.write_str("every member"),
+            Member | MemberInPerson => f.write_str("every member"),
             Has(permission) | HasInPerson(permission) => write!(f, "`{}`", permission.as_str()),
             HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
             Owner => f.write_str("the owner"),
