@@ -118,6 +118,8 @@ on_both! {
                         faults_at(&answer, &place.pointer).is_empty() && answer.status() < 500,
                         "{answer}"
                     );
+                    // What it may have put into the outbox leaves before the next question.
+                    house.app.mails();
                 } else {
                     let answer = house.changes_nothing(&operation, || request.send());
                     let told = !faults_at(&answer, &place.pointer).is_empty();

@@ -178,6 +178,9 @@ on_both! {
         ana.transfers_ownership(&house.cem_contact).expect(201);
         ana.invites("kim@example.com", &json!([])).expect(201);
         house.dan.invites(&ana.address, &json!([])).expect(201);
+        for list in ["/v1/me/api-keys".to_owned(), ana.at("/api-keys")] {
+            ana.post(list, json!({ "name": "Second", "permissions": [] })).expect(201);
+        }
         let cursors: Vec<(String, String)> = lists()
             .map(|operation| {
                 let path = house.path(&operation.path);

@@ -194,7 +194,7 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
     };
     let is_self = standing == Kind::Contact && ids.varied() != Some("contact");
     match who {
-        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member | Who::Scope(_) => found,
+        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member | Who::MemberInPerson | Who::Scope(_) => found,
         Who::Has(permission) | Who::HasInPerson(permission) if has(permission) => found,
         Who::HasOrSelf(permission) if has(permission) || is_self => found,
         Who::Has(permission) | Who::HasInPerson(permission) | Who::HasOrSelf(permission) => {

@@ -8,7 +8,7 @@ use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView, RolesManage,
 };
 
-use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, Owner, Recipient, Scope, SignedIn, SignedInOrKey};
+use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, MemberInPerson, Owner, Recipient, Scope, SignedIn, SignedInOrKey};
 
 /// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
 /// keys are taken, narrowed to what it was given.
@@ -22,6 +22,8 @@ pub(super) enum Who {
     SignedInOrKey,
     /// Every live member of the account in the path.
     Member,
+    /// The same, in person: no key.
+    MemberInPerson,
     /// Members with the permission.
     Has(ServicePermission),
     /// Members with the permission, in person: no key.
@@ -147,7 +149,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/accounts/{account}/members/{user}", Has(MembersView)),
     ("PATCH /v1/accounts/{account}/members/{user}", Has(MembersManage)),
     ("DELETE /v1/accounts/{account}/members/{user}", Has(MembersManage)),
-    ("POST /v1/accounts/{account}/leave", Member),
+    ("POST /v1/accounts/{account}/leave", MemberInPerson),
     ("GET /v1/accounts/{account}/invitations", Has(MembersView)),
     ("POST /v1/accounts/{account}/invitations", Has(MembersManage)),
     ("POST /v1/accounts/{account}/invitations/batch", Has(MembersManage)),
@@ -199,7 +201,7 @@ impl Who {
     pub(super) fn keys(self) -> &'static str {
         match self {
             Anyone => "no key is asked for",
-            SignedIn | HasInPerson(_) | Owner | Recipient => "no",
+            SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient => "no",
             SignedInOrKey => "of a user",
             Member | Has(_) | HasOrSelf(_) => "yes",
             Scope(_) => "of an integration",
@@ -209,7 +211,7 @@ impl Who {
     /// Whether the operation takes keys of customers at all.
     pub(super) fn takes_keys(self) -> bool {
         match self {
-            Anyone | SignedIn | HasInPerson(_) | Owner | Recipient | Scope(_) => false,
+            Anyone | SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient | Scope(_) => false,
             SignedInOrKey | Member | Has(_) | HasOrSelf(_) => true,
         }
     }
@@ -218,7 +220,7 @@ impl Who {
     pub(super) fn permission(self) -> Option<ServicePermission> {
         match self {
             Has(permission) | HasInPerson(permission) | HasOrSelf(permission) => Some(permission),
-            Anyone | SignedIn | SignedInOrKey | Member | Owner | Recipient | Scope(_) => None,
+            Anyone | SignedIn | SignedInOrKey | Member | MemberInPerson | Owner | Recipient | Scope(_) => None,
         }
     }
 
@@ -226,9 +228,16 @@ impl Who {
     pub(super) fn needs(self) -> Option<&'static str> {
         match self {
             Scope(scope) => Some(scope.as_str()),
-            Anyone | SignedIn | SignedInOrKey | Member | Has(_) | HasInPerson(_) | HasOrSelf(_) | Owner | Recipient => {
-                self.permission().map(ServicePermission::as_str)
-            }
+            Anyone
+            | SignedIn
+            | SignedInOrKey
+            | Member
+            | MemberInPerson
+            | Has(_)
+            | HasInPerson(_)
+            | HasOrSelf(_)
+            | Owner
+            | Recipient => self.permission().map(ServicePermission::as_str),
         }
     }
 }
@@ -238,7 +247,7 @@ impl fmt::Display for Who {
         match self {
             Anyone => f.write_str("anybody"),
             SignedIn | SignedInOrKey => f.write_str("everybody who is logged in"),
-            Member => f.write_str("every member"),
+            Member | MemberInPerson => f.write_str("every member"),
             Has(permission) | HasInPerson(permission) => write!(f, "`{}`", permission.as_str()),
             HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
             Owner => f.write_str("the owner"),
