@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod api {
+    mod access_checks;
     mod api_keys;
     mod bad_bodies;
     mod bad_input;
@@ -9,9 +10,11 @@ mod api {
     mod conventions;
     mod cors;
     mod enumeration;
+    mod external_ids;
     mod foreign_tokens;
     mod framing;
     mod house;
+    mod integrations;
     mod invitations;
     mod operational;
     mod operations;
@@ -69,6 +72,7 @@ mod rules {
     mod datacenter;
     mod hosting;
     mod hosting_invitations;
+    mod hosting_join_requests;
     mod saas_suite;
 }
 #[cfg(test)]

@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use accounts_api::key_text::integration_key;
 use accounts_api::passwords::{Password, Passwords};
 use accounts_api::tokens::Bearer;
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::address::EmailAddress;
+use accounts_domain::api_keys::KeyMode;
 use accounts_domain::change::Change;
 use accounts_domain::contacts::CreateContact;
-use accounts_domain::ids::{AccountId, ContactId, SessionId, SignUpId, UserId, VerificationId};
+use accounts_domain::ids::{AccountId, ContactId, IntegrationId, SessionId, SignUpId, UserId, VerificationId};
+use accounts_domain::integrations::{Integration, IntegrationScope};
 use accounts_domain::language::Language;
-use accounts_domain::names::{AccountName, DisplayName};
+use accounts_domain::names::{AccountName, DisplayName, KeyName};
 use accounts_domain::roster::{ContactProfile, Roster};
 use accounts_domain::sessions::Session;
 use accounts_domain::sign_ups::SignUp;
@@ -69,6 +72,8 @@ pub struct World {
     pub customers: Vec<Customer>,
     /// The accounts with many contacts.
     pub large: Vec<Customer>,
+    /// The key of an integration that checks access.
+    pub desk: String,
 }
 
 /// Fills an empty database by the steps that the service takes, with a session for every owner.
@@ -85,8 +90,9 @@ pub fn fill(place: &Place, plan: Plan) -> Outcome<World> {
         let customers = filling.open("customer", contacts.collect(), AT_ONCE).await?;
         let contacts = (0..plan.large).map(|_| plan.contacts_of_large);
         let large = filling.open("large", contacts.collect(), 1).await?;
+        let desk = filling.desk().await?;
         filling.call_mails_sent().await?;
-        Ok(World { customers, large })
+        Ok(World { customers, large, desk })
     })
 }
 
@@ -118,6 +124,17 @@ impl Filling {
             customers.push(done??);
         }
         Ok(customers)
+    }
+
+    /// Makes an integration that checks access, and answers its key.
+    async fn desk(&self) -> Outcome<String> {
+        let act = act_of(Actor::System);
+        let scopes = BTreeSet::from([IntegrationScope::AccessCheck]);
+        let mut desk = Integration::new(IntegrationId::new(), KeyName::parse("Bench")?, scopes, act.at);
+        let (key, whole) = integration_key(KeyMode::Live, None, act.at).ok_or("no randomness")?;
+        desk.keys.insert(key.id, key.into());
+        self.store.create_integration(desk, &act).await?;
+        Ok(whole)
     }
 
     async fn customer(&self, name: &str, number: usize, contacts: usize) -> Outcome<Customer> {

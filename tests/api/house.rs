@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
+use accounts_domain::integrations::IntegrationScope;
 use accounts_tests::{
     App, Client, Setup,
     client::Request,
@@ -43,6 +44,10 @@ pub(super) struct House<'a> {
     pub invitation: String,
     /// Somebody's invitation to Ana, to an account of their own.
     pub my_invitation: String,
+    /// A request of somebody to join Ana's account, and one of hers to join another.
+    pub requests: [String; 2],
+    /// An integration with every scope.
+    pub integration: Client,
     /// The owner of the other account.
     pub dan: Person<'a>,
     pub eve: Contact,
@@ -76,6 +81,12 @@ impl<'a> House<'a> {
         let ivy = given::owner(app, "ivy@example.com");
         let my_invitation = ivy.invites("ana@example.com", &json!([])).expect(201).text("id");
         let dans_invitation = dan.invites("hal@example.com", &json!([])).expect(201).text("id");
+        ivy.asks_to_join(&json!({ "account_id": ana.account })).expect(202);
+        ana.asks_to_join(&json!({ "owner_address": "nobody@example.com" }))
+            .expect(202);
+        let requests = [ana.at("/join-requests"), "/v1/me/join-requests".to_owned()]
+            .map(|list| ana.get(list).expect(200).text("data/0/id"));
+        given::opened_by_integration(app, "ida@example.com");
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
         let spare = json!({ "address": ana.address, "password": given::PASSWORD });
@@ -92,6 +103,8 @@ impl<'a> House<'a> {
             transfer,
             invitation,
             my_invitation,
+            requests,
+            integration: given::integration(app, &IntegrationScope::ALL.map(IntegrationScope::as_str)),
             dan,
             eve,
             fay_user: fay_person.user(),
@@ -100,9 +113,11 @@ impl<'a> House<'a> {
         }
     }
 
-    /// Who calls an operation by right: Ana, or for what is public anybody.
+    /// Who calls an operation by right: Ana or the integration, or for what is public anybody.
     pub fn caller(&self, operation: &Operation) -> &Client {
-        if operation.secured {
+        if operation.by_integration {
+            &self.integration
+        } else if operation.secured {
             &self.ana
         } else {
             self.app.client()
@@ -113,6 +128,7 @@ impl<'a> House<'a> {
     pub fn value(&self, path: &str, parameter: &str) -> String {
         match (path, parameter) {
             (_, "account") => self.ana.account.clone(),
+            (_, "external_id") => given::EXTERNAL_ID.to_owned(),
             (_, "contact") => self.bea.id.clone(),
             (_, "user") => self.cem_user.clone(),
             (_, "role") => "technical".to_owned(),
@@ -120,6 +136,8 @@ impl<'a> House<'a> {
             (_, "transfer") => self.transfer.clone(),
             (_, "invitation") if path.starts_with("/v1/me/") => self.my_invitation.clone(),
             (_, "invitation") => self.invitation.clone(),
+            ("/v1/me/join-requests/{request}", "request") => self.requests[1].clone(),
+            (_, "request") => self.requests[0].clone(),
             (_, "session") => self.spare_session.clone(),
             ("/v1/me/api-keys/{key}", "key") => self.keys[0].clone(),
             (_, "key") => self.keys[1].clone(),
@@ -168,7 +186,7 @@ impl<'a> House<'a> {
         self.request(operation).body(media_type, body.to_string())
     }
 
-    /// Does something and asserts that no row has changed by it. Attempts may be counted.
+    /// Does something and asserts that no row has changed by it. Attempts and uses of keys may be counted.
     #[track_caller]
     pub fn changes_nothing<T>(&self, what: impl Display, act: impl FnOnce() -> T) -> T {
         let before = self.rows();
@@ -189,7 +207,7 @@ impl<'a> House<'a> {
 
     fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let mut rows = self.app.rows();
-        rows.remove("throttles");
+        rows.retain(|table, _| !["throttles", "integration_keys"].contains(&table.as_str()));
         rows
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Operation {
     pub path: String,
     /// Whether it asks for an access token.
     pub secured: bool,
+    /// Whether integrations alone call it.
+    pub by_integration: bool,
     /// The media type of its body.
     pub media_type: Option<String>,
     /// The schema of its body, without references.
@@ -48,6 +50,7 @@ pub(super) fn all() -> Vec<Operation> {
                 secured: operation["security"]
                     .as_array()
                     .is_some_and(|security| !security.is_empty()),
+                by_integration: operation["security"][0].get("integration_key").is_some(),
                 media_type: media_type.cloned(),
                 body: body.map(|body| plain(&document, &body["schema"])),
                 parameters: operation["parameters"].as_array().cloned().unwrap_or_default(),

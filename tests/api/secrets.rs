@@ -12,10 +12,11 @@ use std::{
     },
 };
 
+use accounts_domain::api_keys::KeyMode;
 use accounts_tests::{
     App,
     given::{self, PASSWORD},
-    json, on_both,
+    json, on_both, scene,
 };
 use serde_json::Value;
 use tracing_subscriber::{filter::dynamic_filter_fn, fmt as layer, prelude::*};
@@ -113,6 +114,13 @@ fn scripted_day(app: &App) -> Vec<String> {
         client.with_token(&key).get(&contacts).expect(200);
         client.with_token(&key[..key.len() - 1]).get(&contacts).expect(401);
     }
+    let key = seen.note(scene::integration(app, &["access:check"], KeyMode::Live));
+    seen.note(key.splitn(4, '_').last().unwrap());
+    client.with_token(&key).post("/v1/access-checks", json!({})).expect(422);
+    client
+        .with_token(&key[..key.len() - 1])
+        .post("/v1/access-checks", json!({}))
+        .expect(401);
     let (bea_access, _) = seen.tokens(&log_in("bea@example.com", &beas).expect(201));
     client
         .with_token(&bea_access)

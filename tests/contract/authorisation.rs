@@ -11,6 +11,7 @@ mod policy;
 
 use std::{collections::BTreeSet, env, fmt, fs, path::Path};
 
+use accounts_domain::integrations::IntegrationScope;
 use accounts_tests::{Answer, on_both};
 
 use self::{
@@ -83,7 +84,7 @@ fn the_document_says_what_the_policy_says() {
     for operation in document::operations() {
         let who = policy::of(&operation.to_string()).unwrap();
         assert_eq!(operation.secured, who != Who::Anyone, "{operation}: `security`");
-        let permission = who.permission().map(|permission| permission.as_str().to_owned());
+        let permission = who.needs().map(str::to_owned);
         assert_eq!(operation.permission, permission, "{operation}: `x-permission`");
         let takes_keys = operation.schemes.iter().any(|scheme| scheme == "api_key");
         assert_eq!(takes_keys, who.takes_keys(), "{operation}: `security` and API keys");
@@ -137,11 +138,13 @@ fn try_everybody(cast: &Cast<'_>, operation: &Operation, wrong: &mut Vec<String>
 fn matters(who: Who, kind: Kind, ids: Ids<'_>) -> bool {
     match kind {
         Kind::With(permission) | Kind::KeyWith(permission) => ids == Ids::Own || who.permission() == Some(permission),
+        Kind::Integration(_) => ids == Ids::Own || matches!(who, Who::Scope(_)),
         Kind::Anonymous
         | Kind::Stranger
         | Kind::Former
         | Kind::Bare
         | Kind::Everything
+        | Kind::EveryScope
         | Kind::Contact
         | Kind::UserKey
         | Kind::AccountKey
@@ -154,10 +157,15 @@ fn matters(who: Who, kind: Kind, ids: Ids<'_>) -> bool {
 fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expected {
     let found = match ids.varied() {
         None => Expected::Passes,
+        // A number that there is not is opened.
+        Some("external_id") if operation.method == "PUT" => Expected::Passes,
         Some(_) => Expected::NotFound,
     };
     if who == Who::Anyone {
         return found;
+    }
+    if let Some(apart) = across_the_planes(who, kind, found) {
+        return apart;
     }
     if kind.is_key()
         && let Some(refused) = refused_to_keys(who, kind, operation)
@@ -176,11 +184,17 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
     let has = |permission| match standing {
         Kind::Owner | Kind::Everything | Kind::UserKey | Kind::AccountKey | Kind::TestKey => true,
         Kind::With(own) | Kind::KeyWith(own) => own == permission,
-        Kind::Anonymous | Kind::Stranger | Kind::Former | Kind::Bare | Kind::Contact => false,
+        Kind::Anonymous
+        | Kind::Stranger
+        | Kind::Former
+        | Kind::Bare
+        | Kind::Contact
+        | Kind::Integration(_)
+        | Kind::EveryScope => false,
     };
     let is_self = standing == Kind::Contact && ids.varied() != Some("contact");
     match who {
-        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member | Who::MemberInPerson => found,
+        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member | Who::MemberInPerson | Who::Scope(_) => found,
         Who::Has(permission) | Who::HasInPerson(permission) if has(permission) => found,
         Who::HasOrSelf(permission) if has(permission) || is_self => found,
         Who::Has(permission) | Who::HasInPerson(permission) | Who::HasOrSelf(permission) => {
@@ -191,6 +205,34 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
         // Every member may look at transfers, so that it is no secret which there are.
         Who::Recipient if found == Expected::NotFound || standing == Kind::Contact => found,
         Who::Recipient => Expected::Refused("other-person", None),
+    }
+}
+
+/// What is told where an integration calls, or where only integrations may: the two planes are apart (R40).
+fn across_the_planes(who: Who, kind: Kind, found: Expected) -> Option<Expected> {
+    let has = match kind {
+        Kind::Integration(own) => vec![own],
+        Kind::EveryScope => IntegrationScope::ALL.to_vec(),
+        Kind::Anonymous
+        | Kind::Stranger
+        | Kind::Former
+        | Kind::Bare
+        | Kind::With(_)
+        | Kind::Everything
+        | Kind::Contact
+        | Kind::Owner
+        | Kind::UserKey
+        | Kind::AccountKey
+        | Kind::KeyWith(_)
+        | Kind::TestKey => Vec::new(),
+    };
+    match (who, has.as_slice()) {
+        (Who::Scope(_), []) if kind == Kind::Anonymous => Some(Expected::Unauthenticated),
+        (Who::Scope(_), []) => Some(Expected::NotFound),
+        (Who::Scope(scope), own) if own.contains(&scope) => Some(found),
+        (Who::Scope(scope), _) => Some(Expected::Refused("forbidden", Some(scope.as_str()))),
+        (_, []) => None,
+        (_, _) => Some(Expected::Unauthenticated),
     }
 }
 

@@ -29,6 +29,10 @@ const ACCOUNT: &str = "
         VALUES ('e', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
     INSERT INTO api_keys (id, kind, account_id, user_id, name, mode, permissions, secret_hash, created_at)
         VALUES ('k', 'account', 'a', 'u', 'K', 'live', '[]', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
+    INSERT INTO integrations (id, name, scopes, revision, created_at)
+        VALUES ('i', 'I', '[]', 1, '2026-01-01 00:00:00');
+    INSERT INTO integration_keys (id, integration_id, mode, secret_hash, created_at)
+        VALUES ('l', 'i', 'live', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
     INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
         VALUES ('e', 0, 'contact', 'o', 'display_name', NULL, 'O');
     COMMIT;";
@@ -56,6 +60,15 @@ const REFUSED: &[(&str, &str)] = &[
     ("a key has the hash of a secret", "UPDATE api_keys SET secret_hash = 'secret'"),
     ("a key is live or for tests", "UPDATE api_keys SET mode = 'root'"),
     ("the maker of an account key is a member", "UPDATE api_keys SET user_id = 'x'"),
+    ("a key of an integration has the hash of a secret", "UPDATE integration_keys SET secret_hash = 'secret'"),
+    ("a key of an integration is live or for tests", "UPDATE integration_keys SET mode = 'root'"),
+    ("a key of an integration belongs to one", "UPDATE integration_keys SET integration_id = 'x'"),
+    ("an integration with keys stays", "DELETE FROM integrations"),
+    (
+        "two integrations have two names",
+        "INSERT INTO integrations (id, name, scopes, revision, created_at)
+         VALUES ('j', 'I', '[]', 1, '2026-01-01 00:00:00')",
+    ),
     ("the owner is verified", "UPDATE owners SET verified = FALSE"),
     ("an owner with a login is verified", "UPDATE owners SET verified = NULL"),
     ("the owner's membership stays", "DELETE FROM memberships"),

@@ -10,6 +10,7 @@
 
 use std::ops::Deref;
 
+use accounts_domain::api_keys::KeyMode;
 use serde_json::{Value, json};
 
 use crate::{
@@ -97,6 +98,22 @@ pub fn logged_in<'a>(app: &'a App, address: &str) -> Person<'a> {
         token,
         account,
     }
+}
+
+/// A machine caller of the provider with these scopes, as the command line makes it.
+pub fn integration(app: &App, scopes: &[&str]) -> Client {
+    let key = scene::integration(app, scopes, KeyMode::Live);
+    app.client().with_token(&key)
+}
+
+/// The provider's number of the account that [`opened_by_integration`] opens.
+pub const EXTERNAL_ID: &str = "4711";
+
+/// An account that an integration opens for somebody, who has yet to follow the activation mail.
+pub fn opened_by_integration(app: &App, address: &str) -> Answer {
+    let desk = integration(app, &["accounts:open"]);
+    let path = format!("/v1/accounts/by-external-id/{EXTERNAL_ID}");
+    desk.put(path, sign_up(address)).expect(200)
 }
 
 /// Somebody who logs in becomes a member of the owner's account, with what is said of the permissions:
@@ -225,6 +242,11 @@ impl<'a> Person<'a> {
     pub fn invites(&self, address: &str, permissions: &Value) -> Request {
         let body = json!({ "address": address, "permissions": permissions });
         self.post(self.at("/invitations"), body)
+    }
+
+    /// Asks for access to an account: `zoe.asks_to_join(&json!({ "owner_address": "ana@example.com" }))`.
+    pub fn asks_to_join(&self, which: &Value) -> Request {
+        self.post("/v1/join-requests", which)
     }
 
     /// Invites somebody who has no log-in yet, and who follows the link and logs in.

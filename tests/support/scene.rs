@@ -2,6 +2,7 @@
 //! HTTP, without mails, passwords and throttles on the way.
 
 use accounts_api::{
+    key_text::integration_key,
     links::LinkPurpose,
     service::Service,
     tokens::{Bearer, RefreshToken},
@@ -9,11 +10,13 @@ use accounts_api::{
 use accounts_domain::{
     actor::{Actor, By},
     address::EmailAddress,
+    api_keys::KeyMode,
     change::Change,
     contacts::CreateContact,
-    ids::{AccountId, ContactId, SessionId, SignUpId, UserId, VerificationId},
+    ids::{AccountId, ContactId, IntegrationId, SessionId, SignUpId, UserId, VerificationId},
+    integrations::{Integration, IntegrationScope},
     language::Language,
-    names::{AccountName, DisplayName},
+    names::{AccountName, DisplayName, KeyName},
     ownership::TransferOwnership,
     permission::Permissions,
     roster::{ContactProfile, Roster},
@@ -364,4 +367,22 @@ fn unkept() -> Kept {
         headers: Vec::new(),
         body: Vec::new(),
     }
+}
+
+/// Makes an integration with these scopes and answers a key of it.
+pub fn integration(app: &App, scopes: &[&str], mode: KeyMode) -> String {
+    let service = app.running().service();
+    let at = service.clock.now();
+    let scope = |name: &&str| IntegrationScope::from_name(name).unwrap_or_else(|| panic!("there is no scope {name}"));
+    let id = IntegrationId::new();
+    let name = KeyName::parse(&id.to_string()).unwrap_or_else(|fault| panic!("{fault}"));
+    let mut integration = Integration::new(id, name, scopes.iter().map(scope).collect(), at);
+    let Some((key, whole)) = integration_key(mode, None, at) else {
+        panic!("no randomness")
+    };
+    integration.keys.insert(key.id, key.into());
+    let act = act(service, Actor::System);
+    let made = app.running().wait(service.store.create_integration(integration, &act));
+    assert!(made.is_ok_and(|made| made), "the integration was not made");
+    whole
 }

@@ -1,11 +1,15 @@
 //! Reads of one account: authenticated, strictly consistent.
 
+use std::sync::Arc;
+
 use super::{Bench, HOT, READERS};
 use crate::failure::Outcome;
 use crate::limit::LimitServer;
-use crate::load::{Order, Request, fetch};
+use crate::load::{Order, Request, Script, fetch};
 use crate::sample::{Subject, in_turn};
+use crate::service::Service;
 use crate::table::{Line, Target};
+use crate::world::Customer;
 
 /// The contacts of an account that has five.
 pub fn list(bench: &Bench<'_>) -> Outcome<Vec<Line>> {
@@ -17,42 +21,65 @@ pub fn access(bench: &Bench<'_>) -> Outcome<Vec<Line>> {
     compare(bench, "access answer", "access")
 }
 
-/// A yes or no to one permission. It stands in the table, so that nobody takes it for reached.
-#[expect(clippy::unnecessary_wraps, reason = "every row is such a function")]
-pub fn check(_: &Bench<'_>) -> Outcome<Vec<Line>> {
-    let line = Line::new("access check", "", f64::NAN);
-    Ok(vec![line.note("left out: the service has no such operation yet")])
+/// A yes or no to one question of an integration, with the reason.
+pub fn check(bench: &Bench<'_>) -> Outcome<Vec<Line>> {
+    let service = bench.serve()?;
+    let hot = bench.world.some(HOT)?;
+    let question = |customer: &Customer| {
+        let (account, user) = (customer.account, customer.owner.user);
+        let body = format!(
+            r#"{{"questions":[{{"account_id":"{account}","user_id":"{user}","permission":"contacts:view"}}]}}"#
+        );
+        Request::post("/v1/access-checks", Some(&bench.world.desk), &body)
+    };
+    let script = Script::new(
+        hot.iter().copied().map(question).collect(),
+        Order::AtRandom,
+        200,
+        bench.seed,
+    );
+    let first = question(*hot.first().ok_or("no account")?);
+    against_the_limit(bench, &service, "access check", &script, &first)
 }
 
-/// Compares the service with a limit server that answers the same bytes: on SQLite one that does nothing else, on
-/// PostgreSQL one that does one prepared SELECT.
+/// Reads of something below accounts, against the limit.
 fn compare(bench: &Bench<'_>, work: &str, what: &str) -> Outcome<Vec<Line>> {
     let service = bench.serve()?;
     let hot = bench.world.some(HOT)?;
     let script = bench.gets(bench.place, hot.iter().copied(), what, Order::AtRandom)?;
     let first = hot.first().ok_or("no account")?;
     let path = format!("/v1/accounts/{}/{what}", first.account);
-    let (head, body) = fetch(
-        service.address(),
-        &Request::get(&path, &bench.place.token(first.owner)?),
-    )?;
+    let first = Request::get(&path, &bench.place.token(first.owner)?);
+    against_the_limit(bench, &service, work, &script, &first)
+}
+
+/// Compares the service with a limit server that answers the same bytes: on SQLite one that does nothing else, on
+/// PostgreSQL one that does one prepared SELECT.
+fn against_the_limit(
+    bench: &Bench<'_>,
+    service: &Service,
+    work: &str,
+    script: &Arc<Script>,
+    first: &Request,
+) -> Outcome<Vec<Line>> {
+    let (head, body) = fetch(service.address(), first)?;
     let (limit, limit_name, share) = match &bench.place.postgres {
         None => (LimitServer::bare(&head, &body)?, "bare actix", 0.6),
         Some(url) => (LimitServer::select(&head, &body, url)?, "actix, one SELECT", 0.8),
     };
-    let ours = bench.subject(&service);
+    let ours = bench.subject(service);
     let theirs = Subject {
         address: limit.address(),
         process: limit.id(),
         cluster: bench.cluster,
     };
     let load = bench.load(READERS);
-    bench.warm_up(&ours, &script, load)?;
-    bench.warm_up(&theirs, &script, load)?;
+    bench.warm_up(&ours, script, load)?;
+    bench.warm_up(&theirs, script, load)?;
     let (ours, theirs) = in_turn(
         bench.blocks,
-        || ours.measure(&script, load),
-        || theirs.measure(&script, load),
+        || ours.measure(script, load),
+        || theirs.measure(script, load),
     )?;
     let mut lines = vec![
         Line::new(work, "CPU µs each", ours.cpu)

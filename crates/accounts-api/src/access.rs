@@ -126,7 +126,13 @@ fn applications(roster: &Roster, access: &Access, language: Language) -> Vec<App
 }
 
 impl ReasonView {
-    fn of(reason: &Reason) -> Self {
+    /// Which kind of reason it is.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// What a reason looks like.
+    pub(crate) fn of(reason: &Reason) -> Self {
         let plain = |kind| Self {
             kind,
             role: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use accounts_domain::api_keys::{ApiKey, KeyMode};
+use accounts_domain::api_keys::{ApiKey, KeyHolder, KeyMode};
 use accounts_domain::ids::{AccountId, ApiKeyId, UserId};
 use accounts_domain::keys::PermissionKey;
 use accounts_domain::names::KeyName;
@@ -299,14 +299,14 @@ async fn page_of<'a>(
         .cloned()
         .collect();
     let ids = found.iter().map(|key| key.id).collect();
-    let uses = caller.service.store.key_uses(ids).await?;
+    let uses = caller.service.store.key_uses(KeyHolder::Customer, ids).await?;
     let page = paging.page(found, |key| key.id.to_string());
     let view = |key: std::sync::Arc<ApiKey>| ApiKeyView::of(&key, uses.get(&key.id).copied());
     Ok(page.map(view).reply().tagged_by_body())
 }
 
 async fn shown(caller: &Caller, key: &ApiKey) -> Result<Reply, Problem> {
-    let uses = caller.service.store.key_uses(vec![key.id]).await?;
+    let uses = caller.service.store.key_uses(KeyHolder::Customer, vec![key.id]).await?;
     Ok(Reply::ok(&ApiKeyView::of(key, uses.get(&key.id).copied())).tagged_by_body())
 }
 

@@ -19,9 +19,9 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, health, invitations, landing,
-    mailbox, me, members, ownership_transfers, password_resets, problems, reauthentication, roles, server, sessions,
-    sign_ups, verifications,
+    access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
+    health, invitations, join_requests, landing, mailbox, me, members, ownership_transfers, password_resets, problems,
+    reauthentication, roles, server, sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -42,12 +42,15 @@ pub fn routes() -> Routes {
         .and(api_keys::routes())
         .and(accounts::routes())
         .and(access::routes())
+        .and(access_checks::routes())
+        .and(external_ids::routes())
         .and(contacts::routes())
         .and(verifications::routes())
         .and(roles::routes())
         .and(members::routes())
         .and(ownership_transfers::routes())
         .and(invitations::routes())
+        .and(join_requests::routes())
         .and(audit_events::routes())
         .and(catalog::routes())
         .and(health::routes())
@@ -98,6 +101,10 @@ const ABOUT: About<'static> = About {
         (
             "api-keys",
             "What scripts and other systems call with, in the name of a person or of an account.",
+        ),
+        (
+            "integrations",
+            "What machine callers of the provider ask, each with a key of its own and the scopes that it was given.",
         ),
         ("audit", "Every change, with who and when."),
         (

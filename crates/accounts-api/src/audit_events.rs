@@ -62,10 +62,10 @@ fn bounded(query: &mut Query, name: &str, max: usize) -> Vec<String> {
 /// Who did something.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActorView {
-    /// `user`, `key` (an API key), `link` (whoever followed a mailed link) or `system`.
+    /// `user`, `key` (an API key), `integration`, `link` (whoever followed a mailed link) or `system`.
     #[schema(example = "user")]
     kind: String,
-    /// The user or the API key.
+    /// The user, the API key or the integration.
     #[schema(required = true, example = "usr_01h455vb4pex5vsknk084sn02q")]
     id: Option<String>,
     /// The user who made the key, where one did it.
@@ -76,7 +76,7 @@ pub struct ActorView {
 /// What something happened to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubjectView {
-    /// `account`, `contact`, `user` or `api_key`.
+    /// `account`, `contact`, `user`, `invitation`, `join_request` or `api_key`.
     #[schema(example = "contact")]
     kind: String,
     /// Its id.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use accounts_domain::integrations::IntegrationScope;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, web};
 use serde_json::{Value, json};
@@ -37,6 +38,8 @@ pub(crate) enum Security {
     Persons,
     /// An access token or an API key.
     PersonsAndKeys,
+    /// A key of an integration.
+    Integrations,
 }
 
 /// What the arguments of a handler say about its operation.
@@ -96,6 +99,16 @@ impl Description {
     pub fn needs_in_person(&mut self, permission: &str) {
         self.secured();
         self.lacks(permission);
+    }
+
+    /// The operation needs a key of an integration that has this scope. To customers it is not there.
+    pub fn needs_scope(&mut self, scope: IntegrationScope) {
+        self.security = Security::Integrations;
+        self.refuses(Code::Unauthenticated);
+        self.lacks(scope.as_str());
+        if !scope.reads() {
+            self.refuses(Code::TestKeyReadsOnly);
+        }
     }
 
     fn lacks(&mut self, permission: &str) {

@@ -92,6 +92,12 @@ pub fn assemble(routes: &Routes, about: &About<'_>) -> Value {
                         permissions, as far as its maker has them at that moment. Operations that do not name it take \
                         persons alone.",
                 },
+                "integration_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "ik_live_<id>_<secret>",
+                    "description": "A key of an integration, a machine caller of the provider, which has scopes of its own.                         It opens no other operation, and no other credential opens these.",
+                },
             },
         },
     });
@@ -130,10 +136,15 @@ fn operation(route: &Route, documented: &Documented, codes: &mut BTreeSet<Code>)
         Security::Public => json!([]),
         Security::Persons => json!([{"bearer": []}]),
         Security::PersonsAndKeys => json!([{"bearer": []}, {"api_key": []}]),
+        Security::Integrations => json!([{"integration_key": []}]),
     };
     operation.insert("security".to_owned(), security);
     if let Some(permission) = &description.permission {
-        let sentence = format!("Needs the permission `{permission}` in the account.");
+        let sentence = if description.security == Security::Integrations {
+            format!("Needs an integration with the scope `{permission}`.")
+        } else {
+            format!("Needs the permission `{permission}` in the account.")
+        };
         let text = match operation.get("description").and_then(Value::as_str) {
             Some(text) => format!("{text}\n\n{sentence}"),
             None => sentence,

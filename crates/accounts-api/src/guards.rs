@@ -2,12 +2,13 @@
 //! yields is all that a handler knows of its caller.
 
 mod in_person;
+mod integrations;
 mod keys;
 
 use std::sync::Arc;
 
 use accounts_domain::actor::{Actor, By};
-use accounts_domain::api_keys::ApiKey;
+use accounts_domain::api_keys::{ApiKey, KeyHolder};
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, ContactId, SessionId};
 use accounts_domain::permission::ServicePermission;
@@ -33,6 +34,7 @@ use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
 pub use in_person::{ManagesKeys, MemberInPerson};
+pub use integrations::{ChecksAccess, IntegrationCaller, OpensAccounts, ViewsAccounts};
 use keys::{Takes, by_key};
 
 /// Whoever calls: a person in a session, or an API key. As an argument it takes persons and the keys that act as them.
@@ -540,7 +542,7 @@ async fn sign_in(
     let service = service(request)?;
     let at = service.clock.now();
     let token = bearer_token(request.headers())?;
-    if KeyText::is_meant(token) {
+    if KeyText::is_meant(KeyHolder::Customer, token) {
         return by_key(request, token, account, takes).await;
     }
     let revoked = || Problem::unauthenticated(true);

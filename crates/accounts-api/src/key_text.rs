@@ -1,12 +1,12 @@
-//! API keys as callers send them: `ak_live_<id>_<secret>`, a form that scanners for leaked secrets know.
+//! API keys as callers send them: `ak_live_<id>_<secret>`, and `ik_live_…` where an integration calls, a form that scanners
+//! for leaked secrets know.
 
-use accounts_domain::api_keys::{KeyMode, SecretHash};
+use accounts_domain::api_keys::{KeyHolder, KeyMode, SecretHash};
 use accounts_domain::ids::ApiKeyId;
+use accounts_domain::integrations::IntegrationKey;
+use chrono::{DateTime, Utc};
 
 use crate::tokens::{random_text, sha256_hex};
-
-/// What every key begins with.
-const MARK: &str = "ak_";
 
 /// How many characters a secret has: 256 bits in base64url.
 const SECRET: usize = 43;
@@ -21,14 +21,14 @@ pub(crate) struct KeyText {
 }
 
 impl KeyText {
-    /// Whether a credential is meant as an API key.
-    pub(crate) fn is_meant(text: &str) -> bool {
-        text.starts_with(MARK)
+    /// Whether a credential is meant as an API key of such a caller.
+    pub(crate) fn is_meant(holder: KeyHolder, text: &str) -> bool {
+        text.starts_with(holder.mark())
     }
 
-    /// Takes a key apart; nothing where it has not the form of one, to the letter.
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        let (mode, rest) = text.strip_prefix(MARK)?.split_once('_')?;
+    /// Takes a key of such a caller apart; nothing where it has not the form of one, to the letter.
+    pub(crate) fn read(holder: KeyHolder, text: &str) -> Option<Self> {
+        let (mode, rest) = text.strip_prefix(holder.mark())?.split_once('_')?;
         let (id, secret) = rest.split_once('_')?;
         if secret.len() != SECRET {
             return None;
@@ -67,6 +67,25 @@ impl NewSecret {
     }
 }
 
+/// Makes up a key of an integration, and its whole text, which is shown this once. Nothing where the machine has no
+/// randomness.
+pub fn integration_key(
+    mode: KeyMode,
+    expires_at: Option<DateTime<Utc>>,
+    at: DateTime<Utc>,
+) -> Option<(IntegrationKey, String)> {
+    let secret = NewSecret::generate()?;
+    let key = IntegrationKey {
+        id: ApiKeyId::new(),
+        mode,
+        expires_at,
+        created_at: at,
+        secret: secret.hash(),
+    };
+    let whole = secret.whole(&key.prefix());
+    Some((key, whole))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,7 +96,7 @@ mod tests {
     fn a_key_is_recognised_by_what_is_stored_of_it() {
         let secret = NewSecret::generate().unwrap();
         let whole = secret.whole(&format!("ak_live_{ID}"));
-        let read = KeyText::read(&whole).unwrap();
+        let read = KeyText::read(KeyHolder::Customer, &whole).unwrap();
         assert_eq!(read.id.to_string(), format!("key_{ID}"));
         assert!(read.is(KeyMode::Live, &secret.hash()));
         assert!(!read.is(KeyMode::Test, &secret.hash()));
@@ -86,10 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_an_integration_is_no_key_of_a_customer() {
+        let secret = NewSecret::generate().unwrap();
+        let whole = secret.whole(&format!("ik_live_{ID}"));
+        assert!(KeyText::read(KeyHolder::Integration, &whole).is_some());
+        assert!(KeyText::read(KeyHolder::Customer, &whole).is_none());
+        assert!(!KeyText::is_meant(KeyHolder::Customer, &whole));
+    }
+
+    #[test]
     fn r_22_a_key_that_is_cut_padded_or_of_another_case_is_none() {
         let secret = NewSecret::generate().unwrap();
         let whole = secret.whole(&format!("ak_live_{ID}"));
-        let opens = |text: &str| KeyText::read(text).is_some_and(|key| key.is(KeyMode::Live, &secret.hash()));
+        let opens = |text: &str| {
+            let read = KeyText::read(KeyHolder::Customer, text);
+            read.is_some_and(|key| key.is(KeyMode::Live, &secret.hash()))
+        };
         assert!(opens(&whole));
         for length in 0..whole.len() {
             assert!(!opens(&whole[..length]), "{length}");

@@ -7,6 +7,7 @@
 //! handlers.
 
 mod access;
+mod access_checks;
 mod accounts;
 mod api_keys;
 mod app;
@@ -26,6 +27,7 @@ mod docs;
 pub mod document;
 pub mod edge;
 mod email_changes;
+mod external_ids;
 pub mod gate;
 pub mod guards;
 mod headers;
@@ -33,8 +35,9 @@ mod health;
 mod html;
 pub mod idempotency;
 mod invitations;
+mod join_requests;
 mod json;
-mod key_text;
+pub mod key_text;
 mod landing;
 mod limits;
 pub mod links;

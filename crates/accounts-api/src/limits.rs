@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use accounts_domain::ids::AccountId;
+use accounts_domain::ids::{AccountId, UserId};
 use accounts_store::Throttle;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
@@ -35,6 +35,9 @@ const INVITATIONS_PER_ACCOUNT: i32 = 500;
 
 /// Mails of invitations to one address within an hour, whoever invites.
 const INVITATIONS_PER_ADDRESS: i32 = 10;
+
+/// Requests of one person to join accounts within a day.
+const JOIN_REQUESTS_PER_PERSON: i32 = 20;
 
 /// Counts that belong together; one that is full refuses.
 #[derive(Debug, Clone)]
@@ -85,6 +88,17 @@ impl Limits {
                 window: TimeDelta::hours(1),
             },
         ])
+    }
+
+    /// The limits of requests to join: of the person, and of the network as for everything that calls for a mail.
+    pub fn join_requests_of(client: ClientAddress, user: UserId) -> Self {
+        let Self(mut limits) = Self::mails_of(client);
+        limits.push(Throttle {
+            key: format!("join:user:{user}"),
+            limit: JOIN_REQUESTS_PER_PERSON,
+            window: TimeDelta::hours(24),
+        });
+        Self(limits)
     }
 
     /// Refuses where a limit is reached, and counts the try otherwise.

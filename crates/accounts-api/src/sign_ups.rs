@@ -63,9 +63,9 @@ pub struct SignUpBody {
 /// A sign-up that was read.
 #[derive(Debug)]
 pub struct NewSignUp {
-    address: EmailAddress,
-    owner: ContactProfile,
-    account: AccountName,
+    pub(crate) address: EmailAddress,
+    pub(crate) owner: ContactProfile,
+    pub(crate) account: AccountName,
 }
 
 impl Parse for SignUpBody {

@@ -246,6 +246,14 @@ impl<'a> Outline<'a> {
             Letter::MembershipEnded { name, account } => {
                 plain("membership_ended", vec![("name", name), ("account", account)])
             }
+            Letter::JoinRequested { name, account, person } => plain(
+                "join_requested",
+                vec![("name", name), ("account", account), ("person", person)],
+            ),
+            Letter::JoinAccepted { name, account } => {
+                plain("join_accepted", vec![("name", name), ("account", account)])
+            }
+            Letter::JoinDeclined { name, asked } => plain("join_declined", vec![("name", name), ("asked", asked)]),
             Letter::MembershipSuspended { name, account } => {
                 plain("membership_suspended", vec![("name", name), ("account", account)])
             }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::actor::By;
 use crate::address::EmailAddress;
 use crate::catalog::Catalog;
 use crate::change::Change;
 use crate::contacts::missing_fields;
-use crate::ids::{AccountId, ContactId, UserId};
+use crate::ids::{AccountId, ContactId, UserId, VerificationId};
 use crate::language::Language;
-use crate::names::{AccountName, TaxId};
+use crate::names::{AccountName, ExternalId, TaxId};
 use crate::permission::{Permissions, ServicePermission};
 use crate::phone::PhoneNumber;
 use crate::roster::{
@@ -51,23 +53,110 @@ pub struct AccountPatch {
     pub tax_id: Option<Option<TaxId>>,
 }
 
+/// An integration opens an account for a customer, on the first order say. Nobody has proven the owner's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenForCustomer {
+    /// The account's id.
+    pub account: AccountId,
+    /// The provider's customer number.
+    pub external_id: ExternalId,
+    /// The id of its first contact.
+    pub contact: ContactId,
+    /// The link of the mail by which the owner takes the account over.
+    pub verification: VerificationId,
+    /// What the account says about its organisation.
+    pub profile: AccountProfile,
+    /// What the first contact says about itself.
+    pub owner: ContactProfile,
+    /// The owner's address.
+    pub address: EmailAddress,
+}
+
 /// Opens an account: its first contact is verified, owns it, has its log-in and fills every place that the
 /// catalog does not leave vacant (M-01, M-08, M-09). Answers the roster and the changes that made it.
 ///
 /// # Errors
 /// Refused where the owner lacks a field that the catalog requires of a contact.
 pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Roster, Vec<Change>), Violation> {
-    let missing: BTreeSet<_> = missing_fields(&catalog.policy().required_contact_fields, &command.owner, true);
+    let OpenAccount {
+        account,
+        contact,
+        user,
+        profile,
+        owner,
+        address,
+    } = command;
+    let proven = ContactAddress {
+        email: address.clone(),
+        verified_at: Some(by.at),
+    };
+    let mut parts = founded(&catalog, by.at, *account, profile, *contact, owner, proven)?;
+    let member = Membership {
+        user: *user,
+        contact: Some(*contact),
+        permissions: Permissions::All,
+        status: MemberStatus::Active,
+        expires_at: None,
+        version: 1,
+        created_at: by.at,
+        updated_at: by.at,
+    };
+    parts.members.insert(*user, member);
+    let empty = Roster::new(parts, catalog);
+    let mut changes = vec![Change::AccountOpened { owner: Some(*user) }];
+    changes.extend(empty.fill_vacancies());
+    Ok(born(empty, changes, by))
+}
+
+/// Opens an account for a customer: its first contact owns it, and gets its log-in and every place that the catalog does
+/// not leave vacant once it follows the mail that this calls for. Until then nobody enters the account.
+///
+/// # Errors
+/// Refused where the owner lacks a field that the catalog requires of a contact.
+pub fn open_for_customer(
+    catalog: Arc<Catalog>,
+    by: By,
+    command: &OpenForCustomer,
+) -> Result<(Roster, Vec<Change>), Violation> {
+    let unproven = ContactAddress {
+        email: command.address.clone(),
+        verified_at: None,
+    };
+    let (account, contact) = (command.account, command.contact);
+    let mut parts = founded(
+        &catalog,
+        by.at,
+        account,
+        &command.profile,
+        contact,
+        &command.owner,
+        unproven,
+    )?;
+    parts.account.external_id = Some(command.external_id.clone());
+    let empty = Roster::new(parts, catalog);
+    let mut changes = vec![Change::AccountOpened { owner: None }];
+    changes.extend(empty.activation(by.at, command.verification));
+    Ok(born(empty, changes, by))
+}
+
+/// The rows of a new account with its first contact, before anybody has a place in it.
+fn founded(
+    catalog: &Catalog,
+    at: DateTime<Utc>,
+    account: AccountId,
+    profile: &AccountProfile,
+    contact: ContactId,
+    owner: &ContactProfile,
+    address: ContactAddress,
+) -> Result<Parts, Violation> {
+    let missing: BTreeSet<_> = missing_fields(&catalog.policy().required_contact_fields, owner, true);
     if !missing.is_empty() {
         return Err(Violation::MissingFields { fields: missing });
     }
-    let contact = Contact {
-        id: command.contact,
-        profile: command.owner.clone(),
-        address: ContactAddress {
-            email: command.address.clone(),
-            verified_at: Some(by.at),
-        },
+    let first = Contact {
+        id: contact,
+        profile: owner.clone(),
+        address,
         pending_address: None,
         more_addresses: BTreeMap::new(),
         login_request: None,
@@ -77,51 +166,44 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
             .map(|category| category.key.clone())
             .collect(),
         version: 1,
-        created_at: by.at,
-        updated_at: by.at,
-    };
-    let member = Membership {
-        user: command.user,
-        contact: Some(command.contact),
-        permissions: Permissions::All,
-        status: MemberStatus::Active,
-        expires_at: None,
-        version: 1,
-        created_at: by.at,
-        updated_at: by.at,
+        created_at: at,
+        updated_at: at,
     };
     let account = Account {
-        id: command.account,
-        profile: command.profile.clone(),
+        id: account,
+        profile: profile.clone(),
         external_id: None,
         status: AccountStatus::Active,
         contact_limit: None,
         revision: 0,
         version: 1,
-        created_at: by.at,
-        updated_at: by.at,
+        created_at: at,
+        updated_at: at,
     };
-    let parts = Parts {
+    Ok(Parts {
         account,
-        owner: command.contact,
-        contacts: BTreeMap::from([(command.contact, Arc::new(contact))]),
-        members: BTreeMap::from([(command.user, member)]),
+        owner: contact,
+        contacts: BTreeMap::from([(contact, Arc::new(first))]),
+        members: BTreeMap::new(),
         holders: BTreeMap::new(),
         primaries: BTreeMap::new(),
         verifications: BTreeMap::new(),
         transfer: None,
         api_keys: BTreeMap::new(),
         invitations: BTreeMap::new(),
-    };
-    let empty = Roster::new(parts, catalog);
-    let mut changes = vec![Change::AccountOpened { owner: command.user }];
-    changes.extend(empty.fill_vacancies());
+        join_requests: BTreeMap::new(),
+    })
+}
+
+/// The account after what opened it.
+fn born(empty: Roster, changes: Vec<Change>, by: By) -> (Roster, Vec<Change>) {
     let mut roster = empty.after(&changes, by.at);
     // A new account is one thing: its first contact is born with its roles, at its first version.
-    if let Some(owner) = roster.parts.contact_mut(command.contact) {
+    let owner = roster.owner();
+    if let Some(owner) = roster.parts.contact_mut(owner) {
         owner.version = 1;
     }
-    Ok((roster, changes))
+    (roster, changes)
 }
 
 impl Roster {

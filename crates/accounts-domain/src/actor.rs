@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::api_keys::KeyActor;
-use crate::ids::UserId;
+use crate::ids::{IntegrationId, UserId};
 
 /// Who makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +14,8 @@ pub enum Actor {
     User(UserId),
     /// An API key.
     Key(KeyActor),
+    /// A machine caller of the provider.
+    Integration(IntegrationId),
     /// Whoever followed a mailed link, and so reads the mail of its address.
     Link,
 }
@@ -25,6 +27,7 @@ impl Actor {
             Self::System => "system",
             Self::User(_) => "user",
             Self::Key(_) => "key",
+            Self::Integration(_) => "integration",
             Self::Link => "link",
         }
     }
@@ -34,7 +37,7 @@ impl Actor {
         match self {
             Self::User(user) => Some(user),
             Self::Key(key) => Some(key.maker),
-            Self::System | Self::Link => None,
+            Self::System | Self::Integration(_) | Self::Link => None,
         }
     }
 }

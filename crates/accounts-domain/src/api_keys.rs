@@ -59,6 +59,32 @@ impl KeyMode {
     }
 }
 
+/// Who calls with a key, as its first letters say: scanners for leaked secrets know them by these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyHolder {
+    /// A person or an account: `ak_`.
+    Customer,
+    /// A machine caller of the provider: `ik_`.
+    Integration,
+}
+
+impl KeyHolder {
+    /// With what the key begins, before its mode.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Customer => "ak_",
+            Self::Integration => "ik_",
+        }
+    }
+
+    /// All of the key but its secret.
+    pub fn prefix(self, mode: KeyMode, id: ApiKeyId) -> String {
+        let id = id.to_string();
+        let id = id.split_once('_').map_or(id.as_str(), |(_, id)| id);
+        format!("{}{}_{id}", self.mark(), mode.as_str())
+    }
+}
+
 /// A key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -97,9 +123,7 @@ impl ApiKey {
 
     /// What is shown of it later on, so that its owner tells it from others: all but the secret.
     pub fn prefix(&self) -> String {
-        let id = self.id.to_string();
-        let id = id.split_once('_').map_or(id.as_str(), |(_, id)| id);
-        format!("ak_{}_{id}", self.mode.as_str())
+        KeyHolder::Customer.prefix(self.mode, self.id)
     }
 }
 
@@ -175,7 +199,7 @@ impl Roster {
     pub fn rights_of(&self, by: By) -> Option<Permissions> {
         match by.actor {
             Actor::System => Some(Permissions::All),
-            Actor::Link => None,
+            Actor::Link | Actor::Integration(_) => None,
             Actor::User(user) => self.permissions_of(user, by.at),
             Actor::Key(key) => {
                 let own = self.permissions_of(key.maker, by.at)?;
@@ -235,7 +259,7 @@ impl Roster {
 /// [`Violation::PersonOnly`].
 pub(crate) fn require_person(by: By) -> Result<(), Violation> {
     match by.actor {
-        Actor::Key(_) => Err(Violation::PersonOnly),
+        Actor::Key(_) | Actor::Integration(_) => Err(Violation::PersonOnly),
         Actor::System | Actor::User(_) | Actor::Link => Ok(()),
     }
 }

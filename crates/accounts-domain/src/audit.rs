@@ -6,8 +6,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::change::Change;
-use crate::ids::{AccountId, ApiKeyId, ContactId, InvitationId, OperatorId, UserId};
+use crate::ids::{AccountId, ApiKeyId, ContactId, IntegrationId, InvitationId, JoinRequestId, OperatorId, UserId};
+use crate::integrations::{Integration, IntegrationChange, IntegrationKey, IntegrationScope};
 use crate::invitations::Invitation;
+use crate::join_requests::{JoinOutcome, JoinRequest};
 use crate::keys::PermissionKey;
 use crate::names::AddressLine;
 use crate::operators::Operator;
@@ -32,6 +34,10 @@ pub enum Subject {
     Operator(OperatorId),
     /// An API key.
     Key(ApiKeyId),
+    /// A machine caller of the provider.
+    Integration(IntegrationId),
+    /// A request to join.
+    JoinRequest(JoinRequestId),
 }
 
 impl Subject {
@@ -44,6 +50,8 @@ impl Subject {
             Self::Invitation(_) => "invitation",
             Self::Operator(_) => "operator",
             Self::Key(_) => "api_key",
+            Self::Integration(_) => "integration",
+            Self::JoinRequest(_) => "join_request",
         }
     }
 
@@ -56,6 +64,8 @@ impl Subject {
             Self::Invitation(id) => id.to_string(),
             Self::Operator(id) => id.to_string(),
             Self::Key(id) => id.to_string(),
+            Self::Integration(id) => id.to_string(),
+            Self::JoinRequest(id) => id.to_string(),
         }
     }
 }
@@ -169,7 +179,7 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::AccountOpened { owner } => {
             let values = account_values(account, None, Some(&before.account().profile));
             Entry::new("account.opened", account)
-                .word("owner", owner)
+                .maybe("owner", owner.as_ref())
                 .word("contact", &before.owner())
                 .fields(values)
         }
@@ -369,7 +379,25 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::InvitationEnded { invitation, outcome } => {
             Entry::new("invitation.ended", Subject::Invitation(*invitation)).word("outcome", outcome.as_str())
         }
+        Change::JoinRequested { request, .. } => join_requested(request),
+        Change::JoinRequestEnded { request, user, outcome } => {
+            Entry::new("join_request.ended", Subject::JoinRequest(*request))
+                .word("user", user)
+                .word("outcome", outcome.as_str())
+        }
     }
+}
+
+/// The event of a request to join, of an account or, where there is none, of nobody's.
+pub fn join_requested(request: &JoinRequest) -> Entry {
+    Entry::new("join_request.made", Subject::JoinRequest(request.id)).word("user", &request.user)
+}
+
+/// The event of a request to join no account, which its person took back.
+pub fn join_request_withdrawn(request: &JoinRequest) -> Entry {
+    Entry::new("join_request.ended", Subject::JoinRequest(request.id))
+        .word("user", &request.user)
+        .word("outcome", JoinOutcome::Withdrawn.as_str())
 }
 
 /// The event of an API key that was made, of an account or of a user.
@@ -435,6 +463,47 @@ pub fn operator_created(operator: &Operator) -> Entry {
             value("address", operator.address.to_string()),
             value("display_name", operator.display_name.to_string()),
         ])
+}
+
+/// The event of an integration that came to be.
+pub fn integration_created(integration: &Integration) -> Entry {
+    let subject = Subject::Integration(integration.id);
+    Entry::new("integration.created", subject)
+        .with("scopes", scope_words(&integration.scopes))
+        .fields(vec![PersonalValue {
+            of: subject,
+            field: "name",
+            before: None,
+            after: Some(integration.name.to_string()),
+        }])
+}
+
+/// The event of each change of an integration.
+pub fn integration_entries(before: &Integration, changes: &[IntegrationChange]) -> Vec<Entry> {
+    let integration = Subject::Integration(before.id);
+    let entry = |change: &IntegrationChange| match change {
+        IntegrationChange::ScopesChanged { scopes } => Entry::new("integration.scopes_changed", integration)
+            .with("scopes", scope_words(scopes))
+            .with("former_scopes", scope_words(&before.scopes)),
+        IntegrationChange::Disabled => Entry::new("integration.disabled", integration),
+        IntegrationChange::Enabled => Entry::new("integration.enabled", integration),
+        IntegrationChange::KeyMade { key } => integration_key_made(before, key),
+        IntegrationChange::KeyRevoked { key } => {
+            Entry::new("api_key.revoked", Subject::Key(*key)).word("integration", &before.id)
+        }
+    };
+    changes.iter().map(entry).collect()
+}
+
+fn integration_key_made(before: &Integration, key: &IntegrationKey) -> Entry {
+    Entry::new("api_key.made", Subject::Key(key.id))
+        .word("integration", &before.id)
+        .word("mode", key.mode.as_str())
+        .moment("expires_at", key.expires_at)
+}
+
+fn scope_words(scopes: &std::collections::BTreeSet<IntegrationScope>) -> Datum {
+    Datum::Words(scopes.iter().map(|scope| scope.as_str().to_owned()).collect())
 }
 
 /// The event of a user that was brought along from another system.

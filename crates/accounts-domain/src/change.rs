@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
-use crate::ids::{ApiKeyId, ContactId, InvitationId, TransferId, UserId};
+use crate::ids::{ApiKeyId, ContactId, InvitationId, JoinRequestId, TransferId, UserId};
 use crate::invitations::{Invitation, InvitationOutcome};
+use crate::join_requests::{Asking, JoinOutcome, JoinRequest};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
@@ -21,10 +22,10 @@ use crate::roster::{
 /// One change of an account. A decision is a list of them; none is left out and none says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The account came to be, with its first contact as its owner and that contact's user as a member (M-01, M-09).
+    /// The account came to be, with its first contact as its owner, and with that contact's user as a member (M-01, M-09).
     AccountOpened {
-        /// The owner's user.
-        owner: UserId,
+        /// The owner's user; nobody where the owner has yet to follow the activation mail.
+        owner: Option<UserId>,
     },
     /// The account says something else about its organisation.
     AccountChanged {
@@ -233,6 +234,22 @@ pub enum Change {
         /// How.
         outcome: InvitationOutcome,
     },
+    /// Somebody asked for access (K-09).
+    JoinRequested {
+        /// The request.
+        request: Box<JoinRequest>,
+        /// Who asks, for the mail.
+        asking: Box<Asking>,
+    },
+    /// A request to join ended.
+    JoinRequestEnded {
+        /// The request.
+        request: JoinRequestId,
+        /// Who asked.
+        user: UserId,
+        /// How.
+        outcome: JoinOutcome,
+    },
 }
 
 impl Change {
@@ -279,7 +296,9 @@ impl Change {
             | Self::KeyRevoked { .. }
             | Self::InvitationSent { .. }
             | Self::InvitationResent { .. }
-            | Self::InvitationEnded { .. } => Vec::new(),
+            | Self::InvitationEnded { .. }
+            | Self::JoinRequested { .. }
+            | Self::JoinRequestEnded { .. } => Vec::new(),
         }
     }
 
@@ -461,6 +480,12 @@ impl Parts {
             }
             Change::InvitationEnded { invitation, .. } => {
                 self.invitations.remove(invitation);
+            }
+            Change::JoinRequested { request, .. } => {
+                self.join_requests.insert(request.id, JoinRequest::clone(request));
+            }
+            Change::JoinRequestEnded { request, .. } => {
+                self.join_requests.remove(request);
             }
         }
     }

@@ -313,7 +313,7 @@ impl Roster {
             Actor::User(user) => user,
             // A key that was not narrowed does what its user does; any other does what it was given and no more.
             Actor::Key(key) if !key.of_account && key.scope.is_everything() => key.maker,
-            Actor::Key(_) | Actor::System | Actor::Link => return false,
+            Actor::Key(_) | Actor::Integration(_) | Actor::System | Actor::Link => return false,
         };
         self.live_member(user, by.at)
             .is_some_and(|member| member.contact == Some(contact))

@@ -42,12 +42,16 @@ identifiers! {
     InvitationId = InvitationTag, "inv";
     /// One mailing of an invitation, whose link it names.
     SendingId = SendingTag, "snd";
+    /// One request to join an account.
+    JoinRequestId = JoinRequestTag, "jrq";
     /// One audit event.
     EventId = EventTag, "evt";
     /// One of the provider's staff.
     OperatorId = OperatorTag, "opr";
     /// One API key.
     ApiKeyId = ApiKeyTag, "key";
+    /// One machine caller of the provider.
+    IntegrationId = IntegrationTag, "int";
     /// One outgoing mail.
     MailId = MailTag, "mai";
 }

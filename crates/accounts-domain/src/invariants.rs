@@ -23,6 +23,7 @@ impl Roster {
         self.broken_keys(&mut broken);
         self.broken_links(&mut broken);
         self.broken_invitations(&mut broken);
+        self.broken_join_requests(&mut broken);
         broken
     }
 
@@ -36,6 +37,7 @@ impl Roster {
             broken.push("the owner is not verified".to_owned());
         }
         match self.member_of_contact(owner.id) {
+            None if opened_by_integration && !owner.is_verified() => {}
             None => broken.push("the owner has no login".to_owned()),
             Some(member) if member.status != MemberStatus::Active => {
                 broken.push("the owner's login is suspended".to_owned());
@@ -123,6 +125,18 @@ impl Roster {
             }
             if invitation.contact.is_some_and(|contact| self.contact(contact).is_err()) {
                 broken.push("an invitation is for a contact that is not there".to_owned());
+            }
+        }
+    }
+
+    fn broken_join_requests(&self, broken: &mut Vec<String>) {
+        let mut asking = BTreeSet::new();
+        for request in self.parts.join_requests.values() {
+            if !asking.insert(request.user) {
+                broken.push("a person asks twice for the same account".to_owned());
+            }
+            if self.member(request.user).is_some() {
+                broken.push("a member asks for access".to_owned());
             }
         }
     }

@@ -367,10 +367,13 @@ impl Roster {
             .collect()
     }
 
-    /// The changes with what follows from them for invitations: those whose inviter could not make them any more end
+    /// The changes with what follows from them: a request to join ends when the person becomes a member. Of invitations,
+    /// those whose inviter could not make them any more end
     /// with the right, those for a contact with the contact or its address, and those to somebody who leaves with
     /// the membership. `left` holds the keys of the addresses of the users whose membership ends.
     pub fn with_consequences(&self, changes: Vec<Change>, at: DateTime<Utc>, left: &BTreeSet<String>) -> Vec<Change> {
+        let fulfilled = self.requests_fulfilled(&changes);
+        let changes: Vec<Change> = changes.into_iter().chain(fulfilled).collect();
         if changes.is_empty() || self.parts.invitations.is_empty() {
             return changes;
         }
@@ -422,7 +425,7 @@ impl Roster {
         }
     }
 
-    fn require_no_member(&self, user: Option<UserId>) -> Result<(), Violation> {
+    pub(crate) fn require_no_member(&self, user: Option<UserId>) -> Result<(), Violation> {
         match user.and_then(|user| self.member(user)) {
             None => Ok(()),
             Some(_) => Err(Violation::AlreadyMember),

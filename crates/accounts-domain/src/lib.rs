@@ -5,6 +5,7 @@
 //! [`violation::Violation`]; the store carries the changes out and the API shows them.
 
 pub mod access;
+pub mod access_checks;
 pub mod accounts;
 pub mod actor;
 pub mod address;
@@ -16,8 +17,10 @@ pub mod contacts;
 pub mod difference;
 pub mod email_changes;
 pub mod ids;
+pub mod integrations;
 mod invariants;
 pub mod invitations;
+pub mod join_requests;
 pub mod keys;
 pub mod language;
 pub mod mail;

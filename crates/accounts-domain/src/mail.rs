@@ -132,6 +132,29 @@ pub enum Letter {
         /// The account's name.
         account: String,
     },
+    /// Somebody asks for access to your account (K-09).
+    JoinRequested {
+        /// The owner's name.
+        name: String,
+        /// The account's name.
+        account: String,
+        /// Who asks: name and address.
+        person: String,
+    },
+    /// You are a member of the account that you asked for.
+    JoinAccepted {
+        /// The person's name.
+        name: String,
+        /// The account's name.
+        account: String,
+    },
+    /// The account that you asked for does not let you in.
+    JoinDeclined {
+        /// The person's name.
+        name: String,
+        /// What the person asked for: an account's id, or an owner's address.
+        asked: String,
+    },
     /// Your membership is held back for now.
     MembershipSuspended {
         /// The person's name.
@@ -285,7 +308,9 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         Change::InvitationSent { invitation, by_name } | Change::InvitationResent { invitation, by_name } => {
             vec![invitation_mail(after, invitation, by_name.as_ref(), account)]
         }
+        Change::JoinRequested { asking, .. } => after.join_mail(asking).into_iter().collect(),
         Change::KeyRevoked { .. }
+        | Change::JoinRequestEnded { .. }
         | Change::AccountOpened { .. }
         | Change::AccountChanged { .. }
         | Change::AccountStatusChanged { .. }

@@ -9,6 +9,7 @@ use crate::address::EmailAddress;
 use crate::api_keys::require_person;
 use crate::change::Change;
 use crate::ids::{ContactId, UserId};
+use crate::join_requests::JoinOutcome;
 use crate::mail::{Letter, Mail};
 use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
@@ -82,7 +83,7 @@ pub struct MemberPerson {
     pub last_login_at: Option<DateTime<Utc>>,
 }
 
-/// What a person is told about a place in an account. Where it goes the person knows, not the account.
+/// What a person is told about a place in an account, had or asked for. Where it goes the person knows, not the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberNews {
     /// Whom it concerns.
@@ -92,10 +93,13 @@ pub struct MemberNews {
     matter: Matter,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Matter {
     Ended,
     Suspended,
+    LetIn,
+    /// What was asked for.
+    NotLetIn(String),
 }
 
 impl MemberNews {
@@ -106,9 +110,15 @@ impl MemberNews {
             contact: self.contact,
             to: user.address.clone(),
             language: user.language,
-            letter: match self.matter {
+            letter: match &self.matter {
                 Matter::Ended => Letter::MembershipEnded { name, account },
                 Matter::Suspended => Letter::MembershipSuspended { name, account },
+                Matter::LetIn => Letter::JoinAccepted { name, account },
+                // Whoever is no member is not told what the account is called.
+                Matter::NotLetIn(asked) => Letter::JoinDeclined {
+                    name,
+                    asked: asked.clone(),
+                },
             },
         }
     }
@@ -141,6 +151,16 @@ pub fn news(before: &Roster, changes: &[Change]) -> Vec<MemberNews> {
         {
             let contact = before.member(*user).and_then(|member| member.contact);
             news.push(told(*user, contact, Matter::Suspended));
+        } else if let Change::JoinRequestEnded { request, user, outcome } = change {
+            match outcome {
+                JoinOutcome::Accepted => news.push(told(*user, None, Matter::LetIn)),
+                JoinOutcome::Declined => {
+                    let asked = before.parts().join_requests.get(request);
+                    let asked = asked.map(|request| request.asked.to_string()).unwrap_or_default();
+                    news.push(told(*user, None, Matter::NotLetIn(asked)));
+                }
+                JoinOutcome::Withdrawn | JoinOutcome::Joined | JoinOutcome::Expired => {}
+            }
         }
     }
     news

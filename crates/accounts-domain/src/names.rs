@@ -1,6 +1,7 @@
 //! Texts that people write about themselves: trimmed, bounded, of one line, free of control and direction characters.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::Serialize;
 use thiserror::Error;
@@ -85,6 +86,14 @@ macro_rules! texts {
                 f.write_str(&self.0)
             }
         }
+
+        impl FromStr for $name {
+            type Err = ValueFault;
+
+            fn from_str(text: &str) -> Result<Self, ValueFault> {
+                Self::parse(text)
+            }
+        }
     )*};
 }
 
@@ -103,6 +112,10 @@ texts! {
     ExternalId = 100;
     /// What somebody calls an API key.
     KeyName = 100;
+    /// What somebody says who asks for access to an account.
+    JoinMessage = 500;
+    /// What a question calls an application or a permission; there may be none of that name.
+    AskedName = 100;
     /// One line of a postal address.
     AddressLine = 100;
 }

@@ -21,6 +21,7 @@ use crate::difference::Difference;
 use crate::given::SOUND;
 use crate::ids::UserId;
 use crate::invitations::InvitationOutcome;
+use crate::join_requests::JoinOutcome;
 use crate::mail::mails;
 use crate::members::news;
 use crate::permission::{Permissions, ServicePermission};
@@ -62,7 +63,12 @@ impl World {
     fn only_who_may(&self, by: By, command: &Command, decision: Result<&Vec<Change>, &Violation>) {
         if matches!(
             command,
-            Command::SetStatus(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
+            Command::SetStatus(_)
+                | Command::Confirm(_)
+                | Command::Join(_)
+                | Command::Refuse(_)
+                | Command::Ask(_)
+                | Command::TakeBack(_)
         ) {
             return;
         }
@@ -302,7 +308,7 @@ fn nobody_reaches_above_themselves(before: &Roster, by: By, changes: &[Change]) 
     }
 }
 
-/// Whoever loses a place by the act of somebody else is told, unless the person was erased.
+/// Whoever loses a place by the act of somebody else is told, unless the person was erased, and whoever asked for one.
 fn members_are_told(before: &Roster, changes: &[Change]) {
     let erased = changes
         .iter()
@@ -313,8 +319,12 @@ fn members_are_told(before: &Roster, changes: &[Change]) {
         matches!(change, Change::MemberStatusChanged { status: new, .. } if *new == status)
     };
     let ended = |change: &&Change| !erased && matches!(change, Change::MemberRemoved { .. });
+    let answered = |change: &&Change| {
+        let outcomes = [JoinOutcome::Accepted, JoinOutcome::Declined];
+        matches!(change, Change::JoinRequestEnded { outcome, .. } if outcomes.contains(outcome))
+    };
     let places = changes.iter().filter(suspended).chain(changes.iter().filter(ended));
-    assert_eq!(told, places.count());
+    assert_eq!(told, places.count() + changes.iter().filter(answered).count());
 }
 
 fn removes_contact(change: &Change) -> bool {
@@ -339,7 +349,7 @@ proptest! {
 fn the_stories_meet_every_kind_of_change() {
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..800 {
         let story = stories().new_tree(&mut runner).unwrap().current();
         let mut world = World::begin(&story);
         for step in &story.steps {
@@ -353,6 +363,8 @@ fn the_stories_meet_every_kind_of_change() {
         "accepted",
         "account.changed",
         "account.status_changed",
+        "api_key.made",
+        "api_key.revoked",
         "cancelled",
         "contact.added",
         "contact.address_added",
@@ -375,6 +387,8 @@ fn the_stories_meet_every_kind_of_change() {
         "invitation.ended",
         "invitation.resent",
         "invitation.sent",
+        "join_request.ended",
+        "join_request.made",
         "member.added",
         "member.expiry_changed",
         "member.left",

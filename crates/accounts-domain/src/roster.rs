@@ -10,8 +10,9 @@ use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::catalog::{Catalog, Role};
-use crate::ids::{AccountId, ApiKeyId, ContactId, InvitationId, TransferId, UserId, VerificationId};
+use crate::ids::{AccountId, ApiKeyId, ContactId, InvitationId, JoinRequestId, TransferId, UserId, VerificationId};
 use crate::invitations::Invitation;
+use crate::join_requests::JoinRequest;
 use crate::keys::{CategoryKey, RoleKey};
 use crate::language::Language;
 use crate::names::{AccountName, AddressLine, DisplayName, ExternalId, JobTitle, PersonName, TaxId};
@@ -282,6 +283,8 @@ pub struct Parts {
     pub api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
     /// The invitations that nobody has answered or taken back, in time or not.
     pub invitations: BTreeMap<InvitationId, Invitation>,
+    /// The requests to join that nobody has answered or taken back, in time or not.
+    pub join_requests: BTreeMap<JoinRequestId, JoinRequest>,
 }
 
 /// An account under the provider's catalog. What must always hold (`product.md`) holds of each one that
@@ -442,7 +445,7 @@ impl Roster {
     pub fn require(&self, by: By, permission: ServicePermission) -> Result<(), Violation> {
         match by.actor {
             Actor::System => Ok(()),
-            Actor::Link => Err(Violation::Forbidden {
+            Actor::Link | Actor::Integration(_) => Err(Violation::Forbidden {
                 permission: permission.key(),
             }),
             Actor::User(_) | Actor::Key(_) => {
@@ -463,7 +466,7 @@ impl Roster {
         match by.actor {
             Actor::System => Ok(()),
             Actor::Link => Err(Violation::OwnerOnly),
-            Actor::Key(_) => Err(Violation::PersonOnly),
+            Actor::Key(_) | Actor::Integration(_) => Err(Violation::PersonOnly),
             Actor::User(user) => {
                 self.live_member(user, by.at).ok_or(Violation::NotFound)?;
                 if self.is_owner(user) {
@@ -486,7 +489,7 @@ impl Roster {
         }
         let own = match by.actor {
             Actor::System | Actor::Link => return Ok(()),
-            Actor::User(_) | Actor::Key(_) => self.rights_of(by).ok_or(Violation::NotFound)?,
+            Actor::User(_) | Actor::Key(_) | Actor::Integration(_) => self.rights_of(by).ok_or(Violation::NotFound)?,
         };
         if own.covers(permissions) {
             Ok(())

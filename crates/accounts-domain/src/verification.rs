@@ -74,6 +74,36 @@ impl Roster {
         }])
     }
 
+    /// The mail by which the owner of an account that an integration opened takes it over; nothing where the owner is
+    /// verified, or where the link of the last one works.
+    pub fn activation(&self, at: DateTime<Utc>, id: VerificationId) -> Option<Change> {
+        let owner = self.contact(self.owner()).ok().filter(|owner| !owner.is_verified())?;
+        let works = |link: &Verification| link.contact == owner.id && at < link.expires_at;
+        if self.parts.verifications.values().any(works) {
+            return None;
+        }
+        let address = owner.address.email.clone();
+        Some(Change::VerificationSent {
+            verification: Verification {
+                id,
+                contact: owner.id,
+                address_key: address.key().to_owned(),
+                created_at: at,
+                expires_at: at + VERIFICATION_LIFE,
+            },
+            address,
+        })
+    }
+
+    /// Sends that mail again.
+    ///
+    /// # Errors
+    /// Refused by an account that is not active.
+    pub fn send_activation(&self, at: DateTime<Utc>, id: VerificationId) -> Result<Vec<Change>, Violation> {
+        self.require_active()?;
+        Ok(self.activation(at, id).into_iter().collect())
+    }
+
     /// What following a link does at that moment.
     ///
     /// # Errors
@@ -137,6 +167,10 @@ impl Roster {
         if self.member_of_contact(contact.id).is_some() {
             return None;
         }
+        // The owner always logs in, whatever the catalog says of contacts.
+        if contact.id == self.owner() {
+            return Some(Permissions::All);
+        }
         let policy = self.catalog.policy();
         match policy.contact_login {
             ContactLogin::Never => None,
@@ -187,11 +221,13 @@ fn unproven<'a>(contact: &'a Contact, asked: Option<&EmailAddress>) -> Result<&'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::{OpenForCustomer, open_for_customer};
     use crate::contacts::{ContactPatch, CreateContact};
     use crate::given::{
-        ANA, BEA, CEM, LINK, NOW, Person, ZOE, address, chosen, datacenter, hosting, link_id, mixed, permission, role,
-        saas_suite, seconds, standard,
+        ANA, BEA, CATALOG_NAMES, CEM, LINK, NOW, Person, SOUND, SYSTEM, ZOE, account, account_id, address, chosen,
+        datacenter, hosting, link_id, mixed, permission, role, saas_suite, seconds, standard,
     };
+    use crate::names::ExternalId;
     use crate::roster::AccountStatus;
 
     fn to(person: Person, link: u32) -> SendVerification {
@@ -341,6 +377,40 @@ mod tests {
         assert_eq!(offer.login, Some(chosen(&["tickets:view"])));
         let roster = sent(roster, &to(CEM, 8));
         assert_eq!(roster.verification_offer(link_id(8), NOW).unwrap().login, None);
+    }
+
+    #[test]
+    fn the_owner_of_a_customers_account_takes_it_over_by_the_link_alone() {
+        for name in CATALOG_NAMES {
+            let command = OpenForCustomer {
+                account: account_id(),
+                external_id: ExternalId::parse("4711").unwrap(),
+                contact: ANA.contact(),
+                verification: link_id(7),
+                profile: standard().account().profile.clone(),
+                owner: ANA.profile(),
+                address: ANA.address(),
+            };
+            let catalog = account(name).catalog;
+            let (roster, changes) = open_for_customer(catalog, SYSTEM, &command).unwrap();
+            assert_eq!(roster.broken(), SOUND, "{name}");
+            assert!(matches!(
+                changes[..],
+                [Change::AccountOpened { owner: None }, Change::VerificationSent { .. }]
+            ));
+            assert_eq!((roster.members().count(), roster.account().revision), (0, 1));
+            assert_eq!(
+                roster.verification_offer(link_id(7), NOW).unwrap().login,
+                Some(Permissions::All)
+            );
+            assert_eq!(roster.send_activation(NOW, link_id(8)), Ok(vec![]));
+            let later = NOW + VERIFICATION_LIFE;
+            assert_eq!(roster.send_activation(later, link_id(8)).unwrap().len(), 1);
+            let roster = confirmed(roster, ANA, 7);
+            assert!(roster.is_owner(ANA.user()), "{name}");
+            assert_eq!(roster.parts.primaries, account(name).parts.primaries, "{name}");
+            assert_eq!(roster.send_activation(later, link_id(9)), Ok(vec![]));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::address::EmailAddress;
 use crate::catalog::ContactField;
 use crate::invitations::InvitationOutcome;
+use crate::join_requests::JoinOutcome;
 use crate::keys::{CategoryKey, PermissionKey, RoleKey};
 use crate::ownership::TransferOutcome;
 
@@ -199,6 +200,12 @@ pub enum Violation {
     InvitationEnded {
         /// How it ended.
         outcome: InvitationOutcome,
+    },
+    /// The request to join has ended.
+    #[error("the request has ended")]
+    JoinRequestEnded {
+        /// How it ended.
+        outcome: JoinOutcome,
     },
     /// The present password is not that.
     #[error("the password is not right")]

@@ -8,7 +8,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use accounts_domain::address::EmailAddress;
-use accounts_domain::names::DisplayName;
+use accounts_domain::ids::{ApiKeyId, IntegrationId};
+use accounts_domain::integrations::IntegrationScope;
+use accounts_domain::names::{DisplayName, KeyName};
 use accounts_domain::operators::OperatorKind;
 use clap::{Args, Parser, Subcommand};
 
@@ -50,6 +52,9 @@ pub enum Command {
     /// Work with operators, the provider's staff
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Work with integrations, the machine callers of the provider
+    #[command(subcommand)]
+    Integration(IntegrationCommand),
     /// Work with users, the persons who log in
     #[command(subcommand)]
     User(UserCommand),
@@ -131,6 +136,89 @@ pub enum OperatorCommand {
     /// The password is the first line of the standard input. On a terminal, where it would be seen, one is made and
     /// printed instead. Run it with the settings of the service; on SQLite the service must not be running.
     Create(NewOperator),
+}
+
+/// What is done with integrations. Run each with the settings of the service; on SQLite the service must not be running.
+#[derive(Clone, Subcommand)]
+pub enum IntegrationCommand {
+    /// Make an integration and a first key of it, which is printed this once
+    Create(NewIntegration),
+    /// List the integrations with their scopes and their keys, without the secrets
+    List,
+    /// Give an integration other scopes; without any it may do nothing
+    SetScopes {
+        /// The integration, as it is listed
+        #[arg(value_parser = integration)]
+        integration: IntegrationId,
+        /// What it may do from now on: access:check, accounts:open or accounts:view; once for each
+        #[arg(long, value_name = "SCOPE", value_parser = scope)]
+        scope: Vec<IntegrationScope>,
+    },
+    /// Disable an integration: none of its keys opens anything, at once and on every instance
+    Disable {
+        /// The integration, as it is listed
+        #[arg(value_parser = integration)]
+        integration: IntegrationId,
+    },
+    /// Enable an integration again
+    Enable {
+        /// The integration, as it is listed
+        #[arg(value_parser = integration)]
+        integration: IntegrationId,
+    },
+    /// Add a key, which is printed this once: to change it for another one while both work
+    AddKey(NewIntegrationKey),
+    /// Revoke a key, at once and on every instance
+    RevokeKey {
+        /// The key, as it is listed
+        #[arg(value_parser = key)]
+        key: ApiKeyId,
+    },
+}
+
+/// Which integration is made.
+#[derive(Clone, Args)]
+pub struct NewIntegration {
+    /// What it is called; no other has this name
+    #[arg(value_parser = KeyName::parse)]
+    pub name: KeyName,
+    /// What it may do: access:check, accounts:open or accounts:view; once for each
+    #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
+    pub scope: Vec<IntegrationScope>,
+    /// Make a test key, which reads and changes nothing
+    #[arg(long)]
+    pub test: bool,
+    /// In how many days the key ends by itself, 1 to 3653 [default: it does not]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=3653))]
+    pub days: Option<u16>,
+}
+
+/// Which key is added to an integration.
+#[derive(Clone, Args)]
+pub struct NewIntegrationKey {
+    /// The integration, as it is listed
+    #[arg(value_parser = integration)]
+    pub integration: IntegrationId,
+    /// Make a test key, which reads and changes nothing
+    #[arg(long)]
+    pub test: bool,
+    /// In how many days the key ends by itself, 1 to 3653 [default: it does not]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=3653))]
+    pub days: Option<u16>,
+}
+
+fn scope(text: &str) -> Result<IntegrationScope, &'static str> {
+    IntegrationScope::from_name(text).ok_or("it is access:check, accounts:open or accounts:view")
+}
+
+fn integration(text: &str) -> Result<IntegrationId, &'static str> {
+    text.parse()
+        .map_err(|_| "it is the id of an integration, as `accounts integration list` prints it")
+}
+
+fn key(text: &str) -> Result<ApiKeyId, &'static str> {
+    text.parse()
+        .map_err(|_| "it is the id of a key, as `accounts integration list` prints it")
 }
 
 /// What is done with users.

@@ -4,6 +4,7 @@ mod catalog_check;
 mod check_db;
 mod demo;
 mod healthcheck;
+mod integrations;
 mod keys_rotate;
 mod migrate;
 mod openapi;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Catalog(CatalogCommand::Check { file })) => catalog_check::run(said, &file),
         Some(Command::Keys(KeysCommand::Rotate { if_missing })) => keys_rotate::run(said, if_missing),
         Some(Command::Operator(OperatorCommand::Create(new))) => operator_create::run(said, new),
+        Some(Command::Integration(what)) => integrations::run(said, what),
         Some(Command::User(UserCommand::Import(what))) => user_import::run(said, &what),
         Some(Command::Demo(which)) => demo::run(said, which),
         Some(Command::Healthcheck) => healthcheck::run(said),

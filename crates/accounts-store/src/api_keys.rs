@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use accounts_domain::api_keys::{ApiKey, KeyMode, SecretHash};
+use accounts_domain::api_keys::{ApiKey, KeyHolder, KeyMode, SecretHash};
 use accounts_domain::ids::{ApiKeyId, UserId};
 use accounts_domain::names::KeyName;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -12,11 +12,35 @@ use diesel::prelude::*;
 use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
 use crate::rows::{checked, from_json, instant, named, parse, stored, to_json};
-use crate::schema::api_keys;
+use crate::schema::{api_keys, integration_keys};
 use crate::store::Store;
 
 /// How exactly it is known when a key was last used.
 const NOTED_EACH: TimeDelta = TimeDelta::minutes(1);
+
+/// Reads when keys of a table were last used.
+macro_rules! uses {
+    ($conn:expr, $table:ident, $ids:expr) => {
+        $table::table
+            .filter($table::id.eq_any($ids))
+            .filter($table::last_used_at.is_not_null())
+            .select(($table::id, $table::last_used_at.assume_not_null()))
+            .load::<(String, NaiveDateTime)>($conn)?
+    };
+}
+
+/// Writes down that a key of a table was used, unless it was lately.
+macro_rules! note_use {
+    ($conn:expr, $table:ident, $id:expr, $at:expr) => {{
+        let before = stored($at - NOTED_EACH);
+        let row = $table::table
+            .filter($table::id.eq($id))
+            .filter($table::last_used_at.is_null().or($table::last_used_at.le(before)));
+        diesel::update(row)
+            .set($table::last_used_at.eq(stored($at)))
+            .execute($conn)?
+    }};
+}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
@@ -37,14 +61,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn key_uses(&self, keys: Vec<ApiKeyId>) -> Result<BTreeMap<ApiKeyId, DateTime<Utc>>, StoreError> {
+    pub async fn key_uses(
+        &self,
+        holder: KeyHolder,
+        keys: Vec<ApiKeyId>,
+    ) -> Result<BTreeMap<ApiKeyId, DateTime<Utc>>, StoreError> {
         let ids: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let work = move |conn: &mut Conn| {
-            let rows = api_keys::table
-                .filter(api_keys::id.eq_any(&ids))
-                .filter(api_keys::last_used_at.is_not_null())
-                .select((api_keys::id, api_keys::last_used_at.assume_not_null()))
-                .load::<(String, NaiveDateTime)>(conn)?;
+            let rows = match holder {
+                KeyHolder::Customer => uses!(conn, api_keys, &ids),
+                KeyHolder::Integration => uses!(conn, integration_keys, &ids),
+            };
             rows.into_iter()
                 .map(|(id, at)| Ok((parse("api_keys.id", &id)?, instant(at))))
                 .collect()
@@ -67,16 +94,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn note_key_use(&self, key: ApiKeyId, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn note_key_use(&self, holder: KeyHolder, key: ApiKeyId, at: DateTime<Utc>) -> Result<(), StoreError> {
         let id = key.to_string();
         let work = move |conn: &mut Conn| {
-            let before = stored(at - NOTED_EACH);
-            let row = api_keys::table
-                .filter(api_keys::id.eq(&id))
-                .filter(api_keys::last_used_at.is_null().or(api_keys::last_used_at.le(before)));
-            diesel::update(row)
-                .set(api_keys::last_used_at.eq(stored(at)))
-                .execute(conn)?;
+            match holder {
+                KeyHolder::Customer => note_use!(conn, api_keys, &id, at),
+                KeyHolder::Integration => note_use!(conn, integration_keys, &id, at),
+            };
             Ok(())
         };
         self.change(work).await

@@ -37,9 +37,9 @@ pub struct AuditEvent {
     pub position: i32,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// Who did it: `system`, `user`, `key` or `link`.
+    /// Who did it: `system`, `user`, `key`, `integration` or `link`.
     pub actor_kind: String,
-    /// The id of the user or of the key, where one did.
+    /// The id of the user, the key or the integration, where one did.
     pub actor_id: Option<String>,
     /// The user who made the key, where one did it.
     pub on_behalf_of: Option<String>,

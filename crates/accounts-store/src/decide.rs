@@ -195,12 +195,13 @@ fn ended(transfer: &Transfer, changes: &[Change], act: &Act) -> Transfer {
     told
 }
 
-/// Who acts, where it has an id: a user or a key.
+/// Who acts, where it has an id: a user, a key or an integration.
 pub(crate) fn actor_id(actor: Actor) -> Option<String> {
     match actor {
         Actor::System | Actor::Link => None,
         Actor::User(user) => Some(user.to_string()),
         Actor::Key(key) => Some(key.key.to_string()),
+        Actor::Integration(integration) => Some(integration.to_string()),
     }
 }
 
@@ -208,6 +209,6 @@ pub(crate) fn actor_id(actor: Actor) -> Option<String> {
 pub(crate) fn behind(actor: Actor) -> Option<String> {
     match actor {
         Actor::Key(key) => Some(key.maker.to_string()),
-        Actor::System | Actor::User(_) | Actor::Link => None,
+        Actor::System | Actor::User(_) | Actor::Integration(_) | Actor::Link => None,
     }
 }

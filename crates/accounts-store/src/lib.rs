@@ -3,6 +3,7 @@
 //! No rule is decided here. What changes is decided by `accounts-domain` inside [`Store::decide`] and
 //! [`Store::decide_user`]; what no rule decides (throttles, mails on their way, kept answers) has its own file.
 
+mod access_checks;
 mod accounts;
 mod api_keys;
 mod audit;
@@ -15,7 +16,9 @@ mod error;
 mod fill;
 mod idempotency;
 mod imports;
+mod integrations;
 mod invitations;
+mod join_requests;
 mod key_visits;
 mod known_words;
 mod lanes;
@@ -35,6 +38,7 @@ mod throttles;
 mod users;
 mod visits;
 
+pub use access_checks::{AskedAbout, Found};
 pub use accounts::{AccountMark, VerificationTarget};
 pub use audit::{AuditEvent, AuditFilter, AuditValue};
 pub use backend::{AddressError, Database, OpenError, PostgresUrl, migrate, pending};
@@ -44,12 +48,15 @@ pub use email_changes::EmailChangeKeys;
 pub use error::{Cause, StoreError};
 pub use fill::{DIGITS, Filling, Stamps, Tale, digits};
 pub use idempotency::{KEPT_FOR, Recall};
+pub use integrations::IntegrationDecision;
 pub use invitations::{InvitationAnswer, InvitationTarget, InviteEntry, Invited, Joining};
 pub use key_visits::{KeyVisit, KeyVisitor};
 pub use lanes::Settings;
 pub use live_use::obstacles;
 pub use mails::*;
-pub use purge::{INVITATIONS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, SESSIONS_REMEMBERED_FOR};
+pub use purge::{
+    INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, SESSIONS_REMEMBERED_FOR,
+};
 pub use roster::InvitationFilter;
 pub use sessions::{Rotated, Rotation};
 pub use sign_ups::{MAIL_WINDOW, MAILS_PER_ADDRESS, NewIds};

@@ -63,6 +63,18 @@ impl Store {
     }
 }
 
+/// Reads who these users are.
+pub(crate) fn people(conn: &mut Conn, ids: &[UserId]) -> Result<BTreeMap<UserId, MemberPerson>, Fault> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let rows: Vec<PersonRow> = users::table
+        .filter(users::id.eq_any(ids))
+        .select(PersonRow::as_select())
+        .load(conn)?;
+    rows.iter()
+        .map(|row| read(row).map(|person| (person.user, person)))
+        .collect()
+}
+
 /// Puts what members are told into the outbox, to the addresses that they log in with.
 pub(crate) fn tell(conn: &mut Conn, news: &[MemberNews], at: DateTime<Utc>) -> Result<(), Fault> {
     let mut mails = Vec::new();

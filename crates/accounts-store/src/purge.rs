@@ -8,8 +8,8 @@ use crate::error::{Fault, StoreError};
 use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
-    contact_verifications, email_changes, idempotency_keys, invitations, password_resets, refresh_tokens, sessions,
-    sign_ups, throttles,
+    contact_verifications, email_changes, idempotency_keys, invitations, join_requests, password_resets,
+    refresh_tokens, sessions, sign_ups, throttles,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -23,19 +23,23 @@ pub const SESSIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 /// How long an invitation is remembered after the time at which it ends by itself: longer than it may be sent again.
 pub const INVITATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 
+/// How long a request to join is remembered after the time at which it ends by itself.
+pub const JOIN_REQUESTS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
+
 /// How many rows of a kind go at once at most: each is named in the statement.
 const MOST: u32 = 10_000;
 
 impl Store {
     /// Deletes what nobody asks for any more: kept answers past [`KEPT_FOR`], counters whose window has ended,
-    /// links past [`LINKS_REMEMBERED_FOR`], invitations past [`INVITATIONS_REMEMBERED_FOR`] and sessions past [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of
+    /// links past [`LINKS_REMEMBERED_FOR`], invitations past [`INVITATIONS_REMEMBERED_FOR`], requests to join past
+    /// [`JOIN_REQUESTS_REMEMBERED_FOR`] and sessions past [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of
     /// each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 8] = [
+        let steps: [Step; 9] = [
             answers,
             counters,
             of_sign_ups,
@@ -43,6 +47,7 @@ impl Store {
             of_email_changes,
             of_verifications,
             of_invitations,
+            of_join_requests,
             of_sessions,
         ];
         let mut purged = 0;
@@ -128,6 +133,10 @@ fn of_verifications(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<us
 
 fn of_invitations(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     ended_links!(conn, invitations, stored(at - INVITATIONS_REMEMBERED_FOR), limit)
+}
+
+fn of_join_requests(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, join_requests, stored(at - JOIN_REQUESTS_REMEMBERED_FOR), limit)
 }
 
 /// A session goes once its spent tokens have gone, together with the last one: until then it has that one.

@@ -339,6 +339,45 @@ table! {
 }
 
 table! {
+    integrations (id) {
+        id -> Text,
+        name -> Text,
+        scopes -> Text,
+        revision -> BigInt,
+        created_at -> Timestamp,
+        disabled_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    integration_keys (id) {
+        id -> Text,
+        integration_id -> Text,
+        mode -> Text,
+        secret_hash -> Text,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    join_requests (id) {
+        id -> Text,
+        user_id -> Text,
+        account_id -> Nullable<Text>,
+        asked_account -> Nullable<Text>,
+        asked_owner -> Nullable<Text>,
+        asked_key -> Text,
+        message -> Nullable<Text>,
+        status -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
     throttles (key) {
         key -> Text,
         window_started_at -> Timestamp,
@@ -366,6 +405,8 @@ joinable!(refresh_tokens -> sessions (session_id));
 joinable!(password_resets -> users (user_id));
 joinable!(api_keys -> users (user_id));
 joinable!(email_changes -> users (user_id));
+joinable!(join_requests -> users (user_id));
+joinable!(integration_keys -> integrations (integration_id));
 joinable!(audit_values -> audit_events (event_id));
 
 /// Hands the list of all tables to another macro.
@@ -397,6 +438,9 @@ macro_rules! with_all_tables {
             operators,
             throttles,
             api_keys,
+            integrations,
+            integration_keys,
+            join_requests,
         }
     };
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use accounts_domain::accounts::{self, OpenAccount};
+use accounts_domain::accounts::{self, OpenAccount, OpenForCustomer};
 use accounts_domain::actor::Actor;
 use accounts_domain::audit;
 use accounts_domain::catalog::Catalog;
+use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, ContactId, ResetId, SignUpId, UserId};
 use accounts_domain::language::Language;
-use accounts_domain::names::{AccountName, DisplayName, PersonName};
+use accounts_domain::mail;
+use accounts_domain::names::{AccountName, DisplayName, ExternalId, PersonName};
 use accounts_domain::phone::{Phone, PhoneKind, PhoneNumber};
 use accounts_domain::roster::{AccountProfile, ContactProfile, Roster};
 use accounts_domain::sign_ups::SignUp;
@@ -20,9 +22,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Origin;
 use crate::backend::Conn;
+use crate::decide::Decision;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
-use crate::rows::{checked, from_json, instant, named, parse, stored, to_json};
+use crate::rows::{checked, from_json, instant, named, parse, parse_maybe, stored, to_json};
+use crate::schema::accounts as accounts_table;
 use crate::schema::{password_resets, sign_ups};
 use crate::snapshots::{Marks, Snapshots};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
@@ -152,6 +156,39 @@ impl Store {
         .await
     }
 
+    /// Opens an account for a customer, or finds the one of the same number of the provider. Where its owner has not
+    /// followed the activation mail and the link of the last one does not work any more, it is mailed again.
+    ///
+    /// # Errors
+    /// [`Violation::MissingFields`] where the catalog asks for more.
+    pub async fn open_or_find(&self, command: OpenForCustomer, act: &Act) -> Result<Roster, DecideError> {
+        let (catalog, done) = (Arc::clone(&self.ground.catalog), act.clone());
+        let number = command.external_id.clone();
+        let link = command.verification;
+        let opened = self
+            .transact(move |conn| {
+                if find_by_number(conn, &command.external_id)?.is_some() {
+                    return Ok(Verdict::Discard(None));
+                }
+                let opened = open_for_customer(conn, &catalog, &command, &done)?;
+                Ok(Verdict::Keep(Some(opened), Marks::none()))
+            })
+            .await?;
+        if let Some(opened) = opened {
+            return Ok(opened);
+        }
+        let found = self.lanes.read(move |conn| find_by_number(conn, &number)).await?;
+        let (account, at) = (found.ok_or(DecideError::NotFound)?, act.at);
+        let unkept = |_: &Decision| Kept {
+            status: 200,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let again = move |roster: &Roster| roster.send_activation(at, link);
+        let decision = self.decide(account, act, again, unkept).await?;
+        Ok(Roster::clone(&decision.after))
+    }
+
     /// Mails a reset link to the user of an address, if there is one that may log in. Beyond
     /// [`MAILS_PER_ADDRESS`] no mail goes out. The work is less if there is none: the caller must not be able to
     /// measure it.
@@ -273,16 +310,36 @@ impl Store {
 
 fn open(conn: &mut Conn, catalog: &Arc<Catalog>, command: &OpenAccount, act: &Act) -> Result<Roster, Stop<Refusal>> {
     let (opened, changes) = accounts::open(Arc::clone(catalog), act.by(), command)?;
-    roster::save_opened(conn, &opened, act.at)?;
-    let entries = audit::entries(&opened, &changes);
-    crate::audit::record(
-        conn,
-        Origin::Account(command.account),
-        opened.account().revision,
-        &entries,
-        act,
-    )?;
+    save_opened(conn, &opened, &changes, act)?;
     Ok(opened)
+}
+
+fn open_for_customer(
+    conn: &mut Conn,
+    catalog: &Arc<Catalog>,
+    command: &OpenForCustomer,
+    act: &Act,
+) -> Result<Roster, Stop<Refusal>> {
+    let (opened, changes) = accounts::open_for_customer(Arc::clone(catalog), act.by(), command)?;
+    save_opened(conn, &opened, &changes, act)?;
+    Ok(opened)
+}
+
+fn save_opened(conn: &mut Conn, opened: &Roster, changes: &[Change], act: &Act) -> Result<(), Fault> {
+    roster::save_opened(conn, opened, act.at)?;
+    let account = opened.account();
+    let entries = audit::entries(opened, changes);
+    crate::audit::record(conn, Origin::Account(account.id), account.revision, &entries, act)?;
+    mails::insert_mails(conn, &mail::mails(opened, opened, changes), act.at)
+}
+
+fn find_by_number(conn: &mut Conn, number: &ExternalId) -> Result<Option<AccountId>, Fault> {
+    let id = accounts_table::table
+        .filter(accounts_table::external_id.eq(number.as_str()))
+        .select(accounts_table::id)
+        .first::<String>(conn)
+        .optional()?;
+    parse_maybe("accounts.id", id.as_deref())
 }
 
 /// Makes a reset link and mails it. For a user who may not log in nothing is left behind: not even the rise of

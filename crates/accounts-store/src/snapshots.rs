@@ -72,8 +72,13 @@ impl Snapshots {
     pub(crate) fn note(&self, known: &Arc<Known>, roster: Option<&Arc<Roster>>) {
         self.persons.keep(known.user.id.uuid(), Arc::clone(known));
         if let Some(roster) = roster {
-            self.rosters.keep(roster.account().id.uuid(), Arc::clone(roster));
+            self.note_account(roster);
         }
+    }
+
+    /// Keeps an account that was read, to be used where a query finds the same revision.
+    pub(crate) fn note_account(&self, roster: &Arc<Roster>) {
+        self.rosters.keep(roster.account().id.uuid(), Arc::clone(roster));
     }
 
     /// Marks an account that a transaction has locked.
@@ -138,7 +143,11 @@ impl Shelved for Roster {
         let parts = self.parts();
         ROW + CONTACT * parts.contacts.len()
             + ROW / 2
-                * (parts.members.len() + parts.verifications.len() + parts.invitations.len() + parts.api_keys.len())
+                * (parts.members.len()
+                    + parts.verifications.len()
+                    + parts.invitations.len()
+                    + parts.join_requests.len()
+                    + parts.api_keys.len())
     }
 }
 

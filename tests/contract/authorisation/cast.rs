@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use accounts_domain::{catalog::Catalog, permission::ServicePermission};
+use accounts_domain::{catalog::Catalog, integrations::IntegrationScope, permission::ServicePermission};
 use accounts_tests::{
     App, Client, Setup,
     client::Request,
@@ -40,10 +40,14 @@ pub(super) enum Kind {
     KeyWith(ServicePermission),
     /// A test key of the owner, with all permissions.
     TestKey,
+    /// An integration with this scope and no other.
+    Integration(IntegrationScope),
+    /// An integration with all scopes.
+    EveryScope,
 }
 
 impl Kind {
-    /// Whether it is no person.
+    /// Whether it is a key of a customer.
     pub(super) fn is_key(self) -> bool {
         matches!(
             self,
@@ -84,6 +88,8 @@ pub(super) struct Caller {
     account_key: String,
     /// An invitation to the caller, who has declined it: to answer it changes nothing.
     invitation: String,
+    /// A request of the caller to join an account that there is not, to be withdrawn.
+    request: String,
 }
 
 /// What there is in an account.
@@ -105,6 +111,8 @@ struct Side {
     session: String,
     /// A key of the account, to be revoked.
     key: String,
+    /// A request of somebody to join, which was declined: to answer it changes nothing.
+    request: String,
 }
 
 /// Everybody and everything.
@@ -151,6 +159,7 @@ impl<'a> Cast<'a> {
                 own_key: home.key.clone(),
                 account_key: home.key.clone(),
                 invitation: home.invitation.clone(),
+                request: home.request.clone(),
             },
             caller(Kind::Stranger, &dan),
             caller(Kind::Former, &former),
@@ -160,6 +169,7 @@ impl<'a> Cast<'a> {
         ];
         let owner = caller(Kind::Owner, &ana);
         callers.extend(key_callers(&ana, &owner));
+        callers.extend(integrations(app, &owner));
         callers.push(owner);
         for permission in ServicePermission::ALL {
             let name = permission.as_str().replace(':', "-");
@@ -167,6 +177,7 @@ impl<'a> Cast<'a> {
             callers.push(caller(Kind::With(permission), &person));
         }
         ana.delete(ana.at(&format!("/contacts/{removed}"))).expect(204);
+        given::opened_by_integration(app, "ida@example.com");
         let former = former.user();
         // What is in the outbox has left: nothing changes from here on but by the callers.
         app.mails();
@@ -206,6 +217,7 @@ impl<'a> Cast<'a> {
             Some("addresses/verification") => json!({ "address": side.main }),
             Some("promote") => json!({ "roles": ["billing"] }),
             Some("subscriptions") => json!({ "categories": [] }),
+            Some("accept") if operation.path.contains("/join-requests/") => json!({ "permissions": [] }),
             Some("ownership-transfers") => json!({ "contact_id": side.contact }),
             Some(_) | None => json!({}),
         }
@@ -229,6 +241,7 @@ impl<'a> Cast<'a> {
     fn value(&self, side: &Side, caller: &Caller, path: &str, parameter: &str) -> String {
         match (path, parameter) {
             (_, "account") => side.account.clone(),
+            (_, "external_id") => given::EXTERNAL_ID.to_owned(),
             (_, "contact") => side.contact.clone(),
             (_, "user") => side.user.clone(),
             (_, "address") => side.more.clone(),
@@ -239,6 +252,8 @@ impl<'a> Cast<'a> {
             ("/v1/me/api-keys/{key}", "key") => caller.own_key.clone(),
             (_, "key") if side.account == self.other.account => side.key.clone(),
             (_, "key") => caller.account_key.clone(),
+            (_, "request") if path.starts_with("/v1/me/") => caller.request.clone(),
+            (_, "request") => side.request.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
@@ -258,6 +273,7 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "key") => self.other.key.clone(),
             // To somebody else, for whoever answers the own ones.
             (Ids::Foreign(_), "invitation") => self.other.invitation.clone(),
+            (Ids::Foreign(_), "request") => self.other.request.clone(),
             (Ids::Foreign(_), "session") if caller.kind == Kind::Stranger => self.home.session.clone(),
             (Ids::Foreign(_), "session") => self.other.session.clone(),
             (Ids::Deleted(_), "contact") => self.removed.clone(),
@@ -270,15 +286,17 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "invitation") => an_id("inv"),
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "key") => an_id("key"),
+            (Ids::Random(_), "request") => an_id("jrq"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
             (Ids::Random(_), "role") => "captain".to_owned(),
+            (Ids::Random(_), "external_id") => "0815".to_owned(),
             (Ids::Random(_), "code") => "no-such-code".to_owned(),
             (Ids::Random(_), "file") => "nothing.eml".to_owned(),
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
             (
                 Ids::WrongKind(_),
-                "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "address" | "role" | "code"
-                | "file",
+                "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "external_id"
+                | "address" | "role" | "code" | "file",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
@@ -296,7 +314,7 @@ impl<'a> Cast<'a> {
     /// Every row but of what counts attempts and uses.
     pub(super) fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let mut rows = self.app.rows();
-        rows.retain(|table, _| !["throttles", "sessions", "api_keys"].contains(&table.as_str()));
+        rows.retain(|table, _| !["throttles", "sessions", "api_keys", "integration_keys"].contains(&table.as_str()));
         rows
     }
 }
@@ -314,11 +332,11 @@ impl<'a> Ids<'a> {
                 "account"
                     if parameters
                         .iter()
-                        .any(|name| matches!(*name, "contact" | "user" | "transfer" | "invitation")) =>
+                        .any(|name| matches!(*name, "contact" | "user" | "transfer" | "invitation" | "request")) =>
                 {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" | "invitation" | "key" => all.push(Self::Foreign(parameter)),
+                "transfer" | "address" | "invitation" | "key" | "request" => all.push(Self::Foreign(parameter)),
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
@@ -369,8 +387,19 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
         transfer,
         session: session(&owner),
         key: key(&owner, &owner.at("/api-keys")),
+        request: declined_request(app, &owner),
     };
     (owner, person, side)
+}
+
+/// Somebody asks for access, and the owner declines.
+fn declined_request(app: &App, owner: &Person<'_>) -> String {
+    let zoe = given::owner(app, &format!("zoe-{}", owner.address));
+    zoe.asks_to_join(&json!({ "account_id": owner.account })).expect(202);
+    let request = owner.get(owner.at("/join-requests")).expect(200).text("data/0/id");
+    let decline = owner.at(&format!("/join-requests/{request}/decline"));
+    owner.post(decline, ()).expect(204);
+    request
 }
 
 /// A contact of the account that logs in.
@@ -404,6 +433,21 @@ fn key_callers(ana: &Person<'_>, owner: &Caller) -> Vec<Caller> {
     calls.into_iter().map(by_key).collect()
 }
 
+/// Every integration. Whatever else a caller has is the owner's.
+fn integrations(app: &App, owner: &Caller) -> Vec<Caller> {
+    let by = |kind, scopes: &[IntegrationScope]| {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        Caller {
+            kind,
+            client: given::integration(app, &names),
+            ..owner.clone()
+        }
+    };
+    let each = IntegrationScope::ALL.map(|scope| by(Kind::Integration(scope), &[scope]));
+    let every = by(Kind::EveryScope, &IntegrationScope::ALL);
+    each.into_iter().chain([every]).collect()
+}
+
 /// Makes a key.
 fn key(person: &Person<'_>, list: &str) -> String {
     let body = json!({ "name": "Spare", "permissions": [] });
@@ -415,6 +459,8 @@ fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_
     person
         .post(format!("/v1/me/invitations/{invitation}/decline"), ())
         .expect(200);
+    let nowhere = json!({ "account_id": "acc_01h455vb4pex5vsknk084sn02q" });
+    person.asks_to_join(&nowhere).expect(202);
     let ended = session(person);
     person.delete(format!("/v1/me/sessions/{ended}")).expect(204);
     Caller {
@@ -425,6 +471,7 @@ fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_
         own_key: key(person, "/v1/me/api-keys"),
         account_key: key(ana, &ana.at("/api-keys")),
         invitation,
+        request: person.get("/v1/me/join-requests").expect(200).text("data/0/id"),
     }
 }
 

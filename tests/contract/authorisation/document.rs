@@ -85,9 +85,12 @@ impl Operation {
             .collect()
     }
 
-    /// Whether it ends a session or a key, which nothing else can be asked about then: such operations come last.
+    /// Whether it ends a session, a key or a request, which nothing else can be asked about then: such operations come last.
     pub(super) fn ends_session(&self) -> bool {
-        self.method == "DELETE" && ["/sessions/", "/api-keys/"].iter().any(|part| self.path.contains(part))
+        self.method == "DELETE"
+            && ["/sessions/", "/api-keys/", "/join-requests/"]
+                .iter()
+                .any(|part| self.path.contains(part))
     }
 }
 

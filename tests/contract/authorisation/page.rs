@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use accounts_domain::permission::ServicePermission;
+use accounts_domain::{integrations::IntegrationScope, permission::ServicePermission};
 
 use super::{document::Operation, policy};
 
@@ -23,12 +23,17 @@ made-up ones; they fail when the service, the OpenAPI document, the table and th
 | whoever is the contact | the member who is the contact of the path |
 | the owner | the owner of the account, who has every permission, too |
 | whoever is offered the account | the member to whom the transfer of the path offers it |
+| an integration | a machine caller of the provider with a key of its own, which has the scope |
 
 A key calls in the place of a person where the last column says so. A **user key** does what its user may, in the \
 accounts that it was given; an **account key** does what its maker may, in its account alone, and is nobody's contact. \
 Both have no more than the permissions that they were given. A **test key** of either kind is taken for `GET` and `HEAD` \
 alone: everything else is 403 `test-key-reads-only`. Where no key is taken, a key is told 403 `person-only`; where those of users are, so \
 is a key of an account.
+
+Customers and integrations are apart. What is for integrations is not there for a customer, person or key: 404. \
+Everywhere else the key of an integration is no credential: 401. A **test key** of an integration is taken for whatever \
+changes nothing.
 
 All others are refused: without a live session with 401; outside the account with 404, as if there were none; inside \
 it with 403. What belongs to another account is not there: 404. `HEAD` is answered as `GET` is.
@@ -71,6 +76,20 @@ pub(super) fn page(operations: &[Operation]) -> String {
             opened.join("<br>")
         };
         let _ = writeln!(page, "| `{}` | {opened} |", permission.as_str());
+    }
+    page += "\n## What each scope of an integration opens\n\n| scope | operations |\n|---|---|\n";
+    for scope in IntegrationScope::ALL {
+        let opened: Vec<String> = operations
+            .iter()
+            .filter(|operation| policy::of(&operation.to_string()) == Some(policy::Who::Scope(scope)))
+            .map(|operation| format!("`{operation}`"))
+            .collect();
+        let opened = if opened.is_empty() {
+            "none yet".to_owned()
+        } else {
+            opened.join("<br>")
+        };
+        let _ = writeln!(page, "| `{}` | {opened} |", scope.as_str());
     }
     page
 }

@@ -3,11 +3,12 @@
 
 use std::fmt;
 
+use accounts_domain::integrations::IntegrationScope::{self, AccessCheck, AccountsOpen, AccountsView};
 use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView, RolesManage,
 };
 
-use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, MemberInPerson, Owner, Recipient, SignedIn, SignedInOrKey};
+use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, MemberInPerson, Owner, Recipient, Scope, SignedIn, SignedInOrKey};
 
 /// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
 /// keys are taken, narrowed to what it was given.
@@ -33,6 +34,8 @@ pub(super) enum Who {
     Owner,
     /// The member to whom the transfer in the path offers the account, in person.
     Recipient,
+    /// Integrations with the scope. To customers it is not there, and integrations are nobody everywhere else (R40).
+    Scope(IntegrationScope),
 }
 
 /// Every operation, as the document writes it.
@@ -79,6 +82,9 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/me/invitations", SignedIn),
     ("POST /v1/me/invitations/{invitation}/accept", SignedIn),
     ("POST /v1/me/invitations/{invitation}/decline", SignedIn),
+    ("GET /v1/me/join-requests", SignedIn),
+    ("DELETE /v1/me/join-requests/{request}", SignedIn),
+    ("POST /v1/join-requests", SignedIn),
     ("PUT /v1/me/password", SignedIn),
     ("POST /v1/me/reauthenticate", SignedIn),
     ("POST /v1/me/email-change", SignedIn),
@@ -156,6 +162,15 @@ pub(super) const POLICY: &[(&str, Who)] = &[
         "POST /v1/accounts/{account}/invitations/{invitation}/resend",
         Has(MembersManage),
     ),
+    ("GET /v1/accounts/{account}/join-requests", Has(MembersManage)),
+    (
+        "POST /v1/accounts/{account}/join-requests/{request}/accept",
+        Has(MembersManage),
+    ),
+    (
+        "POST /v1/accounts/{account}/join-requests/{request}/decline",
+        Has(MembersManage),
+    ),
     ("GET /v1/accounts/{account}/ownership-transfers", Member),
     ("POST /v1/accounts/{account}/ownership-transfers", Owner),
     ("GET /v1/accounts/{account}/ownership-transfers/{transfer}", Member),
@@ -171,6 +186,9 @@ pub(super) const POLICY: &[(&str, Who)] = &[
         "POST /v1/accounts/{account}/ownership-transfers/{transfer}/cancel",
         Owner,
     ),
+    ("POST /v1/access-checks", Scope(AccessCheck)),
+    ("GET /v1/accounts/by-external-id/{external_id}", Scope(AccountsView)),
+    ("PUT /v1/accounts/by-external-id/{external_id}", Scope(AccountsOpen)),
 ];
 
 /// Who may call this operation.
@@ -186,13 +204,14 @@ impl Who {
             SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient => "no",
             SignedInOrKey => "of a user",
             Member | Has(_) | HasOrSelf(_) => "yes",
+            Scope(_) => "of an integration",
         }
     }
 
-    /// Whether the operation takes keys at all.
+    /// Whether the operation takes keys of customers at all.
     pub(super) fn takes_keys(self) -> bool {
         match self {
-            Anyone | SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient => false,
+            Anyone | SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient | Scope(_) => false,
             SignedInOrKey | Member | Has(_) | HasOrSelf(_) => true,
         }
     }
@@ -201,7 +220,24 @@ impl Who {
     pub(super) fn permission(self) -> Option<ServicePermission> {
         match self {
             Has(permission) | HasInPerson(permission) | HasOrSelf(permission) => Some(permission),
-            Anyone | SignedIn | SignedInOrKey | Member | MemberInPerson | Owner | Recipient => None,
+            Anyone | SignedIn | SignedInOrKey | Member | MemberInPerson | Owner | Recipient | Scope(_) => None,
+        }
+    }
+
+    /// What the document says that the operation needs: a permission or a scope.
+    pub(super) fn needs(self) -> Option<&'static str> {
+        match self {
+            Scope(scope) => Some(scope.as_str()),
+            Anyone
+            | SignedIn
+            | SignedInOrKey
+            | Member
+            | MemberInPerson
+            | Has(_)
+            | HasInPerson(_)
+            | HasOrSelf(_)
+            | Owner
+            | Recipient => self.permission().map(ServicePermission::as_str),
         }
     }
 }
@@ -216,6 +252,7 @@ impl fmt::Display for Who {
             HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
             Owner => f.write_str("the owner"),
             Recipient => f.write_str("whoever is offered the account"),
+            Scope(scope) => write!(f, "an integration with `{}`", scope.as_str()),
         }
     }
 }

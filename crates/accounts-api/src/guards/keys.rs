@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use accounts_domain::actor::{Actor, By};
-use accounts_domain::api_keys::{ApiKey, KeyActor, KeyMode, Scope};
+use accounts_domain::api_keys::{ApiKey, KeyActor, KeyHolder, KeyMode, Scope};
 use accounts_domain::ids::{AccountId, ApiKeyId};
 use accounts_domain::roster::Roster;
 use accounts_store::{KeyVisit, KeyVisitor};
@@ -27,6 +27,8 @@ pub(super) enum Takes {
     UserKeys,
     /// From persons and from all keys.
     AllKeys,
+    /// From no customer at all: to those it is not there.
+    NoCustomer,
 }
 
 /// Judges a caller with a key: first the key (401), then whether keys do this at all (403). Whoever brings a key that
@@ -40,7 +42,7 @@ pub(super) async fn by_key(
     let service = super::service(request)?;
     let at = service.clock.now();
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-    let key = KeyText::read(text).ok_or_else(|| Problem::unauthenticated(true))?;
+    let key = KeyText::read(KeyHolder::Customer, text).ok_or_else(|| Problem::unauthenticated(true))?;
     let refused = |reason: &'static str| {
         let id = request_id.as_deref().unwrap_or_default();
         tracing::warn!(target: "accounts::security", request_id = id, key = %key.id, reason, "an API key was refused");
@@ -53,7 +55,7 @@ pub(super) async fn by_key(
         return Err(refused("another secret"));
     }
     dead(&visit, at).map_or(Ok(()), |reason| Err(refused(reason)))?;
-    note_use(&service, key.id, at);
+    note_use(&service, KeyHolder::Customer, key.id, at);
     admit(&visit, takes, request.method())?;
     let actor = KeyActor {
         key: key.id,
@@ -90,6 +92,7 @@ fn admit(visit: &KeyVisit, takes: Takes, method: &Method) -> Result<(), Problem>
         Takes::Persons => false,
         Takes::UserKeys => visit.of_account.is_none(),
         Takes::AllKeys => true,
+        Takes::NoCustomer => return Err(Problem::not_found()),
     };
     if !allowed {
         return Err(Problem::new(Code::PersonOnly));
@@ -110,11 +113,11 @@ fn reaches(key: &ApiKey, of_account: Option<AccountId>, account: Option<AccountI
 }
 
 /// Writes the use down beside the request, which does not wait for it.
-fn note_use(service: &Data<Service>, key: ApiKeyId, at: DateTime<Utc>) {
+pub(super) fn note_use(service: &Data<Service>, holder: KeyHolder, key: ApiKeyId, at: DateTime<Utc>) {
     if service.store.is_noteworthy(key, at) {
         let store = service.store.clone();
         actix_web::rt::spawn(async move {
-            if let Err(error) = store.note_key_use(key, at).await {
+            if let Err(error) = store.note_key_use(holder, key, at).await {
                 tracing::warn!(cause = error.cause(), "the use of a key was not noted");
             }
         });

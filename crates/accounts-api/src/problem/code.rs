@@ -141,6 +141,8 @@ codes! {
     ContactHasOtherAddress = 409 "contact-has-other-address",
     /// The invitation is not pending any more.
     InvitationNotPending = 409 "invitation-not-pending",
+    /// The request to join does not wait any more.
+    JoinRequestEnded = 409 "join-request-ended",
     /// The first request with this idempotency key is still running.
     IdempotencyInFlight = 409 "idempotency-in-flight",
     /// The link is used, too old, or none of ours.

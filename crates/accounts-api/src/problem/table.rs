@@ -86,6 +86,9 @@ impl From<Violation> for Problem {
             Violation::InvitationEnded { outcome } => {
                 Self::new(Code::InvitationEnded).with("invitation_status", outcome.as_str())
             }
+            Violation::JoinRequestEnded { outcome } => {
+                Self::new(Code::JoinRequestEnded).with("join_request_status", outcome.as_str())
+            }
             Violation::WrongPassword => Self::new(Code::InvalidCredentials),
             Violation::Stale => Self::new(Code::Stale),
         }

@@ -83,6 +83,19 @@ fn letters(name: &str) -> Vec<Letter> {
             name: name.clone(),
             account: account.clone(),
         },
+        Letter::JoinRequested {
+            name: name.clone(),
+            account: account.clone(),
+            person: person.clone(),
+        },
+        Letter::JoinAccepted {
+            name: name.clone(),
+            account: account.clone(),
+        },
+        Letter::JoinDeclined {
+            name: name.clone(),
+            asked: account.clone(),
+        },
         Letter::MembershipSuspended {
             name: name.clone(),
             account: account.clone(),

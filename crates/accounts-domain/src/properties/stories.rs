@@ -57,6 +57,13 @@ pub(super) enum Command {
     Join(usize),
     /// Whoever was invited says no.
     Refuse(usize),
+    /// Somebody asks for access.
+    Ask(u32),
+    /// Somebody who asks is let in, to do that.
+    LetIn(usize, usize),
+    TurnAway(usize),
+    /// Whoever asks does so no more.
+    TakeBack(usize),
     RenameAccount(u32),
     SetStatus(usize),
     MakeKey(bool),
@@ -165,6 +172,10 @@ fn commands() -> impl Strategy<Value = Command> {
         1 => (0..3_usize).prop_map(Command::Revoke),
         3 => (0..3_usize).prop_map(Command::Join),
         1 => (0..3_usize).prop_map(Command::Refuse),
+        3 => addresses().prop_map(Command::Ask),
+        2 => (0..2_usize, 0..4_usize).prop_map(|(number, most)| Command::LetIn(number, most)),
+        1 => (0..2_usize).prop_map(Command::TurnAway),
+        1 => (0..2_usize).prop_map(Command::TakeBack),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
         3 => (picks(), 0..4_usize).prop_map(|(pick, most)| Command::Permit(pick, most)),
         1 => picks().prop_map(Command::Suspend),

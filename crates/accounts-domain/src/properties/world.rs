@@ -15,8 +15,9 @@ use crate::contacts::{ContactPatch, CreateContact};
 use crate::given::{
     ANA, NOW, Person, account, address, chosen, contact_id, inviting, link_id, role, sending_id, transfer_id, user_id,
 };
-use crate::ids::{ApiKeyId, ContactId, UserId};
+use crate::ids::{ApiKeyId, ContactId, JoinRequestId, UserId};
 use crate::invitations::{InvitationRecord, Invite, Invitee, ResendInvitation};
+use crate::join_requests::{Asked, Asking, JoinRequest};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::members::MemberPatch;
 use crate::names::{AccountName, DisplayName, KeyName};
@@ -210,6 +211,14 @@ impl World {
             Command::Revoke(number) => self.revoke(by, *number),
             Command::Join(number) => self.answer(*number, Roster::accept_invitation),
             Command::Refuse(number) => self.answer(*number, Roster::decline_invitation),
+            Command::Ask(number) => self.ask(*number),
+            Command::LetIn(number, most) => roster.accept_join_request(by, self.request(*number)?.id, &granted(*most)),
+            Command::TurnAway(number) => roster.decline_join_request(by, self.request(*number)?.id),
+            Command::TakeBack(number) => {
+                let request = self.request(*number)?;
+                let actor = Actor::User(request.user);
+                roster.withdraw_join_request(By { actor, at: self.now }, request.id)
+            }
             Command::RenameAccount(name) => {
                 let name = AccountName::parse(&format!("Account {name}")).ok();
                 roster.change_account(
@@ -233,6 +242,25 @@ impl World {
             Command::Expel(pick) => roster.remove_member(by, self.member(*pick)),
             Command::Leave => roster.leave_account(by),
         }
+    }
+
+    /// The person who logs in with this address asks for access.
+    fn ask(&self, number: u32) -> Result<Vec<Change>, Violation> {
+        let user = user_id(number + 1);
+        let id = JoinRequestId::from_uuid(Uuid::from_u128(self.ids.into()));
+        let asked = Asked::Account(self.roster.account().id);
+        let asking = Asking {
+            name: DisplayName::parse("Somebody").unwrap(),
+            address: address_number(number),
+        };
+        let actor = Actor::User(user);
+        let request = JoinRequest::new(id, user, asked, None, self.now);
+        self.roster.ask_to_join(By { actor, at: self.now }, &request, &asking)
+    }
+
+    fn request(&self, number: usize) -> Result<&JoinRequest, Violation> {
+        let mut requests = self.roster.parts.join_requests.values();
+        requests.nth(number).ok_or(Violation::NotFound)
     }
 
     /// A key that the actor asks for; the service asks in the name of nobody.

@@ -178,6 +178,21 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN memberships m ON m.account_id = i.account_id AND m.user_id = i.inviter_id
      WHERE i.status = 'pending' AND i.inviter_id IS NOT NULL AND m.user_id IS NULL";
 
+    "request-of-a-member", "Somebody waits for access to an account who is a member of it.",
+    "SELECT r.id FROM join_requests r
+     JOIN memberships m ON m.account_id = r.account_id AND m.user_id = r.user_id
+     WHERE r.status = 'waiting'";
+
+    "request-of-nobody", "A request to join is of a user, or for an account, that is not there.",
+    "SELECT r.id FROM join_requests r
+     LEFT JOIN users u ON u.id = r.user_id
+     LEFT JOIN accounts a ON a.id = r.account_id
+     WHERE u.id IS NULL OR (r.account_id IS NOT NULL AND a.id IS NULL)";
+
+    "integration-key-of-none", "A key belongs to an integration that is not there.",
+    "SELECT k.id FROM integration_keys k
+     LEFT JOIN integrations i ON i.id = k.integration_id WHERE i.id IS NULL";
+
     "account-revision-gap", "The events of an account do not account for each of its revisions.",
     "SELECT a.id FROM accounts a
      LEFT JOIN (

@@ -126,6 +126,7 @@ pub(crate) fn load(conn: &mut Conn, id: AccountId, catalog: &Arc<Catalog>) -> Re
         transfer: load_pending(conn, &key)?,
         api_keys: crate::api_keys::of_account(conn, &key)?,
         invitations: invitations::load_waiting(conn, &key)?,
+        join_requests: crate::join_requests::of_account(conn, &key)?,
     };
     Ok(Some(Roster::new(parts, Arc::clone(catalog))))
 }

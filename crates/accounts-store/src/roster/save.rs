@@ -20,6 +20,7 @@ use super::load::StoredPostalAddress;
 use crate::api_keys;
 use crate::backend::Conn;
 use crate::error::Fault;
+use crate::join_requests;
 use crate::rows::{stored, to_json};
 use crate::schema::{accounts, contacts, memberships, owners, ownership_transfers, role_holders, role_primaries};
 
@@ -41,24 +42,26 @@ pub(crate) fn save(conn: &mut Conn, before: &Roster, changes: &[Change], at: Dat
 pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -> Result<(), Fault> {
     let account = opened.account();
     let postal_address = postal_json(account.profile.postal_address.as_ref())?;
-    diesel::insert_into(accounts::table)
-        .values((
-            accounts::id.eq(account.id.to_string()),
-            accounts::name.eq(account.profile.name.as_str()),
-            accounts::sort_key.eq(sort_key(account.profile.name.as_str())),
-            accounts::language.eq(account.profile.language.as_str()),
-            accounts::phone.eq(account.profile.phone.as_ref().map(PhoneNumber::as_str)),
-            accounts::postal_address.eq(postal_address),
-            accounts::tax_id.eq(account.profile.tax_id.as_ref().map(TaxId::as_str)),
-            accounts::external_id.eq(account.external_id.as_ref().map(ExternalId::as_str)),
-            accounts::status.eq(account.status.as_str()),
-            accounts::contact_limit.eq(account.contact_limit.map(i32::from)),
-            accounts::revision.eq(account.revision),
-            accounts::version.eq(account.version),
-            accounts::created_at.eq(stored(at)),
-            accounts::updated_at.eq(stored(at)),
-        ))
-        .execute(conn)?;
+    let row = (
+        accounts::id.eq(account.id.to_string()),
+        accounts::name.eq(account.profile.name.as_str()),
+        accounts::sort_key.eq(sort_key(account.profile.name.as_str())),
+        accounts::language.eq(account.profile.language.as_str()),
+        accounts::phone.eq(account.profile.phone.as_ref().map(PhoneNumber::as_str)),
+        accounts::postal_address.eq(postal_address),
+        accounts::tax_id.eq(account.profile.tax_id.as_ref().map(TaxId::as_str)),
+        accounts::external_id.eq(account.external_id.as_ref().map(ExternalId::as_str)),
+        accounts::status.eq(account.status.as_str()),
+        accounts::contact_limit.eq(account.contact_limit.map(i32::from)),
+        accounts::revision.eq(account.revision),
+        accounts::version.eq(account.version),
+        accounts::created_at.eq(stored(at)),
+        accounts::updated_at.eq(stored(at)),
+    );
+    // Another transaction may have opened one with the same number of the provider: this one begins again, and finds it.
+    if crate::backend::insert_if_absent!(conn, accounts::table, row)? == 0 {
+        return Err(Fault::overtaken("an account of the same number was opened"));
+    }
     let mut saving = Saving {
         conn,
         before: opened,
@@ -72,6 +75,9 @@ pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -
         saving.add_member(member.user, member.contact, &member.permissions)?;
     }
     saving.insert_owner(opened)?;
+    for verification in opened.parts().verifications.values() {
+        saving.insert_verification(verification)?;
+    }
     for role in opened.catalog().roles() {
         for holder in opened.holders(&role.key) {
             saving.give_role(&role.key, holder)?;
@@ -137,6 +143,10 @@ impl Saving<'_> {
             Change::InvitationSent { invitation, .. } => self.insert_invitation(invitation),
             Change::InvitationResent { invitation, .. } => self.resend_invitation(invitation),
             Change::InvitationEnded { invitation, outcome } => self.end_invitation(*invitation, *outcome),
+            Change::JoinRequested { request, .. } => join_requests::insert(self.conn, Some(&self.account), request),
+            Change::JoinRequestEnded { request, outcome, .. } => {
+                join_requests::end(self.conn, *request, *outcome, self.at)
+            }
         }
     }
 

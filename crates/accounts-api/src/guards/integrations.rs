@@ -1,0 +1,138 @@
+//! Integrations: machine callers of the provider, each by a key of its own kind and with a scope for each guard.
+//!
+//! The two planes are apart (R40). To a customer what integrations do is not there: 404, for a person and for a key alike.
+//! A key of an integration is no credential of a customer: 401, as for a text that is none at all.
+
+use std::sync::Arc;
+
+use accounts_domain::actor::{Actor, By};
+use accounts_domain::api_keys::KeyHolder;
+use accounts_domain::integrations::{Integration, IntegrationScope, KeyRefusal};
+use accounts_store::Act;
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+
+use super::keys::{Takes, note_use};
+use super::{bearer_token, service, sign_in};
+use crate::describe::{Describe, Description};
+use crate::gate::{LocalFuture, opens};
+use crate::key_text::KeyText;
+use crate::problem::{Code, Problem};
+use crate::request_id::RequestId;
+use crate::service::Service;
+
+/// An integration that calls.
+#[derive(Debug, Clone)]
+pub struct IntegrationCaller {
+    /// Which.
+    pub integration: Arc<Integration>,
+    /// The service.
+    pub service: Data<Service>,
+    /// Who acts, and when: now.
+    pub by: By,
+    request_id: Option<String>,
+}
+
+impl IntegrationCaller {
+    /// The act of this caller, now. Nothing is kept of its answer.
+    pub fn act(&self) -> Act {
+        Act {
+            actor: self.by.actor,
+            at: self.by.at,
+            request_id: self.request_id.clone(),
+            keep: None,
+        }
+    }
+}
+
+/// Declares guards that ask for a scope, each of them an [`IntegrationCaller`] that has it.
+macro_rules! guards {
+    ($($(#[$doc:meta])* $guard:ident = $scope:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $guard(pub IntegrationCaller);
+
+        impl std::ops::Deref for $guard {
+            type Target = IntegrationCaller;
+
+            fn deref(&self) -> &IntegrationCaller {
+                &self.0
+            }
+        }
+
+        impl FromRequest for $guard {
+            type Error = Problem;
+            type Future = LocalFuture<Result<Self, Problem>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let request = request.clone();
+                opens(&request.clone(), async move {
+                    admit(&request, IntegrationScope::$scope).await.map(Self)
+                })
+            }
+        }
+
+        impl Describe for $guard {
+            const GUARD: bool = true;
+
+            fn describe(description: &mut Description) {
+                description.needs_scope(IntegrationScope::$scope);
+            }
+        }
+    )*};
+}
+
+guards! {
+    /// An integration that may ask who may do what.
+    ChecksAccess = AccessCheck;
+    /// An integration that may open accounts.
+    OpensAccounts = AccountsOpen;
+    /// An integration that may find accounts.
+    ViewsAccounts = AccountsView;
+}
+
+async fn admit(request: &HttpRequest, scope: IntegrationScope) -> Result<IntegrationCaller, Problem> {
+    let token = bearer_token(request.headers())?;
+    if !KeyText::is_meant(KeyHolder::Integration, token) {
+        sign_in(request, None, Takes::NoCustomer).await?;
+        return Err(Problem::not_found());
+    }
+    by_key(request, token, scope).await
+}
+
+/// Judges a caller with a key: first the key (401), then its scope (403). Whoever brings a key that opens nothing gets
+/// the same answer, whatever is wrong with it; what it is stands in the log.
+async fn by_key(request: &HttpRequest, text: &str, scope: IntegrationScope) -> Result<IntegrationCaller, Problem> {
+    let service = service(request)?;
+    let at = service.clock.now();
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+    let came = KeyText::read(KeyHolder::Integration, text).ok_or_else(|| Problem::unauthenticated(true))?;
+    let refused = |reason: &'static str| {
+        let id = request_id.as_deref().unwrap_or_default();
+        tracing::warn!(target: "accounts::security", request_id = id, key = %came.id, reason, "an API key was refused");
+        Problem::unauthenticated(true)
+    };
+    let found = service.store.integration_of_key(came.id).await?;
+    let (integration, key) = found.ok_or_else(|| refused("not there"))?;
+    if !came.is(key.mode, &key.secret) {
+        return Err(refused("another secret"));
+    }
+    if let Some(reason) = integration.dead(&key, at) {
+        return Err(refused(reason));
+    }
+    note_use(&service, KeyHolder::Integration, key.id, at);
+    integration.admit(&key, scope).map_err(|refusal| match refusal {
+        KeyRefusal::ScopeMissing => Problem::forbidden(scope.as_str()),
+        KeyRefusal::ReadsOnly => Problem::new(Code::TestKeyReadsOnly),
+    })?;
+    Ok(IntegrationCaller {
+        by: By {
+            actor: Actor::Integration(integration.id),
+            at,
+        },
+        integration: Arc::new(integration),
+        service,
+        request_id,
+    })
+}

@@ -1,0 +1,183 @@
+//! What an integration asks about many accounts and persons at once.
+//!
+//! Two queries tell which of them there are and how they stand now, however many are asked about; the accounts themselves
+//! come from the snapshots where those are of the same revision.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use accounts_domain::access_checks::Login;
+use accounts_domain::ids::{AccountId, UserId};
+use accounts_domain::names::ExternalId;
+use accounts_domain::roster::Roster;
+use accounts_domain::users::UserStatus;
+use diesel::prelude::*;
+
+use crate::backend::Conn;
+use crate::error::{Fault, StoreError};
+use crate::roster;
+use crate::rows::{named, parse};
+use crate::schema::{accounts, users};
+use crate::store::{Ground, Store};
+
+/// Which accounts and persons are asked about.
+#[derive(Debug, Clone, Default)]
+pub struct AskedAbout {
+    /// Accounts by id.
+    pub accounts: BTreeSet<AccountId>,
+    /// Accounts by the provider's number.
+    pub external_ids: BTreeSet<String>,
+    /// Users by id.
+    pub users: BTreeSet<UserId>,
+    /// Users by the key of the address that they log in with.
+    pub address_keys: BTreeSet<String>,
+}
+
+/// What there is of it.
+#[derive(Debug, Default)]
+pub struct Found {
+    rosters: HashMap<AccountId, Arc<Roster>>,
+    by_external_id: HashMap<String, AccountId>,
+    logins: HashMap<UserId, Login>,
+    by_address_key: HashMap<String, UserId>,
+}
+
+impl Found {
+    /// An account.
+    pub fn account(&self, id: AccountId) -> Option<&Arc<Roster>> {
+        self.rosters.get(&id)
+    }
+
+    /// An account by the provider's number.
+    pub fn account_of(&self, external_id: &ExternalId) -> Option<&Arc<Roster>> {
+        self.account(*self.by_external_id.get(external_id.as_str())?)
+    }
+
+    /// A user.
+    pub fn login(&self, id: UserId) -> Option<Login> {
+        self.logins.get(&id).copied()
+    }
+
+    /// The user of an address.
+    pub fn login_of(&self, address_key: &str) -> Option<Login> {
+        self.login(*self.by_address_key.get(address_key)?)
+    }
+}
+
+/// An account that there is, and its present revision.
+struct Place {
+    id: AccountId,
+    revision: i64,
+}
+
+impl Store {
+    /// Looks for all of these. The answer is never older than the last change that anybody has been told of.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_for_checks(&self, asked: AskedAbout) -> Result<Found, StoreError> {
+        let ground = self.ground.clone();
+        if !ground.snapshots.alone {
+            return self
+                .lanes
+                .read_consistent(move |conn| find(conn, &ground, &asked))
+                .await;
+        }
+        let (mut found, places) = self
+            .lanes
+            .read_consistent(move |conn| find_places(conn, &asked))
+            .await?;
+        for place in places {
+            if let Some(roster) = self.present_roster(place.id).await? {
+                found.rosters.insert(place.id, roster);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Finds the account of the provider's number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account_by_external_id(&self, id: ExternalId) -> Result<Option<Arc<Roster>>, StoreError> {
+        let asked = AskedAbout {
+            external_ids: BTreeSet::from([id.to_string()]),
+            ..AskedAbout::default()
+        };
+        Ok(self.find_for_checks(asked).await?.account_of(&id).map(Arc::clone))
+    }
+
+    /// The account as it is now, where this process alone changes accounts.
+    async fn present_roster(&self, account: AccountId) -> Result<Option<Arc<Roster>>, StoreError> {
+        let rosters = &self.ground.snapshots.rosters;
+        if let Some(roster) = rosters.present(account.uuid()) {
+            return Ok(Some(roster));
+        }
+        let vacancy = rosters.vacancy(account.uuid());
+        let catalog = Arc::clone(&self.ground.catalog);
+        let work = move |conn: &mut Conn| roster::load(conn, account, &catalog);
+        let roster = self.lanes.read_consistent(work).await?.map(Arc::new);
+        if let (Some(vacancy), Some(roster)) = (vacancy, &roster) {
+            vacancy.fill(Arc::clone(roster));
+        }
+        Ok(roster)
+    }
+}
+
+/// Finds everything in one state of the database.
+fn find(conn: &mut Conn, ground: &Ground, asked: &AskedAbout) -> Result<Found, Fault> {
+    let (mut found, places) = find_places(conn, asked)?;
+    for Place { id, revision } in places {
+        let snapshot = ground.snapshots.rosters.at(id.uuid(), revision);
+        let roster = match snapshot {
+            Some(roster) => Some(roster),
+            None => roster::load(conn, id, &ground.catalog)?.map(Arc::new),
+        };
+        if let Some(roster) = roster {
+            ground.snapshots.note_account(&roster);
+            found.rosters.insert(id, roster);
+        }
+    }
+    Ok(found)
+}
+
+fn find_places(conn: &mut Conn, asked: &AskedAbout) -> Result<(Found, Vec<Place>), Fault> {
+    let mut found = Found::default();
+    let places = find_accounts(conn, asked, &mut found)?;
+    find_logins(conn, asked, &mut found)?;
+    Ok((found, places))
+}
+
+fn find_accounts(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Result<Vec<Place>, Fault> {
+    let ids: Vec<String> = asked.accounts.iter().map(ToString::to_string).collect();
+    let external_ids: Vec<String> = asked.external_ids.iter().cloned().collect();
+    let rows = accounts::table
+        .filter(accounts::id.eq_any(ids).or(accounts::external_id.eq_any(external_ids)))
+        .select((accounts::id, accounts::external_id, accounts::revision))
+        .load::<(String, Option<String>, i64)>(conn)?;
+    let mut places = Vec::new();
+    for (id, external_id, revision) in rows {
+        let id = parse("accounts.id", &id)?;
+        found
+            .by_external_id
+            .extend(external_id.map(|external_id| (external_id, id)));
+        places.push(Place { id, revision });
+    }
+    Ok(places)
+}
+
+fn find_logins(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Result<(), Fault> {
+    let ids: Vec<String> = asked.users.iter().map(ToString::to_string).collect();
+    let keys: Vec<String> = asked.address_keys.iter().cloned().collect();
+    let rows = users::table
+        .filter(users::id.eq_any(ids).or(users::address_key.eq_any(keys)))
+        .select((users::id, users::address_key, users::status))
+        .load::<(String, String, String)>(conn)?;
+    for (id, address_key, status) in rows {
+        let user = parse("users.id", &id)?;
+        let status = named("users.status", &status, UserStatus::from_name)?;
+        found.logins.insert(user, Login { user, status });
+        found.by_address_key.insert(address_key, user);
+    }
+    Ok(())
+}

@@ -1,0 +1,2 @@
+DROP TABLE integration_keys;
+DROP TABLE integrations;
