@@ -29,6 +29,10 @@ const ACCOUNT: &str = "
         VALUES ('e', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
     INSERT INTO api_keys (id, kind, account_id, user_id, name, mode, permissions, secret_hash, created_at)
         VALUES ('k', 'account', 'a', 'u', 'K', 'live', '[]', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
+    INSERT INTO second_factors (user_id, secret, created_at, confirmed_at, used_step, recovery_codes)
+        VALUES ('u', 'sealed', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 1, '[\"hash\"]');
+    INSERT INTO second_factor_challenges (id, user_id, created_at, expires_at)
+        VALUES ('h', 'u', '2026-01-01 00:00:00', '2026-01-01 00:05:00');
     INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
         VALUES ('e', 0, 'contact', 'o', 'display_name', NULL, 'O');
     COMMIT;";
@@ -56,6 +60,12 @@ const REFUSED: &[(&str, &str)] = &[
     ("a key has the hash of a secret", "UPDATE api_keys SET secret_hash = 'secret'"),
     ("a key is live or for tests", "UPDATE api_keys SET mode = 'root'"),
     ("the maker of an account key is a member", "UPDATE api_keys SET user_id = 'x'"),
+    ("a second factor is a user's", "UPDATE second_factors SET user_id = 'x'"),
+    ("a second factor has its secret", "UPDATE second_factors SET secret = ''"),
+    ("what is in force has its last step", "UPDATE second_factors SET used_step = NULL"),
+    ("what is not in force has no recovery codes", "UPDATE second_factors SET confirmed_at = NULL, used_step = NULL"),
+    ("a step is none before the first", "UPDATE second_factors SET used_step = -1"),
+    ("a log-in that waits is a user's", "UPDATE second_factor_challenges SET user_id = 'x'"),
     ("the owner is verified", "UPDATE owners SET verified = FALSE"),
     ("an owner with a login is verified", "UPDATE owners SET verified = NULL"),
     ("the owner's membership stays", "DELETE FROM memberships"),

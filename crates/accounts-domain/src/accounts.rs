@@ -96,6 +96,7 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
         external_id: None,
         status: AccountStatus::Active,
         contact_limit: None,
+        second_factor_required: false,
         revision: 0,
         version: 1,
         created_at: by.at,

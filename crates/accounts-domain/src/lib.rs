@@ -30,6 +30,7 @@ pub mod permission;
 pub mod phone;
 pub mod roles;
 pub mod roster;
+pub mod second_factor;
 pub mod sessions;
 pub mod sign_ups;
 pub mod totp;

@@ -85,9 +85,11 @@ impl Operation {
             .collect()
     }
 
-    /// Whether it ends a session or a key, which nothing else can be asked about then: such operations come last.
-    pub(super) fn ends_session(&self) -> bool {
-        self.method == "DELETE" && ["/sessions/", "/api-keys/"].iter().any(|part| self.path.contains(part))
+    /// Whether it ends a session or a key, which nothing else can be asked about then, or changes something however
+    /// it is asked: such operations come last.
+    pub(super) fn comes_last(&self) -> bool {
+        let ends = self.method == "DELETE" && ["/sessions/", "/api-keys/"].iter().any(|part| self.path.contains(part));
+        ends || self.to_string() == "POST /v1/me/totp"
     }
 }
 

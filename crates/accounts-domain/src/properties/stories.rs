@@ -58,6 +58,7 @@ pub(super) enum Command {
     /// Whoever was invited says no.
     Refuse(usize),
     RenameAccount(u32),
+    RequireFactor(bool),
     SetStatus(usize),
     MakeKey(bool),
     RevokeKey(usize),
@@ -166,6 +167,7 @@ fn commands() -> impl Strategy<Value = Command> {
         3 => (0..3_usize).prop_map(Command::Join),
         1 => (0..3_usize).prop_map(Command::Refuse),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
+        1 => any::<bool>().prop_map(Command::RequireFactor),
         3 => (picks(), 0..4_usize).prop_map(|(pick, most)| Command::Permit(pick, most)),
         1 => picks().prop_map(Command::Suspend),
         2 => picks().prop_map(Command::Reinstate),
