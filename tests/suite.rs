@@ -21,6 +21,7 @@ mod api {
     mod order_of_checks;
     mod preconditions;
     mod repeats;
+    mod second_factor;
     mod secrets;
     mod smoke;
     mod standard;

@@ -15,6 +15,8 @@ use std::{
 use accounts_domain::api_keys::KeyMode;
 use accounts_tests::{
     App,
+    authenticator::Authenticator,
+    client::Request,
     given::{self, PASSWORD},
     json, on_both, scene,
 };
@@ -147,7 +149,8 @@ fn scripted_day(app: &App) -> Vec<String> {
         .post("/v1/password-resets/confirm", confirm)
         .idempotency_key("day-6")
         .expect(204);
-    seen.tokens(&log_in("ana@example.com", &third).expect(201));
+    let (access, _) = seen.tokens(&log_in("ana@example.com", &third).expect(201));
+    second_factor(app, &mut seen, &access, || log_in("ana@example.com", &third));
 
     // Secrets at places where none belongs.
     client.get(format!("/v1/me?access_token={access}")).expect(401);
@@ -163,6 +166,28 @@ fn scripted_day(app: &App) -> Vec<String> {
         .body("application/json", format!("{{\"password\":\"{third}\","))
         .expect(400);
     seen.0
+}
+
+/// A second factor is set up, and asked for by a log-in and by a proof.
+fn second_factor(app: &App, seen: &mut Seen, access: &str, log_in: impl Fn() -> Request) {
+    let ana = app.client().with_token(access);
+    let set_up = ana.post("/v1/me/totp", ()).expect(201);
+    seen.note(set_up.text("uri"));
+    let mut told = Authenticator::told(&seen.note(set_up.text("secret")));
+    let confirm = json!({ "code": told.code(app) });
+    let confirmed = ana.post("/v1/me/totp/confirm", confirm).expect(200);
+    let codes = confirmed.list("recovery_codes").iter().map(|code| code.as_str().unwrap());
+    told.recovery_codes = codes.map(|code| seen.note(code)).collect();
+    for code in &told.recovery_codes[..2] {
+        seen.note(code.replace('-', ""));
+        let challenge = seen.note(log_in().refused(401, "second-factor-required").text("challenge"));
+        let answer = json!({ "challenge": challenge, "recovery_code": code });
+        seen.tokens(&app.client().post("/v1/sessions/second-factor", &answer).expect(201));
+        app.client().post("/v1/sessions/second-factor", answer).refused(401, "invalid-code");
+    }
+    let challenge = seen.note(log_in().refused(401, "second-factor-required").text("challenge"));
+    let answer = json!({ "challenge": challenge, "code": told.next_code(app) });
+    seen.tokens(&app.client().post("/v1/sessions/second-factor", answer).expect(201));
 }
 
 on_both! {
@@ -273,7 +298,7 @@ mod answers {
                     let telling = ["hash", "secret", "salt", "password", "token"]
                         .iter()
                         .any(|word| name.contains(word));
-                    let hands_out = operation.path == "/v1/me/password";
+                    let hands_out = ["/v1/me/password", "/v1/me/totp"].contains(&operation.path.as_str());
                     assert!(!telling || hands_out, "`{name}`\n{answer}");
                 });
                 for text in [
@@ -409,6 +434,7 @@ fn no_place_of_the_document_hands_out_a_hash() {
     }
     let known = [
         "InvitationPreview.password_required",
+        "SecondFactorSetUp.secret",
         "SessionTokens.access_token",
         "SessionTokens.refresh_token",
         "SessionTokens.token_type",

@@ -11,7 +11,9 @@ use std::{
 
 use accounts_domain::permission::Permissions;
 use accounts_tests::{
-    App, Client, Instance, Setup, json, on_both, scene,
+    App, Client, Instance, Setup,
+    authenticator::Authenticator,
+    json, on_both, scene,
     scene::Login,
     wire::{Ask, Wire},
 };
@@ -111,6 +113,26 @@ on_both! {
                 looks: Ask::get(&owner.at("/contacts")).bearer(&key),
                 ends: Ask::delete(&owner.at(&format!("/contacts/{}", bea.contact))).bearer(&access),
                 refusal: "401 unauthenticated",
+            }
+        });
+    }
+
+    fn a_member_without_the_second_factor_that_is_asked_for_finds_nothing(app) {
+        let owner = scene::owner(app, "ana@lima.example", None);
+        let access = scene::session(app, owner.user).access;
+        let ana = app.client().with_token(&access);
+        Authenticator::of(&ana, app);
+        let bea = scene::member(app, owner.account, "bea@lima.example", Permissions::All);
+        let token = scene::session(app, bea.user).access;
+        let asked = json!({ "name": "Key", "all_permissions": true });
+        let key = app.client().with_token(&token).post("/v1/me/api-keys", asked).expect(201).text("key");
+        let asks = |required: bool| json!({ "second_factor_required": required });
+        watch(app, "ask for a second factor", 2, |round| {
+            ana.patch(owner.at(""), asks(false)).expect(200);
+            Ending {
+                looks: Ask::get(&owner.at("/contacts")).bearer([&token, &key][round % 2]),
+                ends: Ask::patch(&owner.at(""), &asks(true)).bearer(&access),
+                refusal: "403 second-factor-setup-required",
             }
         });
     }

@@ -33,6 +33,10 @@ const ACCOUNT: &str = "
         VALUES ('i', 'I', '[]', 1, '2026-01-01 00:00:00');
     INSERT INTO integration_keys (id, integration_id, mode, secret_hash, created_at)
         VALUES ('l', 'i', 'live', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
+    INSERT INTO second_factors (user_id, secret, created_at, confirmed_at, used_step, recovery_codes)
+        VALUES ('u', 'sealed', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 1, '[\"hash\"]');
+    INSERT INTO second_factor_challenges (id, user_id, created_at, expires_at)
+        VALUES ('h', 'u', '2026-01-01 00:00:00', '2026-01-01 00:05:00');
     INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
         VALUES ('e', 0, 'contact', 'o', 'display_name', NULL, 'O');
     COMMIT;";
@@ -69,6 +73,12 @@ const REFUSED: &[(&str, &str)] = &[
         "INSERT INTO integrations (id, name, scopes, revision, created_at)
          VALUES ('j', 'I', '[]', 1, '2026-01-01 00:00:00')",
     ),
+    ("a second factor is a user's", "UPDATE second_factors SET user_id = 'x'"),
+    ("a second factor has its secret", "UPDATE second_factors SET secret = ''"),
+    ("what is in force has its last step", "UPDATE second_factors SET used_step = NULL"),
+    ("what is not in force has no recovery codes", "UPDATE second_factors SET confirmed_at = NULL, used_step = NULL"),
+    ("a step is none before the first", "UPDATE second_factors SET used_step = -1"),
+    ("a log-in that waits is a user's", "UPDATE second_factor_challenges SET user_id = 'x'"),
     ("the owner is verified", "UPDATE owners SET verified = FALSE"),
     ("an owner with a login is verified", "UPDATE owners SET verified = NULL"),
     ("the owner's membership stays", "DELETE FROM memberships"),

@@ -18,6 +18,7 @@
 )]
 
 pub mod app;
+pub mod authenticator;
 pub mod client;
 pub mod cluster;
 pub mod given;

@@ -1,13 +1,16 @@
 //! Accounts: opened, read, changed, and those of a person.
 
+mod lockout;
+
 use std::sync::Arc;
 
 use accounts_domain::accounts::{AccountPatch, OpenAccount};
+use accounts_domain::actor::By;
 use accounts_domain::ids::{AccountId, ContactId};
 use accounts_domain::names::{AccountName, AddressLine, DisplayName, PersonName, TaxId, ValueFault, sort_key};
 use accounts_domain::phone::PhoneNumber;
 use accounts_domain::roster::{Account, AccountProfile, ContactProfile, PostalAddress, Roster};
-use accounts_store::AccountMark;
+use accounts_store::{AccountMark, Decision};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,8 +24,10 @@ use crate::moment;
 use crate::page::{Paging, page};
 use crate::precondition::IfMatch;
 use crate::problem::{FieldCode, Problem, refusal};
+use crate::query::Preview;
 use crate::reply::Reply;
 use crate::router::{Routes, routes};
+use lockout::{ChangedAccount, Lockout};
 
 pub(crate) fn routes() -> Routes {
     routes![open_account, read_account, change_account, list_my_accounts]
@@ -81,6 +86,8 @@ pub struct AccountView {
     /// The greatest number of contacts, the owner's own among them (M-04).
     #[schema(minimum = 1, maximum = 1000, example = 5)]
     contact_limit: i32,
+    /// Whether only members with a second factor enter.
+    second_factor_required: bool,
     /// When it was opened.
     #[schema(format = DateTime)]
     created_at: String,
@@ -97,6 +104,7 @@ impl AccountView {
             profile,
             external_id,
             status,
+            second_factor_required,
             created_at,
             updated_at,
             ..
@@ -112,8 +120,22 @@ impl AccountView {
             tax_id: profile.tax_id.as_ref().map(ToString::to_string),
             owner_contact_id: roster.owner().to_string(),
             contact_limit: i32::from(roster.contact_limit()),
+            second_factor_required: *second_factor_required,
             created_at: moment::shown(*created_at),
             updated_at: moment::shown(*updated_at),
+        }
+    }
+}
+
+impl AccountView {
+    /// The same for a member whom the account does not let in yet: no more than it takes to tell it from others.
+    fn from_outside(self) -> Self {
+        Self {
+            external_id: None,
+            phone: None,
+            postal_address: None,
+            tax_id: None,
+            ..self
         }
     }
 }
@@ -356,14 +378,26 @@ pub struct AccountPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 40)]
     tax_id: Option<Option<String>>,
+    /// Whether only members with a second factor enter.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    second_factor_required: Option<Option<bool>>,
+}
+
+/// A change of an account that was read.
+#[derive(Debug, Clone)]
+pub struct AskedChange {
+    patch: AccountPatch,
+    second_factor_required: Option<bool>,
 }
 
 impl Parse for AccountPatchBody {
-    type Parsed = AccountPatch;
+    type Parsed = AskedChange;
 
-    fn parse(self, faults: &mut Faults) -> Option<AccountPatch> {
+    fn parse(self, faults: &mut Faults) -> Option<AskedChange> {
         let name = faults.kept("name", self.name);
         let language = faults.kept("language", self.language);
+        let second_factor_required = faults.kept("second_factor_required", self.second_factor_required);
         let patch = AccountPatch {
             name: faults.optional_text("name", name, AccountName::parse),
             language: language_of(faults, language),
@@ -373,32 +407,53 @@ impl Parse for AccountPatchBody {
                 .map(|address| address.and_then(|address| address.parse(&mut faults.within("postal_address")))),
             tax_id: faults.patched_text("tax_id", self.tax_id, TaxId::parse),
         };
-        faults.is_empty().then_some(patch)
+        faults.is_empty().then_some(AskedChange {
+            patch,
+            second_factor_required,
+        })
     }
 }
 
 /// Change an account
 ///
-/// Name, language and company details.
+/// Name, language, company details, and whether only members with a second factor enter. Whoever asks for that has one,
+/// and does it in person; from the next request on, members without one get 403 `second-factor-setup-required`, by token
+/// and by API key alike, until they set one up. With `dry_run` the answer tells whom it would lock out.
 #[utoipa::path(
     patch,
     path = "/v1/accounts/{account}",
     tag = "accounts",
     responses(
-        (status = 200, description = "The account as it is now.", body = AccountView),
+        (status = 200, description = "The account as it is now, or with `dry_run` would be.", body = ChangedAccount),
+        refusal::PersonOnly,
         refusal::AccountSuspended,
+        refusal::NoSecondFactor,
     )
 )]
 async fn change_account(
     member: ManagesAccount,
+    Preview { dry_run }: Preview,
     if_match: IfMatch,
-    Checked(patch): Checked<AccountPatchBody>,
+    Checked(change): Checked<AccountPatchBody>,
 ) -> Result<Reply, Problem> {
-    let decide = move |roster: &Roster, by| {
+    let lockout = Lockout::of(&member, change.second_factor_required == Some(true)).await?;
+    let own = Arc::clone(&member.person.user);
+    let decide = move |roster: &Roster, by: By| {
         if_match.admits(roster.account().version)?;
-        roster.change_account(by, &patch)
+        let mut changes = roster.change_account(by, &change.patch)?;
+        if let Some(required) = change.second_factor_required {
+            changes.extend(roster.require_second_factor(by, required, &own)?);
+        }
+        Ok(changes)
     };
-    member.decide(decide, |decision| shown(&decision.after)).await
+    if dry_run {
+        return Ok(lockout.reply(&member.preview(decide)?, true));
+    }
+    let answer = move |decision: &Decision| {
+        let version = decision.after.account().version;
+        lockout.reply(decision, false).version(version)
+    };
+    member.decide(decide, answer).await
 }
 
 /// One of the caller's accounts, with what the caller may do there.
@@ -408,6 +463,9 @@ pub struct MyAccount {
     account: AccountView,
     /// What the caller may do there.
     access: AccessView,
+    /// Whether the account lets the caller in only with a second factor, and the caller has none. Then no more is told
+    /// of it than its name and its state.
+    needs_second_factor: bool,
 }
 
 page! {
@@ -452,9 +510,16 @@ async fn list_my_accounts(
     let page = paging.page(found, place);
     let view = |roster: Arc<Roster>| {
         let access = roster.access_by(person.by)?;
+        let account = AccountView::of(&roster);
+        let needs_second_factor = roster.require_factor_of(&person.user).is_err();
         Some(MyAccount {
-            account: AccountView::of(&roster),
+            account: if needs_second_factor {
+                account.from_outside()
+            } else {
+                account
+            },
             access: AccessView::of(&roster, &access, language),
+            needs_second_factor,
         })
     };
     Ok(page.map(view).reply().tagged_by_body().in_language(language))

@@ -21,7 +21,7 @@ use crate::service::Service;
 use crate::{
     access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
     health, invitations, join_requests, landing, mailbox, me, members, ownership_transfers, password_resets, problems,
-    reauthentication, roles, server, sessions, sign_ups, verifications,
+    reauthentication, roles, second_factor, server, sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -38,6 +38,7 @@ pub fn routes() -> Routes {
         .and(password_resets::routes())
         .and(me::routes())
         .and(reauthentication::routes())
+        .and(second_factor::routes())
         .and(email_changes::routes())
         .and(api_keys::routes())
         .and(accounts::routes())

@@ -310,6 +310,7 @@ impl Describe for Member {
 fn describe_account(description: &mut Description) {
     description.path_id("account", "acc", "The account.");
     description.refuses(Code::NotFound);
+    description.refuses(Code::SecondFactorSetupRequired);
     description.refuses(Code::AccountClosed);
 }
 
@@ -512,6 +513,7 @@ async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
     if roster.live_member(person.user.id, person.by.at).is_none() {
         return Err(Problem::not_found());
     }
+    roster.require_factor_of(&person.user)?;
     if roster.account().status == AccountStatus::Closed {
         return Err(Problem::new(Code::AccountClosed));
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use accounts_domain::ids::{AccountId, UserId};
+use accounts_domain::ids::{AccountId, ChallengeId, UserId};
+use accounts_domain::second_factor::CHALLENGE_LIFE;
 use accounts_store::Throttle;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
@@ -23,6 +24,12 @@ const WRONG_PER_NETWORK: i32 = 50;
 
 /// Wrong passwords for one address, from wherever.
 const WRONG_PER_ADDRESS: i32 = 200;
+
+/// Wrong codes of a person within an hour, from wherever: six digits must not be found by trying.
+const WRONG_CODES: i32 = 10;
+
+/// Codes that are tried upon one password.
+const TRIES: i32 = 5;
 
 /// Requests of one network that call for a mail.
 const MAILS_PER_NETWORK: i32 = 100;
@@ -53,6 +60,27 @@ impl Limits {
             limit(format!("password:network:{network}"), WRONG_PER_NETWORK),
             limit(format!("password:address:{address}"), WRONG_PER_ADDRESS),
         ])
+    }
+
+    /// The limits of wrong codes of a second factor.
+    pub fn codes_of(client: ClientAddress, user: UserId) -> Self {
+        Self(vec![
+            Throttle {
+                key: format!("code:user:{user}"),
+                limit: WRONG_CODES,
+                window: TimeDelta::hours(1),
+            },
+            limit(format!("code:network:{}", client.network()), WRONG_PER_NETWORK),
+        ])
+    }
+
+    /// How many codes may be tried upon one log-in that waits.
+    pub fn tries_of(challenge: ChallengeId) -> Self {
+        Self(vec![Throttle {
+            key: format!("code:challenge:{challenge}"),
+            limit: TRIES,
+            window: CHALLENGE_LIFE,
+        }])
     }
 
     /// The limits of requests that call for a mail to an address that anybody may name.

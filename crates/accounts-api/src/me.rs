@@ -57,6 +57,12 @@ pub struct UserView {
     /// The language of mails to this person: `en` or `fr`.
     #[schema(example = "en")]
     language: String,
+    /// Since when a second factor is in force; `null` where there is none.
+    #[schema(format = DateTime, required = true)]
+    second_factor_since: Option<String>,
+    /// How many recovery codes are left; `null` where there is no second factor.
+    #[schema(minimum = 0, maximum = 10, required = true)]
+    recovery_codes_left: Option<usize>,
     /// When it came to be.
     #[schema(format = DateTime)]
     created_at: String,
@@ -71,6 +77,8 @@ fn shown(user: &User) -> Reply {
         address: user.address.to_string(),
         display_name: user.display_name.to_string(),
         language: user.language.to_string(),
+        second_factor_since: user.second_factor.map(|factor| moment::shown(factor.since)),
+        recovery_codes_left: user.second_factor.map(|factor| factor.recovery_codes),
         created_at: moment::shown(user.created_at),
         updated_at: moment::shown(user.updated_at),
     };
@@ -199,7 +207,9 @@ async fn change_password(
     let new = new.unless_common(&words, "/new_password")?;
     let hash = service.passwords.hash(new).await?;
     let beginning = Beginning::of(&request, client, service, at)?;
-    let (session, checked) = (beginning.session.clone(), person.user.password_hash.clone());
+    let session = beginning.session.clone();
+    let session = session.by_password_alone(&person.user, person.authenticated_at);
+    let checked = person.user.password_hash.clone();
     let decide = move |person: &Person| {
         // Somebody may have set another password since this one was checked.
         if person.user.password_hash != checked {

@@ -330,6 +330,28 @@ pub(crate) struct ProblemSchema {
     /// Seconds after which to try again.
     #[schema(required = false, nullable = false)]
     retry_after: Option<u32>,
+    /// What a log-in waits with for the code of the second factor.
+    #[schema(required = false, nullable = false, max_length = 400)]
+    challenge: Option<String>,
+    /// The accounts that ask for the second factor.
+    #[schema(required = false, nullable = false)]
+    accounts: Option<Vec<AskingAccountSchema>>,
+}
+
+/// An account that asks its members for a second factor.
+#[derive(Debug, ToSchema)]
+#[schema(as = AskingAccount)]
+#[expect(
+    dead_code,
+    reason = "the document alone reads the shape; answers are written member by member"
+)]
+pub(crate) struct AskingAccountSchema {
+    /// Its id.
+    #[schema(example = "acc_01h455vb4pex5vsknk084sn02q")]
+    id: String,
+    /// Its name.
+    #[schema(example = "Lima Ltd")]
+    name: String,
 }
 
 /// One place of the request that is at fault: `pointer` for a member of the body, else `parameter` and `in`.

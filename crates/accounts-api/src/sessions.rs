@@ -2,9 +2,10 @@
 
 use accounts_domain::actor::Actor;
 use accounts_domain::address::EmailAddress;
-use accounts_domain::ids::{SessionId, UserId};
+use accounts_domain::ids::{ChallengeId, SessionId, UserId};
+use accounts_domain::second_factor::Challenge;
 use accounts_domain::sessions::{ACCESS_LIFE, EndReason, Session};
-use accounts_domain::users::{NewSession, PasswordHash, Person};
+use accounts_domain::users::{NewSession, PasswordHash, Person, UserChange};
 use accounts_store::{Act, Kept, Rotated, Rotation};
 use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
@@ -22,6 +23,7 @@ use crate::problem::{Code, FieldCode, FieldFault, Problem, refusal};
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::router::{Routes, routes};
+use crate::second_factor::awaited;
 use crate::service::Service;
 use crate::tokens::{Bearer, RefreshToken, random_text};
 
@@ -162,7 +164,9 @@ pub(crate) fn bounded(text: &str, max: usize) -> Result<String, FieldFault> {
 
 /// Log in
 ///
-/// The answer to a wrong password is that to an unknown address, in words and in time.
+/// The answer to a wrong password is that to an unknown address, in words and in time. Where a second factor is in
+/// force, the right password makes no session: 401 `second-factor-required` bears a `challenge`, which goes with the code
+/// to `POST /v1/sessions/second-factor` within five minutes.
 #[utoipa::path(
     post,
     path = "/v1/sessions",
@@ -170,6 +174,7 @@ pub(crate) fn bounded(text: &str, max: usize) -> Result<String, FieldFault> {
     responses(
         (status = 201, description = "The session's tokens.", body = SessionTokens),
         refusal::InvalidCredentials,
+        refusal::SecondFactorRequired,
         refusal::TooManyRequests,
     )
 )]
@@ -200,8 +205,9 @@ async fn log_in(
         keep: None,
     };
     let checked = hash.clone();
-    let log_in = move |person: &Person| person.log_in(&checked, session.clone());
-    service.store.decide_user(user.id, &act, log_in, |_| nothing()).await?;
+    let challenge = Challenge::made(ChallengeId::new(), at);
+    let log_in = move |person: &Person| person.log_in_or_wait(&checked, session.clone(), challenge);
+    let decided = service.store.decide_user(user.id, &act, log_in, |_| nothing()).await?;
     if !hash.is_present() {
         tokio::spawn(upgrade(
             service.clone(),
@@ -210,6 +216,9 @@ async fn log_in(
             hash,
             act.as_actor(Actor::System),
         ));
+    }
+    if decided.changes.contains(&UserChange::ChallengeMade { challenge }) {
+        return Err(awaited(&service, challenge, user.id));
     }
     let location = format!("/v1/me/sessions/{}", beginning.session.session.id);
     Ok(Reply::created(&location, &beginning.tokens(&service, user.id, at)?))

@@ -74,6 +74,12 @@ impl PublicUrl {
         &self.0
     }
 
+    /// The host, and the port where one is said: by which people tell this service from others.
+    pub fn authority(&self) -> &str {
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
     /// Whether clients come by TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
@@ -141,6 +147,8 @@ mod tests {
             PublicUrl::parse("https://accounts.example/").unwrap().at("/v1"),
             "https://accounts.example/v1"
         );
+        let below = PublicUrl::parse("http://provider.example:8080/accounts").unwrap();
+        assert_eq!(below.authority(), "provider.example:8080");
         for text in [
             "",
             "accounts.example",

@@ -234,6 +234,12 @@ impl<'a> Outline<'a> {
             },
             Letter::EmailChangeUndone { name } => plain("email_change_undone", vec![("name", name)]),
             Letter::PasswordChanged { name } => plain("password_changed", vec![("name", name)]),
+            Letter::SecondFactorSet { name } => plain("second_factor_set", vec![("name", name)]),
+            Letter::SecondFactorRemoved { name } => plain("second_factor_removed", vec![("name", name)]),
+            Letter::RecoveryCodesMade { name } => plain("recovery_codes_made", vec![("name", name)]),
+            Letter::RecoveryCodeSpent { name, left } => {
+                plain("recovery_code_spent", vec![("name", name), ("left", left)])
+            }
             Letter::SessionEnded { name } => plain("session_ended", vec![("name", name)]),
             Letter::OwnershipOffered { name, account, owner } => plain(
                 "ownership_offered",

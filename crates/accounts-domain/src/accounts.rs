@@ -175,6 +175,7 @@ fn founded(
         external_id: None,
         status: AccountStatus::Active,
         contact_limit: None,
+        second_factor_required: false,
         revision: 0,
         version: 1,
         created_at: at,

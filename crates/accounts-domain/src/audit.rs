@@ -188,6 +188,9 @@ fn entry(before: &Roster, change: &Change) -> Entry {
             Some(&before.account().profile),
             Some(profile),
         )),
+        Change::SecondFactorPolicyChanged { required } => {
+            Entry::new("account.second_factor_policy_changed", account).word("required", required)
+        }
         Change::AccountStatusChanged { status } => Entry::new("account.status_changed", account)
             .word("status", status.as_str())
             .word("former_status", before.account().status.as_str()),
@@ -566,6 +569,20 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
         UserChange::EmailChangeUndone { change, to } => Entry::new("user.email_change_undone", user)
             .word("email_change", change)
             .fields(vec![value("address", Some(&before.user.address), to)]),
+        UserChange::SecondFactorBegun { .. } => Entry::new("user.second_factor_begun", user),
+        UserChange::SecondFactorConfirmed { .. } => Entry::new("user.second_factor_set", user),
+        UserChange::SecondFactorRemoved => Entry::new("user.second_factor_removed", user),
+        UserChange::RecoveryCodesMade { .. } => Entry::new("user.recovery_codes_made", user),
+        UserChange::SecondFactorUsed { .. } => Entry::new("user.second_factor_used", user),
+        UserChange::RecoveryCodeSpent { left } => {
+            Entry::new("user.recovery_code_spent", user).word("left", &left.len())
+        }
+        UserChange::ChallengeMade { challenge } => {
+            Entry::new("user.second_factor_awaited", user).word("challenge", &challenge.id)
+        }
+        UserChange::ChallengeEnded { challenge } => {
+            Entry::new("user.second_factor_awaited_no_longer", user).word("challenge", challenge)
+        }
         UserChange::SessionEnded {
             session,
             reason: EndReason::RefreshReused,

@@ -32,6 +32,11 @@ pub enum Change {
         /// The whole new profile.
         profile: Box<AccountProfile>,
     },
+    /// The account asks its members for a second factor, or no longer.
+    SecondFactorPolicyChanged {
+        /// Whether it does.
+        required: bool,
+    },
     /// The account was suspended, reopened or closed.
     AccountStatusChanged {
         /// The new status.
@@ -280,6 +285,7 @@ impl Change {
             Self::OwnerMoved { from, to } => vec![*from, *to],
             Self::AccountOpened { .. }
             | Self::AccountChanged { .. }
+            | Self::SecondFactorPolicyChanged { .. }
             | Self::AccountStatusChanged { .. }
             | Self::ContactAdded { .. }
             | Self::ContactRemoved { .. }
@@ -306,7 +312,10 @@ impl Change {
     pub fn touches_account(&self) -> bool {
         matches!(
             self,
-            Self::AccountChanged { .. } | Self::AccountStatusChanged { .. } | Self::OwnerMoved { .. }
+            Self::AccountChanged { .. }
+                | Self::SecondFactorPolicyChanged { .. }
+                | Self::AccountStatusChanged { .. }
+                | Self::OwnerMoved { .. }
         )
     }
 }
@@ -372,6 +381,7 @@ impl Parts {
         match change {
             Change::AccountOpened { .. } => {}
             Change::AccountChanged { profile } => self.account.profile = (**profile).clone(),
+            Change::SecondFactorPolicyChanged { required } => self.account.second_factor_required = *required,
             Change::AccountStatusChanged { status } => self.account.status = *status,
             Change::ContactAdded { contact } => {
                 self.contacts.insert(contact.id, Arc::new(Contact::clone(contact)));

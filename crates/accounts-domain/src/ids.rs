@@ -36,6 +36,8 @@ identifiers! {
     ResetId = ResetTag, "rst";
     /// One change of the address that a user logs in with.
     EmailChangeId = EmailChangeTag, "emc";
+    /// One log-in that waits for the code of the second factor.
+    ChallengeId = ChallengeTag, "chl";
     /// One ownership transfer.
     TransferId = TransferTag, "trf";
     /// One invitation.

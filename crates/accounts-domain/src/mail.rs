@@ -83,6 +83,28 @@ pub enum Letter {
         /// What is shown of the key.
         prefix: String,
     },
+    /// You log in with a second factor from now on.
+    SecondFactorSet {
+        /// The person's name.
+        name: String,
+    },
+    /// You log in without a second factor from now on.
+    SecondFactorRemoved {
+        /// The person's name.
+        name: String,
+    },
+    /// You have other recovery codes.
+    RecoveryCodesMade {
+        /// The person's name.
+        name: String,
+    },
+    /// A recovery code took the place of the second factor.
+    RecoveryCodeSpent {
+        /// The person's name.
+        name: String,
+        /// How many are left, in digits.
+        left: String,
+    },
     /// Follow this link to log in with this address from now on.
     ConfirmEmailChange {
         /// The change whose link it carries.
@@ -311,6 +333,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         Change::JoinRequested { asking, .. } => after.join_mail(asking).into_iter().collect(),
         Change::KeyRevoked { .. }
         | Change::JoinRequestEnded { .. }
+        | Change::SecondFactorPolicyChanged { .. }
         | Change::AccountOpened { .. }
         | Change::AccountChanged { .. }
         | Change::AccountStatusChanged { .. }

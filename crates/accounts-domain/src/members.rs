@@ -81,6 +81,8 @@ pub struct MemberPerson {
     pub address: EmailAddress,
     /// When the person last logged in, for whichever account.
     pub last_login_at: Option<DateTime<Utc>>,
+    /// Whether the person has a second factor in force.
+    pub second_factor: bool,
 }
 
 /// What a person is told about a place in an account, had or asked for. Where it goes the person knows, not the account.

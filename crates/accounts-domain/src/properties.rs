@@ -128,6 +128,7 @@ impl World {
                 | Command::Promote(..)
                 | Command::Vacate(..)
                 | Command::RenameAccount(..)
+                | Command::RequireFactor(..)
                 | Command::SetStatus(..)
                 | Command::Permit(..)
                 | Command::Suspend(..)
@@ -192,7 +193,10 @@ fn undated(contact: &Contact) -> Contact {
 fn versions_tell_what_changed(before: &Roster, after: &Roster) {
     let (old, new) = (before.account(), after.account());
     assert_eq!(new.revision, old.revision + 1);
-    let same = old.profile == new.profile && old.status == new.status && before.owner() == after.owner();
+    let same = old.profile == new.profile
+        && old.status == new.status
+        && old.second_factor_required == new.second_factor_required
+        && before.owner() == after.owner();
     assert_eq!(new.version, if same { old.version } else { old.version + 1 });
     let seen = |roster: &Roster, contact: &Contact| {
         let id = contact.id;
@@ -349,7 +353,7 @@ proptest! {
 fn the_stories_meet_every_kind_of_change() {
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeSet::new();
-    for _ in 0..800 {
+    for _ in 0..1200 {
         let story = stories().new_tree(&mut runner).unwrap().current();
         let mut world = World::begin(&story);
         for step in &story.steps {
@@ -362,6 +366,7 @@ fn the_stories_meet_every_kind_of_change() {
     let wanted = [
         "accepted",
         "account.changed",
+        "account.second_factor_policy_changed",
         "account.status_changed",
         "api_key.made",
         "api_key.revoked",

@@ -93,6 +93,8 @@ pub struct Account {
     pub status: AccountStatus,
     /// The operator's own limit for this account, 1 to 1,000; without one the catalog's holds.
     pub contact_limit: Option<u16>,
+    /// Whether only members with a second factor enter.
+    pub second_factor_required: bool,
     /// How many decisions have changed the account; the first is 1.
     pub revision: i64,
     /// How many decisions have changed the account's own row.

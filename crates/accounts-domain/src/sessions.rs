@@ -33,6 +33,8 @@ pub enum EndReason {
     Ended,
     /// The password was changed.
     PasswordChanged,
+    /// A second factor was set up: the password alone is enough no longer.
+    SecondFactorSet,
     /// A change of the address was undone by the old one, so somebody else may have made it.
     AddressRestored,
     /// A spent refresh token came again after its grace, so somebody else may hold it.
@@ -46,6 +48,7 @@ impl EndReason {
             Self::LoggedOut => "logged_out",
             Self::Ended => "ended",
             Self::PasswordChanged => "password_changed",
+            Self::SecondFactorSet => "second_factor_set",
             Self::AddressRestored => "address_restored",
             Self::RefreshReused => "refresh_reused",
         }

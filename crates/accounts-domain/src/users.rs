@@ -1,6 +1,6 @@
 //! Users: the persons who log in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,11 +9,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::email_changes::{Asking, EmailChange};
-use crate::ids::{ApiKeyId, EmailChangeId, ResetId, SessionId, UserId};
+use crate::ids::{ApiKeyId, ChallengeId, EmailChangeId, ResetId, SessionId, UserId};
 use crate::language::Language;
 use crate::mail::{Letter, Mail};
 use crate::names::DisplayName;
+use crate::second_factor::{Challenge, FactorInForce, Proof, RecoveryHash, SealedSecret, SecondFactor};
 use crate::sessions::{EndReason, Session};
+use crate::totp::TotpStep;
 use crate::violation::Violation;
 
 /// How long a password reset link works.
@@ -76,6 +78,8 @@ pub struct User {
     pub password_hash: Option<PasswordHash>,
     /// Whether it may log in.
     pub status: UserStatus,
+    /// The second factor that a log-in asks for, once there is one.
+    pub second_factor: Option<FactorInForce>,
     /// How many decisions have changed the user or its sessions.
     pub revision: i64,
     /// How many decisions have changed what the person sees of it.
@@ -88,6 +92,13 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     /// When what the person sees last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl User {
+    /// Whether it may log in.
+    pub fn is_active(&self) -> bool {
+        self.status == UserStatus::Active
+    }
 }
 
 /// A reset link that nobody has used yet.
@@ -114,6 +125,10 @@ pub struct Person {
     pub api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
     /// The changes of the address that wait, or that can be undone.
     pub email_changes: BTreeMap<EmailChangeId, EmailChange>,
+    /// The second factor, begun or in force.
+    pub second_factor: Option<SecondFactor>,
+    /// The log-ins that wait for the code of the second factor.
+    pub challenges: BTreeMap<ChallengeId, Challenge>,
 }
 
 /// A session that is to begin.
@@ -126,7 +141,7 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    fn start(self) -> UserChange {
+    pub(crate) fn start(self) -> UserChange {
         UserChange::SessionStarted {
             session: self.session,
             refresh_hash: self.refresh_hash,
@@ -214,6 +229,45 @@ pub enum UserChange {
         /// The old address.
         to: EmailAddress,
     },
+    /// A second factor waits for its first code.
+    SecondFactorBegun {
+        /// What the app shares with the service.
+        secret: SealedSecret,
+    },
+    /// The second factor is in force.
+    SecondFactorConfirmed {
+        /// The recovery codes.
+        codes: BTreeSet<RecoveryHash>,
+        /// The step of its first code.
+        step: TotpStep,
+    },
+    /// The person has no second factor any more, nor one that waits.
+    SecondFactorRemoved,
+    /// The person has other recovery codes.
+    RecoveryCodesMade {
+        /// All of them.
+        codes: BTreeSet<RecoveryHash>,
+    },
+    /// A code of the app was taken.
+    SecondFactorUsed {
+        /// Its step: no code of it or before it counts again.
+        step: TotpStep,
+    },
+    /// A recovery code was taken.
+    RecoveryCodeSpent {
+        /// Those that are left.
+        left: BTreeSet<RecoveryHash>,
+    },
+    /// A password was right, and the log-in waits for the code.
+    ChallengeMade {
+        /// What waits.
+        challenge: Challenge,
+    },
+    /// A log-in waits for the code no longer.
+    ChallengeEnded {
+        /// Which.
+        challenge: ChallengeId,
+    },
     /// A session ended.
     SessionEnded {
         /// The session.
@@ -234,8 +288,9 @@ impl Person {
         vec![UserChange::ProfileChanged { display_name, language }]
     }
 
-    /// Sets another password. Everything older ends: all sessions, all reset links and all of the person's own API keys;
-    /// `next` begins. Keys of an account belong to the account and live on.
+    /// Sets another password. Everything older ends: all sessions, all reset links, all log-ins that wait for a code and
+    /// all of the person's own API keys; `next` begins. Keys of an account belong to the account and live on, and so does
+    /// the second factor: whoever can read the mail does not get past it by a reset.
     pub fn change_password(&self, hash: PasswordHash, next: Option<NewSession>) -> Vec<UserChange> {
         let mut changes = vec![UserChange::PasswordChanged { hash }];
         changes.extend(self.resets.keys().map(|reset| UserChange::ResetSpent { reset: *reset }));
@@ -245,13 +300,14 @@ impl Person {
         };
         changes.extend(self.sessions.keys().map(ended));
         changes.extend(self.revoke_all_keys());
+        changes.extend(self.end_challenges());
         changes.extend(next.map(NewSession::start));
         changes
     }
 
     /// Sends a reset mail.
     pub fn ask_reset(&self, id: ResetId, at: DateTime<Utc>) -> Vec<UserChange> {
-        if self.user.status != UserStatus::Active {
+        if !self.user.is_active() {
             return Vec::new();
         }
         let reset = Reset {
@@ -269,7 +325,7 @@ impl Person {
     pub fn use_reset(&self, id: ResetId, hash: PasswordHash, at: DateTime<Utc>) -> Result<Vec<UserChange>, Violation> {
         let valid = |reset: &&Reset| at < reset.expires_at && reset.address_key == self.user.address.key();
         self.resets.get(&id).filter(valid).ok_or(Violation::LinkExpired)?;
-        if self.user.status != UserStatus::Active {
+        if !self.user.is_active() {
             return Err(Violation::LinkExpired);
         }
         Ok(self.change_password(hash, None))
@@ -278,25 +334,35 @@ impl Person {
     /// Logs in. The password was checked against the hash that was read; if it has changed since, it is wrong.
     ///
     /// # Errors
-    /// [`Violation::WrongPassword`] also for a suspended user, so that nobody learns which it is.
+    /// [`Violation::WrongPassword`] also for a suspended user, so that nobody learns which it is;
+    /// [`Violation::SecondFactorRequired`] where the password is right and not enough.
     pub fn log_in(&self, checked: &PasswordHash, session: NewSession) -> Result<Vec<UserChange>, Violation> {
-        if self.user.status != UserStatus::Active || self.user.password_hash.as_ref() != Some(checked) {
+        if !self.user.is_active() || self.user.password_hash.as_ref() != Some(checked) {
             return Err(Violation::WrongPassword);
         }
+        self.prove_factor(None)?;
         Ok(vec![session.start()])
     }
 
-    /// Proves again to be the user, by the password that was checked against the hash that was read (R05).
+    /// Proves again to be the user, by the password that was checked against the hash that was read, and by the second
+    /// factor where there is one (R05).
     ///
     /// # Errors
     /// [`Violation::WrongPassword`] where another one was set meanwhile, [`Violation::NotFound`] where the session has
-    /// ended.
-    pub fn reauthenticate(&self, checked: &PasswordHash, session: SessionId) -> Result<Vec<UserChange>, Violation> {
+    /// ended, [`Violation::SecondFactorRequired`] and [`Violation::WrongCode`].
+    pub fn reauthenticate(
+        &self,
+        checked: &PasswordHash,
+        session: SessionId,
+        proof: Option<Proof<'_>>,
+    ) -> Result<Vec<UserChange>, Violation> {
         self.sessions.get(&session).ok_or(Violation::NotFound)?;
         if self.user.password_hash.as_ref() != Some(checked) {
             return Err(Violation::WrongPassword);
         }
-        Ok(vec![UserChange::Reauthenticated { session }])
+        let mut changes = self.prove_factor(proof)?;
+        changes.push(UserChange::Reauthenticated { session });
+        Ok(changes)
     }
 
     /// Puts a hash with the parameters of today in the place of an older one of the same password. Where another
@@ -355,7 +421,15 @@ impl Person {
                     prefix: key.prefix(),
                 },
             )),
+            UserChange::SecondFactorConfirmed { .. }
+            | UserChange::SecondFactorRemoved
+            | UserChange::RecoveryCodesMade { .. }
+            | UserChange::RecoveryCodeSpent { .. } => self.factor_letter(change).map(|letter| (own.clone(), letter)),
             UserChange::ProfileChanged { .. }
+            | UserChange::SecondFactorBegun { .. }
+            | UserChange::SecondFactorUsed { .. }
+            | UserChange::ChallengeMade { .. }
+            | UserChange::ChallengeEnded { .. }
             | UserChange::HashUpgraded { .. }
             | UserChange::Reauthenticated { .. }
             | UserChange::KeyRevoked { .. }
@@ -411,6 +485,7 @@ pub(crate) mod tests {
             language: Language::En,
             password_hash: Some(PasswordHash("old".into())),
             status: UserStatus::Active,
+            second_factor: None,
             revision: 1,
             version: 1,
             password_changed_at: None,
@@ -429,6 +504,8 @@ pub(crate) mod tests {
             resets: BTreeMap::from([(reset.id, reset)]),
             api_keys: BTreeMap::new(),
             email_changes: BTreeMap::new(),
+            second_factor: None,
+            challenges: BTreeMap::new(),
         }
     }
 
@@ -448,13 +525,14 @@ pub(crate) mod tests {
         let old = PasswordHash("old".into());
         let session = session(2).id;
         assert_eq!(
-            person().reauthenticate(&old, session),
+            person().reauthenticate(&old, session, None),
             Ok(vec![UserChange::Reauthenticated { session }])
         );
         let other = PasswordHash("older".into());
-        assert_eq!(person().reauthenticate(&other, session), Err(Violation::WrongPassword));
+        let refused = person().reauthenticate(&other, session, None);
+        assert_eq!(refused, Err(Violation::WrongPassword));
         let ended = self::session(9).id;
-        assert_eq!(person().reauthenticate(&old, ended), Err(Violation::NotFound));
+        assert_eq!(person().reauthenticate(&old, ended, None), Err(Violation::NotFound));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::invitations::InvitationOutcome;
 use crate::join_requests::JoinOutcome;
 use crate::keys::{CategoryKey, PermissionKey, RoleKey};
 use crate::ownership::TransferOutcome;
+use crate::second_factor::RequiringAccount;
 
 /// A rule that stands against a command. Nothing changes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -210,6 +211,27 @@ pub enum Violation {
     /// The present password is not that.
     #[error("the password is not right")]
     WrongPassword,
+    /// The password is right, and there is a second factor.
+    #[error("the second factor is missing")]
+    SecondFactorRequired,
+    /// The code is not right, was used, or comes too late.
+    #[error("the code is not right")]
+    WrongCode,
+    /// There is a second factor already.
+    #[error("there is a second factor already")]
+    SecondFactorInForce,
+    /// There is no second factor.
+    #[error("there is no second factor")]
+    NoSecondFactor,
+    /// Accounts of this person ask for a second factor.
+    #[error("accounts ask for the second factor")]
+    SecondFactorNeeded {
+        /// Which.
+        accounts: Vec<RequiringAccount>,
+    },
+    /// The account lets nobody in without a second factor.
+    #[error("the account asks for a second factor")]
+    SecondFactorSetupRequired,
     /// The object has changed since the caller read it.
     #[error("the object has changed")]
     Stale,

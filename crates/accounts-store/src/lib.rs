@@ -30,6 +30,7 @@ mod purge;
 mod roster;
 mod rows;
 mod schema;
+mod second_factors;
 mod sessions;
 mod sign_ups;
 mod snapshots;

@@ -13,7 +13,7 @@ use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
 use crate::mails::insert_mails;
 use crate::rows::{checked, instant, parse};
-use crate::schema::{memberships, users};
+use crate::schema::{memberships, second_factors, users};
 use crate::store::Store;
 use crate::users::load_user;
 
@@ -26,6 +26,9 @@ struct PersonRow {
     last_login_at: Option<NaiveDateTime>,
 }
 
+/// A member, and since when the person has a second factor.
+type MemberRow = (PersonRow, Option<NaiveDateTime>);
+
 impl Store {
     /// Reads who the members of an account are, whatever becomes of their memberships.
     ///
@@ -33,10 +36,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn member_people(&self, account: AccountId) -> Result<BTreeMap<UserId, MemberPerson>, StoreError> {
         let work = move |conn: &mut Conn| {
-            let rows: Vec<PersonRow> = memberships::table
+            let rows: Vec<MemberRow> = memberships::table
                 .inner_join(users::table)
+                .left_join(second_factors::table.on(second_factors::user_id.eq(users::id)))
                 .filter(memberships::account_id.eq(account.to_string()))
-                .select(PersonRow::as_select())
+                .select((PersonRow::as_select(), second_factors::confirmed_at.nullable()))
                 .load(conn)?;
             let people = rows.iter().map(|row| read(row).map(|person| (person.user, person)));
             people.collect()
@@ -50,11 +54,12 @@ impl Store {
     /// [`StoreError`].
     pub async fn member_person(&self, account: AccountId, user: UserId) -> Result<Option<MemberPerson>, StoreError> {
         let work = move |conn: &mut Conn| {
-            let row: Option<PersonRow> = memberships::table
+            let row: Option<MemberRow> = memberships::table
                 .inner_join(users::table)
+                .left_join(second_factors::table.on(second_factors::user_id.eq(users::id)))
                 .filter(memberships::account_id.eq(account.to_string()))
                 .filter(memberships::user_id.eq(user.to_string()))
-                .select(PersonRow::as_select())
+                .select((PersonRow::as_select(), second_factors::confirmed_at.nullable()))
                 .first(conn)
                 .optional()?;
             row.as_ref().map(read).transpose()
@@ -85,11 +90,12 @@ pub(crate) fn tell(conn: &mut Conn, news: &[MemberNews], at: DateTime<Utc>) -> R
     insert_mails(conn, &mails, at)
 }
 
-fn read(row: &PersonRow) -> Result<MemberPerson, Fault> {
+fn read((row, second_factor_at): &MemberRow) -> Result<MemberPerson, Fault> {
     Ok(MemberPerson {
         user: parse("users.id", &row.id)?,
         display_name: checked("users.display_name", &row.display_name, DisplayName::parse)?,
         address: checked("users.address", &row.address, EmailAddress::parse)?,
         last_login_at: row.last_login_at.map(instant),
+        second_factor: second_factor_at.is_some(),
     })
 }

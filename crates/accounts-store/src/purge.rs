@@ -9,7 +9,7 @@ use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
     contact_verifications, email_changes, idempotency_keys, invitations, join_requests, password_resets,
-    refresh_tokens, sessions, sign_ups, throttles,
+    refresh_tokens, second_factor_challenges, sessions, sign_ups, throttles,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -44,6 +44,7 @@ impl Store {
             counters,
             of_sign_ups,
             of_resets,
+            of_challenges,
             of_email_changes,
             of_verifications,
             of_invitations,
@@ -120,6 +121,11 @@ fn of_sign_ups(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, 
 
 fn of_resets(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     ended_links!(conn, password_resets, links_ended_before(at), limit)
+}
+
+/// Nobody asks what a log-in waited for once it waits no longer.
+fn of_challenges(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, second_factor_challenges, stored(at), limit)
 }
 
 /// They are remembered for longer than they can be undone.

@@ -35,6 +35,7 @@ table! {
         external_id -> Nullable<Text>,
         status -> Text,
         contact_limit -> Nullable<Integer>,
+        second_factor_required -> Bool,
         revision -> BigInt,
         version -> BigInt,
         created_at -> Timestamp,
@@ -385,6 +386,26 @@ table! {
     }
 }
 
+table! {
+    second_factors (user_id) {
+        user_id -> Text,
+        secret -> Text,
+        created_at -> Timestamp,
+        confirmed_at -> Nullable<Timestamp>,
+        used_step -> Nullable<BigInt>,
+        recovery_codes -> Text,
+    }
+}
+
+table! {
+    second_factor_challenges (id) {
+        id -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
 joinable!(owners -> accounts (account_id));
 joinable!(owners -> contacts (contact_id));
 joinable!(owners -> users (user_id));
@@ -407,6 +428,8 @@ joinable!(api_keys -> users (user_id));
 joinable!(email_changes -> users (user_id));
 joinable!(join_requests -> users (user_id));
 joinable!(integration_keys -> integrations (integration_id));
+joinable!(second_factors -> users (user_id));
+joinable!(second_factor_challenges -> users (user_id));
 joinable!(audit_values -> audit_events (event_id));
 
 /// Hands the list of all tables to another macro.
@@ -441,6 +464,8 @@ macro_rules! with_all_tables {
             integrations,
             integration_keys,
             join_requests,
+            second_factors,
+            second_factor_challenges,
         }
     };
 }

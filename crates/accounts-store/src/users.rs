@@ -19,10 +19,10 @@ use crate::backend::Conn;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{checked, instant, named, parse, stored};
-use crate::schema::{password_resets, refresh_tokens, sessions, users};
+use crate::schema::{password_resets, refresh_tokens, second_factors, sessions, users};
 use crate::snapshots::{Known, Snapshots, Standing};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
-use crate::{api_keys, email_changes, idempotency, mails};
+use crate::{api_keys, email_changes, idempotency, mails, second_factors as factors};
 
 /// What was decided about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,9 @@ struct UserRow {
     created_at: NaiveDateTime,
     updated_at: NaiveDateTime,
 }
+
+/// A user, and what is told of the second factor: since when it is in force, and the recovery codes that are left.
+type FoundUser = (UserRow, Option<NaiveDateTime>, Option<String>);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
@@ -125,6 +128,7 @@ pub(crate) fn decide_user(
     before
         .email_changes
         .retain(|_, change| act.at < change.undo_until.unwrap_or(change.expires_at));
+    before.challenges.retain(|_, challenge| act.at < challenge.expires_at);
     let changes = decide(&before)?;
     if changes.is_empty() {
         let after = before.user.clone();
@@ -177,6 +181,7 @@ pub fn new_user(
         password_changed_at: hash.as_ref().map(|_| at),
         password_hash: hash,
         status: UserStatus::Active,
+        second_factor: None,
         revision: 0,
         version: 1,
         last_login_at: None,
@@ -187,18 +192,28 @@ pub fn new_user(
 
 pub(crate) fn load_by_address(conn: &mut Conn, key: &str) -> Result<Option<User>, Fault> {
     let row = users::table
+        .left_join(second_factors::table)
         .filter(users::address_key.eq(key))
-        .select(UserRow::as_select())
-        .first(conn)
+        .select((
+            UserRow::as_select(),
+            second_factors::confirmed_at.nullable(),
+            second_factors::recovery_codes.nullable(),
+        ))
+        .first::<FoundUser>(conn)
         .optional()?;
     row.map(read_user).transpose()
 }
 
 pub(crate) fn load_user(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
     let row = users::table
-        .find(id.to_string())
-        .select(UserRow::as_select())
-        .first(conn)
+        .left_join(second_factors::table)
+        .filter(users::id.eq(id.to_string()))
+        .select((
+            UserRow::as_select(),
+            second_factors::confirmed_at.nullable(),
+            second_factors::recovery_codes.nullable(),
+        ))
+        .first::<FoundUser>(conn)
         .optional()?;
     row.map(read_user).transpose()
 }
@@ -264,10 +279,12 @@ fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
         resets,
         api_keys: api_keys::of_user(conn, id)?,
         email_changes,
+        second_factor: factors::load(conn, &key)?,
+        challenges: factors::load_challenges(conn, &key)?,
     }))
 }
 
-fn read_user(row: UserRow) -> Result<User, Fault> {
+fn read_user((row, second_factor_at, recovery_codes): FoundUser) -> Result<User, Fault> {
     Ok(User {
         id: parse("users.id", &row.id)?,
         address: checked("users.address", &row.address, EmailAddress::parse)?,
@@ -275,6 +292,7 @@ fn read_user(row: UserRow) -> Result<User, Fault> {
         language: parse("users.language", &row.language)?,
         password_hash: row.password_hash.map(PasswordHash),
         status: named("users.status", &row.status, UserStatus::from_name)?,
+        second_factor: factors::told(second_factor_at, recovery_codes.as_deref())?,
         revision: row.revision,
         version: row.version,
         password_changed_at: row.password_changed_at.map(instant),
@@ -369,6 +387,15 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
             email_changes::move_address(conn, user.id, to, at)?;
             email_changes::end(conn, *change, at)?;
         }
+        UserChange::SecondFactorBegun { secret } => factors::begin(conn, user.id, secret, at)?,
+        UserChange::SecondFactorConfirmed { codes, step } => factors::confirm(conn, user.id, codes, *step, at)?,
+        UserChange::SecondFactorRemoved => factors::remove(conn, user.id, at)?,
+        UserChange::RecoveryCodesMade { codes } | UserChange::RecoveryCodeSpent { left: codes } => {
+            factors::keep_codes(conn, user.id, codes, at)?;
+        }
+        UserChange::SecondFactorUsed { step } => factors::use_step(conn, user.id, *step)?,
+        UserChange::ChallengeMade { challenge } => factors::insert_challenge(conn, user.id, challenge)?,
+        UserChange::ChallengeEnded { challenge } => factors::delete_challenge(conn, *challenge)?,
         UserChange::SessionEnded { session, reason } => end_session(conn, *session, *reason, at)?,
     }
     Ok(())

@@ -85,12 +85,14 @@ impl Operation {
             .collect()
     }
 
-    /// Whether it ends a session, a key or a request, which nothing else can be asked about then: such operations come last.
-    pub(super) fn ends_session(&self) -> bool {
-        self.method == "DELETE"
+    /// Whether it ends a session, a key or a request, which nothing else can be asked about then, or changes something
+    /// however it is asked: such operations come last.
+    pub(super) fn comes_last(&self) -> bool {
+        let ends = self.method == "DELETE"
             && ["/sessions/", "/api-keys/", "/join-requests/"]
                 .iter()
-                .any(|part| self.path.contains(part))
+                .any(|part| self.path.contains(part));
+        ends || self.to_string() == "POST /v1/me/totp"
     }
 }
 

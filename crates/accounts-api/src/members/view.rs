@@ -46,6 +46,8 @@ pub struct MemberView {
     /// When the person last logged in, for whichever account.
     #[schema(format = DateTime, required = true)]
     last_login_at: Option<String>,
+    /// Whether the person has a second factor in force, without which an account may let nobody in.
+    second_factor: bool,
     /// When the membership began.
     #[schema(format = DateTime)]
     created_at: String,
@@ -77,6 +79,7 @@ impl MemberView {
             status: member.standing(at).as_str(),
             expires_at: member.expires_at.map(moment::shown),
             last_login_at: person.last_login_at.map(moment::shown),
+            second_factor: person.second_factor,
             created_at: moment::shown(member.created_at),
             updated_at: moment::shown(member.updated_at),
         })

@@ -69,10 +69,16 @@ codes! {
     InvalidCredentials = 401 "invalid-credentials",
     /// The act asks for the present password, or for a proof of the last ten minutes.
     ReauthenticationRequired = 401 "reauthentication-required",
+    /// The password is right, and the second factor is awaited.
+    SecondFactorRequired = 401 "second-factor-required",
+    /// The code is not right, was used, or comes too late.
+    InvalidCode = 401 "invalid-code",
     /// The caller is known and lacks a permission.
     Forbidden = 403 "forbidden",
     /// Only the owner of the account does this.
     OwnerOnly = 403 "owner-only",
+    /// The account lets nobody in without a second factor.
+    SecondFactorSetupRequired = 403 "second-factor-setup-required",
     /// Only the person whom it concerns does this.
     OtherPerson = 403 "other-person",
     /// A person does this, and no API key.
@@ -99,6 +105,12 @@ codes! {
     ContactLimitReached = 409 "contact-limit-reached",
     /// There are as many API keys as there may be.
     KeyLimitReached = 409 "key-limit-reached",
+    /// There is a second factor already.
+    SecondFactorInForce = 409 "second-factor-in-force",
+    /// There is no second factor.
+    NoSecondFactor = 409 "no-second-factor",
+    /// Accounts of this person ask for the second factor.
+    SecondFactorNeeded = 409 "second-factor-needed",
     /// Only a verified contact may have this.
     ContactNotVerified = 409 "contact-not-verified",
     /// A contact that holds roles is not removed.

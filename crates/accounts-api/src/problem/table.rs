@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use accounts_domain::catalog::ContactField;
 use accounts_domain::keys::RoleKey;
 use accounts_domain::names::ValueFault;
+use accounts_domain::second_factor::RequiringAccount;
 use accounts_domain::violation::Violation;
 use accounts_store::{DecideError, StoreError};
+use serde_json::{Value, json};
 
 use super::{Code, FieldCode, FieldFault, Problem};
 
@@ -90,6 +92,14 @@ impl From<Violation> for Problem {
                 Self::new(Code::JoinRequestEnded).with("join_request_status", outcome.as_str())
             }
             Violation::WrongPassword => Self::new(Code::InvalidCredentials),
+            Violation::SecondFactorRequired => Self::new(Code::SecondFactorRequired),
+            Violation::WrongCode => Self::new(Code::InvalidCode),
+            Violation::SecondFactorInForce => Self::new(Code::SecondFactorInForce),
+            Violation::NoSecondFactor => Self::new(Code::NoSecondFactor),
+            Violation::SecondFactorNeeded { accounts } => {
+                Self::new(Code::SecondFactorNeeded).with("accounts", named(&accounts))
+            }
+            Violation::SecondFactorSetupRequired => Self::new(Code::SecondFactorSetupRequired),
             Violation::Stale => Self::new(Code::Stale),
         }
     }
@@ -135,6 +145,11 @@ fn missing(fields: &BTreeSet<ContactField>) -> Problem {
 
 fn unknown(code: FieldCode, key: &str) -> FieldFault {
     FieldFault::new(code).with("key", key)
+}
+
+fn named(accounts: &[RequiringAccount]) -> Vec<Value> {
+    let named = |account: &RequiringAccount| json!({"id": account.id.to_string(), "name": account.name.as_str()});
+    accounts.iter().map(named).collect()
 }
 
 fn words(roles: &BTreeSet<RoleKey>) -> Vec<String> {

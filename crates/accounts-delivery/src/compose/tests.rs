@@ -59,6 +59,13 @@ fn letters(name: &str) -> Vec<Letter> {
         },
         Letter::PasswordChanged { name: name.clone() },
         Letter::SessionEnded { name: name.clone() },
+        Letter::SecondFactorSet { name: name.clone() },
+        Letter::SecondFactorRemoved { name: name.clone() },
+        Letter::RecoveryCodesMade { name: name.clone() },
+        Letter::RecoveryCodeSpent {
+            name: name.clone(),
+            left: "9".to_owned(),
+        },
         Letter::ConfirmEmailChange {
             email_change: EmailChangeId::new(),
             name: name.clone(),

@@ -65,6 +65,7 @@ pub(super) enum Command {
     /// Whoever asks does so no more.
     TakeBack(usize),
     RenameAccount(u32),
+    RequireFactor(bool),
     SetStatus(usize),
     MakeKey(bool),
     RevokeKey(usize),
@@ -177,6 +178,7 @@ fn commands() -> impl Strategy<Value = Command> {
         1 => (0..2_usize).prop_map(Command::TurnAway),
         1 => (0..2_usize).prop_map(Command::TakeBack),
         1 => (0..3_u32).prop_map(Command::RenameAccount),
+        1 => any::<bool>().prop_map(Command::RequireFactor),
         3 => (picks(), 0..4_usize).prop_map(|(pick, most)| Command::Permit(pick, most)),
         1 => picks().prop_map(Command::Suspend),
         2 => picks().prop_map(Command::Reinstate),

@@ -25,6 +25,8 @@ use crate::ownership::{Transfer, TransferOwnership};
 use crate::permission::Permissions;
 use crate::roles::Promote;
 use crate::roster::{AccountStatus, MemberStatus, Roster};
+use crate::second_factor::FactorInForce;
+use crate::users::{User, given_person};
 use crate::verification::{ConfirmVerification, SendVerification};
 use crate::violation::Violation;
 
@@ -57,6 +59,18 @@ const MOST: [&[&str]; 3] = [
     &["contacts:manage"],
     &["contacts:manage", "roles:manage", "members:manage"],
 ];
+
+/// Somebody with a second factor.
+fn protected(by: By) -> User {
+    let factor = FactorInForce {
+        since: by.at,
+        recovery_codes: 0,
+    };
+    User {
+        second_factor: Some(factor),
+        ..given_person().user
+    }
+}
 
 fn granted(number: usize) -> Permissions {
     MOST.get(number).map_or(Permissions::All, |keys| chosen(keys))
@@ -229,6 +243,7 @@ impl World {
                     },
                 )
             }
+            Command::RequireFactor(required) => roster.require_second_factor(by, *required, &protected(by)),
             Command::MakeKey(everything) => roster.make_key(by, &self.key(by, *everything)),
             Command::RevokeKey(number) => {
                 let key = roster.api_keys().nth(*number).map(|key| key.id);

@@ -226,6 +226,16 @@ pub(super) const ALL: &[Query] = queries! {
     "SELECT s.id FROM (SELECT id, user_id FROM sessions UNION SELECT id, user_id FROM password_resets) s
      LEFT JOIN users u ON u.id = s.user_id WHERE u.id IS NULL";
 
+    "factor-without-user", "A second factor, or a log-in that waits for one, belongs to a user who is not there.",
+    "SELECT DISTINCT f.user_id AS id
+     FROM (SELECT user_id FROM second_factors UNION SELECT user_id FROM second_factor_challenges) f
+     LEFT JOIN users u ON u.id = f.user_id WHERE u.id IS NULL";
+
+    "challenge-without-factor", "A log-in waits for the code of a second factor that is not in force.",
+    "SELECT c.id FROM second_factor_challenges c
+     LEFT JOIN second_factors f ON f.user_id = c.user_id AND f.confirmed_at IS NOT NULL
+     WHERE f.user_id IS NULL";
+
     "token-without-session", "A refresh token belongs to a session that is not there.",
     "SELECT DISTINCT t.session_id AS id FROM refresh_tokens t
      LEFT JOIN sessions s ON s.id = t.session_id WHERE s.id IS NULL";

@@ -42,6 +42,7 @@ struct AccountRow {
     external_id: Option<String>,
     status: String,
     contact_limit: Option<i32>,
+    second_factor_required: bool,
     revision: i64,
     version: i64,
     created_at: NaiveDateTime,
@@ -185,6 +186,7 @@ fn read_account(row: AccountRow) -> Result<Account, Fault> {
             .map(|id| checked("accounts.external_id", &id, ExternalId::parse))
             .transpose()?,
         status: named("accounts.status", &row.status, AccountStatus::from_name)?,
+        second_factor_required: row.second_factor_required,
         contact_limit: row
             .contact_limit
             .map(|limit| u16::try_from(limit).map_err(|error| Fault::stored("accounts.contact_limit", error)))

@@ -53,6 +53,7 @@ pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -
         accounts::external_id.eq(account.external_id.as_ref().map(ExternalId::as_str)),
         accounts::status.eq(account.status.as_str()),
         accounts::contact_limit.eq(account.contact_limit.map(i32::from)),
+        accounts::second_factor_required.eq(account.second_factor_required),
         accounts::revision.eq(account.revision),
         accounts::version.eq(account.version),
         accounts::created_at.eq(stored(at)),
@@ -101,6 +102,7 @@ impl Saving<'_> {
         match change {
             Change::AccountOpened { .. } => Ok(()),
             Change::AccountChanged { profile } => self.change_account(profile),
+            Change::SecondFactorPolicyChanged { required } => self.change_second_factor_policy(*required),
             Change::AccountStatusChanged { status } => self.change_status(*status),
             Change::ContactAdded { contact } => self.add_contact(contact),
             Change::ContactChanged { contact, profile } => self.change_contact(*contact, profile),
@@ -181,6 +183,13 @@ impl Saving<'_> {
                 accounts::postal_address.eq(postal_address),
                 accounts::tax_id.eq(profile.tax_id.as_ref().map(TaxId::as_str)),
             ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn change_second_factor_policy(&mut self, required: bool) -> Result<(), Fault> {
+        diesel::update(accounts::table.filter(accounts::id.eq(&self.account)))
+            .set(accounts::second_factor_required.eq(required))
             .execute(self.conn)?;
         Ok(())
     }

@@ -242,6 +242,18 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{account} a",
     ),
     (
+        "factor-without-user",
+        "INSERT INTO second_factors (user_id, secret, created_at, recovery_codes)
+         VALUES ('x{account}', 'sealed', '2026-01-01 00:00:00', '[]')",
+        "x{account}",
+    ),
+    (
+        "challenge-without-factor",
+        "INSERT INTO second_factor_challenges (id, user_id, created_at, expires_at)
+         VALUES ('{account} a', '{user}', '2026-01-01 00:00:00', '2026-01-01 00:05:00')",
+        "{account} a",
+    ),
+    (
         "token-without-session",
         "INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ('{account}', 'x{account}', '2026-01-01 00:00:00')",
         "x{account}",

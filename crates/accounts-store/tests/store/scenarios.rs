@@ -10,6 +10,7 @@ mod invitations;
 mod operators;
 mod purge;
 mod races;
+mod second_factors;
 mod sessions;
 mod sign_ups;
 mod stories;
