@@ -71,9 +71,10 @@ impl Store {
 /// Reads who these users are.
 pub(crate) fn people(conn: &mut Conn, ids: &[UserId]) -> Result<BTreeMap<UserId, MemberPerson>, Fault> {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let rows: Vec<PersonRow> = users::table
+    let rows: Vec<MemberRow> = users::table
+        .left_join(second_factors::table.on(second_factors::user_id.eq(users::id)))
         .filter(users::id.eq_any(ids))
-        .select(PersonRow::as_select())
+        .select((PersonRow::as_select(), second_factors::confirmed_at.nullable()))
         .load(conn)?;
     rows.iter()
         .map(|row| read(row).map(|person| (person.user, person)))

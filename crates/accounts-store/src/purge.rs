@@ -39,7 +39,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 9] = [
+        let steps: [Step; 10] = [
             answers,
             counters,
             of_sign_ups,
