@@ -8,7 +8,9 @@ use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView, RolesManage,
 };
 
-use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, MemberInPerson, Owner, Recipient, Scope, SignedIn, SignedInOrKey};
+use Who::{
+    Anyone, Has, HasInPerson, HasOrSelf, Member, MemberInPerson, Owner, Recipient, Scope, SignedIn, SignedInOrKey,
+};
 
 /// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
 /// keys are taken, narrowed to what it was given.
@@ -228,16 +230,8 @@ impl Who {
     pub(super) fn needs(self) -> Option<&'static str> {
         match self {
             Scope(scope) => Some(scope.as_str()),
-            Anyone
-            | SignedIn
-            | SignedInOrKey
-            | Member
-            | MemberInPerson
-            | Has(_)
-            | HasInPerson(_)
-            | HasOrSelf(_)
-            | Owner
-            | Recipient => self.permission().map(ServicePermission::as_str),
+            Anyone | SignedIn | SignedInOrKey | Member | MemberInPerson | Has(_) | HasInPerson(_) | HasOrSelf(_)
+            | Owner | Recipient => self.permission().map(ServicePermission::as_str),
         }
     }
 }
