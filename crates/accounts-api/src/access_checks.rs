@@ -141,8 +141,9 @@ impl Parse for AccessQuestionBody {
             account: account.or(external_id.map(NamedAccount::ExternalId))?,
             person: person.or(address.map(NamedPerson::Address))?,
             wanted: application
+                .as_ref()
                 .map(application_named)
-                .or(permission.map(permission_named))?,
+                .or(permission.as_ref().map(permission_named))?,
         })
     }
 }
@@ -157,11 +158,11 @@ fn one_of(faults: &mut Faults, first: &str, has_first: bool, has_second: bool) {
 }
 
 // What has not the form of a key is the name of nothing: it is denied, as every unknown one is.
-fn application_named(name: AskedName) -> Wanted {
+fn application_named(name: &AskedName) -> Wanted {
     name.as_str().parse().map_or(Wanted::Nothing, Wanted::Application)
 }
 
-fn permission_named(name: AskedName) -> Wanted {
+fn permission_named(name: &AskedName) -> Wanted {
     name.as_str().parse().map_or(Wanted::Nothing, Wanted::Permission)
 }
 

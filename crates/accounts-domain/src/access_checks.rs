@@ -178,11 +178,11 @@ mod tests {
     use crate::given::{ANA, BEA, NOW, Person, ZOE, chosen, moment, permission, role, saas_suite, standard};
     use crate::permission::Permissions;
 
-    fn login(person: Person) -> Option<Login> {
-        Some(Login {
+    fn login(person: Person) -> Login {
+        Login {
             user: person.user(),
             status: UserStatus::Active,
-        })
+        }
     }
 
     fn application(key: &str) -> Wanted {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn asked(roster: &Roster, person: Person, wanted: &Wanted) -> Verdict {
-        check(roster.catalog(), Some(roster), login(person), wanted, NOW)
+        check(roster.catalog(), Some(roster), Some(login(person)), wanted, NOW)
     }
 
     fn yes<const N: usize>(reasons: [Reason; N]) -> Verdict {
@@ -247,7 +247,7 @@ mod tests {
     fn who_and_what_is_not_there_is_denied() {
         let roster = standard();
         let wanted = permits("contacts:view");
-        let nowhere = check(roster.catalog(), None, login(ANA), &wanted, NOW);
+        let nowhere = check(roster.catalog(), None, Some(login(ANA)), &wanted, NOW);
         assert_eq!(nowhere, Verdict::Denied(Denial::UnknownAccount));
         let nobody = check(roster.catalog(), Some(&roster), None, &wanted, NOW);
         assert_eq!(nobody, Verdict::Denied(Denial::UnknownUser));
@@ -265,9 +265,9 @@ mod tests {
             assert_eq!(asked(&roster, ANA, &wanted), Verdict::Denied(denial));
         }
         let roster = standard();
-        let held_back = login(ANA).map(|login| Login {
+        let held_back = Some(Login {
             status: UserStatus::Suspended,
-            ..login
+            ..login(ANA)
         });
         let verdict = check(roster.catalog(), Some(&roster), held_back, &wanted, NOW);
         assert_eq!(verdict, Verdict::Denied(Denial::UserSuspended));
@@ -287,7 +287,7 @@ mod tests {
             check(
                 roster.catalog(),
                 Some(&roster),
-                login(BEA),
+                Some(login(BEA)),
                 &permits("contacts:view"),
                 at,
             )

@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn keys_are_made_up_to_a_limit_and_revoked_one_by_one() {
         let mut desk = integration(&[]);
-        for number in 1..=INTEGRATION_KEYS as u128 {
+        for number in (1..).take(INTEGRATION_KEYS) {
             let made = desk.make_key(&key(number, KeyMode::Live)).unwrap();
             desk = desk.after(&made, NOW);
         }

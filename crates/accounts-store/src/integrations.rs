@@ -156,7 +156,7 @@ fn load_by_key(conn: &mut Conn, key: ApiKeyId) -> Result<Option<(Integration, Ar
     row.map(|(integration, key)| {
         let key = Arc::new(read_key(key)?);
         let keys = BTreeMap::from([(key.id, Arc::clone(&key))]);
-        Ok((read_integration(integration, keys)?, key))
+        Ok((read_integration(&integration, keys)?, key))
     })
     .transpose()
 }
@@ -175,7 +175,7 @@ fn load(conn: &mut Conn, id: IntegrationId) -> Result<Option<Integration>, Fault
     let keys = keys
         .into_iter()
         .map(|key| read_key(key).map(|key| (key.id, Arc::new(key))));
-    read_integration(row, keys.collect::<Result<_, Fault>>()?).map(Some)
+    read_integration(&row, keys.collect::<Result<_, Fault>>()?).map(Some)
 }
 
 fn load_all(conn: &mut Conn) -> Result<Vec<Integration>, Fault> {
@@ -194,12 +194,12 @@ fn load_all(conn: &mut Conn) -> Result<Vec<Integration>, Fault> {
     }
     let read = |row: IntegrationRow| {
         let keys = below.remove(&row.id).unwrap_or_default();
-        read_integration(row, keys)
+        read_integration(&row, keys)
     };
     rows.into_iter().map(read).collect()
 }
 
-fn read_integration(row: IntegrationRow, keys: BTreeMap<ApiKeyId, Arc<IntegrationKey>>) -> Result<Integration, Fault> {
+fn read_integration(row: &IntegrationRow, keys: BTreeMap<ApiKeyId, Arc<IntegrationKey>>) -> Result<Integration, Fault> {
     let names: Vec<String> = from_json("integrations.scopes", &row.scopes)?;
     let scope = |name: &String| named("integrations.scopes", name, IntegrationScope::from_name);
     Ok(Integration {
