@@ -168,14 +168,19 @@ fn second_factor(app: &App, seen: &mut Seen, access: &str, log_in: impl Fn() -> 
     let mut told = Authenticator::told(&seen.note(set_up.text("secret")));
     let confirm = json!({ "code": told.code(app) });
     let confirmed = ana.post("/v1/me/totp/confirm", confirm).expect(200);
-    let codes = confirmed.list("recovery_codes").iter().map(|code| code.as_str().unwrap());
+    let codes = confirmed
+        .list("recovery_codes")
+        .iter()
+        .map(|code| code.as_str().unwrap());
     told.recovery_codes = codes.map(|code| seen.note(code)).collect();
     for code in &told.recovery_codes[..2] {
         seen.note(code.replace('-', ""));
         let challenge = seen.note(log_in().refused(401, "second-factor-required").text("challenge"));
         let answer = json!({ "challenge": challenge, "recovery_code": code });
         seen.tokens(&app.client().post("/v1/sessions/second-factor", &answer).expect(201));
-        app.client().post("/v1/sessions/second-factor", answer).refused(401, "invalid-code");
+        app.client()
+            .post("/v1/sessions/second-factor", answer)
+            .refused(401, "invalid-code");
     }
     let challenge = seen.note(log_in().refused(401, "second-factor-required").text("challenge"));
     let answer = json!({ "challenge": challenge, "code": told.next_code(app) });

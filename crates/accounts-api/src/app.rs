@@ -20,8 +20,8 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, health, invitations, landing,
-    mailbox, me, members, ownership_transfers, password_resets, problems, reauthentication, roles,
-    second_factor, server, sessions, sign_ups, verifications,
+    mailbox, me, members, ownership_transfers, password_resets, problems, reauthentication, roles, second_factor,
+    server, sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).

@@ -50,7 +50,9 @@ pub struct SecondFactorSetUp {
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
     /// The same as an address, to be shown as a picture that the app reads.
-    #[schema(example = "otpauth://totp/accounts.example:ana%40lima.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=accounts.example&algorithm=SHA1&digits=6&period=30")]
+    #[schema(
+        example = "otpauth://totp/accounts.example:ana%40lima.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=accounts.example&algorithm=SHA1&digits=6&period=30"
+    )]
     uri: String,
 }
 
@@ -67,7 +69,13 @@ pub struct RecoveryCodes {
 #[schema(example = json!({"code": "287082"}))]
 pub struct CodeBody {
     /// The six digits that the app shows.
-    #[schema(required = true, nullable = false, pattern = "^[0-9]{6}$", min_length = 6, max_length = 6)]
+    #[schema(
+        required = true,
+        nullable = false,
+        pattern = "^[0-9]{6}$",
+        min_length = 6,
+        max_length = 6
+    )]
     code: Option<String>,
 }
 
@@ -268,7 +276,11 @@ fn spent(problem: Problem) -> Problem {
 
 /// Nobody waits any more where the person is gone.
 fn gone(problem: Problem) -> Problem {
-    if problem.code() == Code::NotFound { wrong() } else { problem }
+    if problem.code() == Code::NotFound {
+        wrong()
+    } else {
+        problem
+    }
 }
 
 /// Begin to set up a second factor

@@ -262,7 +262,9 @@ impl Person {
                 waiting.sort_by_key(|waiting| (waiting.created_at, waiting.id));
                 let surplus = (waiting.len() + 1).saturating_sub(CHALLENGES);
                 let ended = waiting.into_iter().take(surplus);
-                let mut changes: Vec<_> = ended.map(|old| UserChange::ChallengeEnded { challenge: old.id }).collect();
+                let mut changes: Vec<_> = ended
+                    .map(|old| UserChange::ChallengeEnded { challenge: old.id })
+                    .collect();
                 changes.push(UserChange::ChallengeMade { challenge });
                 Ok(changes)
             }

@@ -117,8 +117,20 @@ mod tests {
     #[test]
     fn a_code_counts_one_step_either_way() {
         // "287082" is the code of the seconds 30 to 59.
-        for (moment, counts) in [(0, true), (29, true), (30, true), (59, true), (89, true), (90, false), (120, false)] {
-            assert_eq!(secret().accepts("287082", second(moment), None).is_some(), counts, "{moment}");
+        for (moment, counts) in [
+            (0, true),
+            (29, true),
+            (30, true),
+            (59, true),
+            (89, true),
+            (90, false),
+            (120, false),
+        ] {
+            assert_eq!(
+                secret().accepts("287082", second(moment), None).is_some(),
+                counts,
+                "{moment}"
+            );
         }
         assert!(secret().accepts("081804", second(1_111_111_139), None).is_some());
         assert!(secret().accepts("081804", second(1_111_111_140), None).is_none());
@@ -138,7 +150,9 @@ mod tests {
 
     #[test]
     fn nothing_but_six_digits_is_a_code() {
-        for code in ["", "28708", "2870820", "287 082", "+87082", "28708２", "94287082", "287083"] {
+        for code in [
+            "", "28708", "2870820", "287 082", "+87082", "28708２", "94287082", "287083",
+        ] {
             assert_eq!(secret().accepts(code, second(59), None), None, "{code}");
         }
     }

@@ -188,10 +188,7 @@ pub(crate) fn use_step(conn: &mut Conn, user: UserId, step: TotpStep) -> Result<
 /// The person sees something else of the user.
 fn shows_otherwise(conn: &mut Conn, user: UserId, at: DateTime<Utc>) -> Result<(), Fault> {
     diesel::update(users::table.find(user.to_string()))
-        .set((
-            users::version.eq(users::version + 1),
-            users::updated_at.eq(stored(at)),
-        ))
+        .set((users::version.eq(users::version + 1), users::updated_at.eq(stored(at))))
         .execute(conn)?;
     Ok(())
 }

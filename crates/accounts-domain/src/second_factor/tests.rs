@@ -149,9 +149,7 @@ fn few_log_ins_wait_at_a_time() {
     for number in 1..=5 {
         person.challenges.insert(challenge(number).id, challenge(number));
     }
-    let changes = person
-        .log_in_or_wait(&old(), new_session(), challenge(6))
-        .unwrap();
+    let changes = person.log_in_or_wait(&old(), new_session(), challenge(6)).unwrap();
     let ended = UserChange::ChallengeEnded {
         challenge: challenge(1).id,
     };
@@ -201,7 +199,9 @@ fn a_recovery_code_works_once_and_is_told() {
     let left = BTreeSet::from([recovery("two")]);
     assert_eq!(changes[0], UserChange::RecoveryCodeSpent { left: left.clone() });
     let mails = person.mails(&changes);
-    assert!(matches!(&mails[..], [mail] if matches!(&mail.letter, Letter::RecoveryCodeSpent { left, .. } if left == "1")));
+    assert!(
+        matches!(&mails[..], [mail] if matches!(&mail.letter, Letter::RecoveryCodeSpent { left, .. } if left == "1"))
+    );
     let mut spent = waiting();
     spent.second_factor.as_mut().unwrap().recovery_codes = left;
     let refused = spent.log_in_by_factor(challenge(1).id, new_session(), proof(&offered));
@@ -258,10 +258,7 @@ fn a_factor_that_an_account_asks_for_stays() {
     ));
     let removed = begun().remove_second_factor(&requiring).unwrap();
     assert_eq!(begun().mails(&removed), []);
-    assert_eq!(
-        given_person().remove_second_factor(&[]),
-        Err(Violation::NoSecondFactor)
-    );
+    assert_eq!(given_person().remove_second_factor(&[]), Err(Violation::NoSecondFactor));
 }
 
 #[test]
@@ -339,7 +336,11 @@ fn those_are_locked_out_who_enter_now_and_have_no_factor() {
         person(CEM, false),
         person(ZOE, false),
     ];
-    let users: Vec<_> = roster.locked_out(&people, NOW).iter().map(|person| person.user).collect();
+    let users: Vec<_> = roster
+        .locked_out(&people, NOW)
+        .iter()
+        .map(|person| person.user)
+        .collect();
     assert_eq!(users, [BEA.user()]);
     let ended = roster.expiring_member(BEA, moment(61));
     assert!(ended.locked_out(&people, moment(62)).is_empty());

@@ -47,9 +47,21 @@ async fn a_second_factor_is_kept_as_it_was_decided() {
         step: TotpStep(7),
     };
     change(store, user, confirmed, moment(2)).await;
-    change(store, user, UserChange::SecondFactorUsed { step: TotpStep(9) }, moment(3)).await;
+    change(
+        store,
+        user,
+        UserChange::SecondFactorUsed { step: TotpStep(9) },
+        moment(3),
+    )
+    .await;
     let left = codes(&["two"]);
-    change(store, user, UserChange::RecoveryCodeSpent { left: left.clone() }, moment(4)).await;
+    change(
+        store,
+        user,
+        UserChange::RecoveryCodeSpent { left: left.clone() },
+        moment(4),
+    )
+    .await;
     let in_force = person(store, user).await;
     let factor = SecondFactor {
         secret: sealed("second"),
@@ -124,9 +136,7 @@ async fn an_account_that_asks_keeps_the_factor_and_its_members_are_told_apart() 
         let read = store.roster(ids.account).await.unwrap().unwrap();
         assert_eq!(*decided.after, read);
         assert_eq!(read.account().second_factor_required, required);
-        let removed = store
-            .remove_second_factor(ids.user, &system(moment(2)), kept(""))
-            .await;
+        let removed = store.remove_second_factor(ids.user, &system(moment(2)), kept("")).await;
         if required {
             let Err(DecideError::Refused(Violation::SecondFactorNeeded { accounts })) = removed else {
                 panic!("{removed:?}");
