@@ -66,10 +66,10 @@ fn new_code() -> Option<String> {
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
     let number = bytes
         .iter()
-        .fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+        .fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     (0..LENGTH)
         .map(|place| {
-            let value = usize::try_from(number >> (5 * place) & 31).ok()?;
+            let value = usize::try_from((number >> (5 * place)) & 31).ok()?;
             LETTERS.chars().nth(value)
         })
         .collect()
