@@ -382,7 +382,7 @@ pub fn integration(app: &App, scopes: &[&str], mode: KeyMode) -> String {
     };
     integration.keys.insert(key.id, key.into());
     let act = act(service, Actor::System);
-    let made = app.running().wait(service.store.create_integration(integration, &act));
-    assert!(made.is_ok_and(|made| made), "the integration was not made");
+    let kept = app.running().wait(service.store.create_integration(integration, &act));
+    assert!(kept.is_ok_and(|new| new), "the integration was not made");
     whole
 }
