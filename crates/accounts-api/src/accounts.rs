@@ -129,7 +129,7 @@ impl AccountView {
 
 impl AccountView {
     /// The same for a member whom the account does not let in yet: no more than it takes to tell it from others.
-    fn from_outside(self) -> Self {
+    fn seen_from_outside(self) -> Self {
         Self {
             external_id: None,
             phone: None,
@@ -514,7 +514,7 @@ async fn list_my_accounts(
         let needs_second_factor = roster.require_factor_of(&person.user).is_err();
         Some(MyAccount {
             account: if needs_second_factor {
-                account.from_outside()
+                account.seen_from_outside()
             } else {
                 account
             },
