@@ -339,7 +339,7 @@ proptest! {
 fn the_stories_meet_every_kind_of_change() {
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..1200 {
         let story = stories().new_tree(&mut runner).unwrap().current();
         let mut world = World::begin(&story);
         for step in &story.steps {
@@ -353,6 +353,8 @@ fn the_stories_meet_every_kind_of_change() {
         "accepted",
         "account.changed",
         "account.status_changed",
+        "api_key.made",
+        "api_key.revoked",
         "cancelled",
         "contact.added",
         "contact.address_added",
