@@ -32,6 +32,7 @@ pub mod roles;
 pub mod roster;
 pub mod sessions;
 pub mod sign_ups;
+pub mod totp;
 pub mod users;
 pub mod verification;
 pub mod violation;
