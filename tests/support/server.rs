@@ -19,6 +19,7 @@ use accounts_api::{
     service::{Readiness, Service},
     settings::{ApiSettings, PublicUrl, Secret},
     tokens::{StoredKey, Tokens},
+    vault::Vault,
 };
 use accounts_delivery::{
     compose::Composer,
@@ -229,6 +230,7 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey, be
         passwords: Passwords::start().unwrap_or_else(|error| panic!("no hashing: {error}")),
         tokens: Arc::new(tokens),
         links: Links::new(secret(3)),
+        vault: Vault::new(secret(4)),
         settings,
         answers: Answers::default(),
         mail_waits: Arc::new(Notify::new()),

@@ -67,6 +67,7 @@ pub mod settings;
 mod sign_ups;
 pub mod texts;
 pub mod tokens;
+pub mod vault;
 mod verifications;
 
 pub use app::{application, openapi, routes, serve, serve_metrics};

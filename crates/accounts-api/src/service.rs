@@ -13,6 +13,7 @@ use crate::memo::Answers;
 use crate::passwords::Passwords;
 use crate::settings::ApiSettings;
 use crate::tokens::Tokens;
+use crate::vault::Vault;
 
 /// The running service. Clones share everything.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Service {
     pub tokens: Arc<Tokens>,
     /// Makes and reads the tokens of mailed links.
     pub links: Links,
+    /// Seals what the database keeps and nobody may read there.
+    pub vault: Vault,
     /// What the process was told at its start.
     pub settings: ApiSettings,
     /// Answers that are the same until an account changes.

@@ -33,6 +33,8 @@ pub struct Keys {
     pub links: Secret,
     /// Derives the successors of refresh tokens.
     pub refresh: Secret,
+    /// Seals what the database keeps and nobody may read there.
+    pub vault: Secret,
 }
 
 /// The text is not a secret that keeps anything. It does not say what the text is.
@@ -77,6 +79,7 @@ impl Master {
             cursors: self.derive("accounts: cursors, 1")?,
             links: self.derive("accounts: mailed links, 1")?,
             refresh: self.derive("accounts: refresh tokens, 1")?,
+            vault: self.derive("accounts: vault, 1")?,
         })
     }
 }
@@ -173,10 +176,10 @@ mod tests {
     fn each_use_has_a_key_of_its_own_and_none_is_shown() {
         let master = Master::parse(HEX).unwrap();
         let keys = master.keys().unwrap();
-        let seals: BTreeSet<_> = [&keys.cursors, &keys.links, &keys.refresh]
+        let seals: BTreeSet<_> = [&keys.cursors, &keys.links, &keys.refresh, &keys.vault]
             .map(|key| key.seal(b"x"))
             .into();
-        assert_eq!(seals.len(), 3);
+        assert_eq!(seals.len(), 4);
         assert_eq!(format!("{master:?}"), "Master(Secret(…))");
         assert!(format!("{keys:?}").contains("refresh: Secret(…)"));
     }

@@ -15,6 +15,7 @@ use accounts_api::passwords::Passwords;
 use accounts_api::service::{Readiness, Service};
 use accounts_api::settings::{ApiSettings, PublicUrl};
 use accounts_api::tokens::Tokens;
+use accounts_api::vault::Vault;
 use accounts_delivery::compose::Composer;
 use accounts_delivery::transport::{Folder, Transport};
 use accounts_delivery::worker::Worker;
@@ -152,6 +153,7 @@ impl Process {
             passwords,
             tokens: Arc::new(tokens),
             links,
+            vault: Vault::new(keys.vault),
             settings,
             answers: Answers::default(),
             mail_waits,
