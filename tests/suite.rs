@@ -15,6 +15,7 @@ mod api {
     mod invitations;
     mod operational;
     mod operations;
+    mod operators;
     mod order_of_checks;
     mod preconditions;
     mod repeats;
@@ -69,6 +70,7 @@ mod rules {
     mod datacenter;
     mod hosting;
     mod hosting_invitations;
+    mod operators;
     mod saas_suite;
 }
 #[cfg(test)]

@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
+use accounts_domain::operators::OperatorKind;
 use accounts_tests::{
     App, Client, Setup,
     client::Request,
     given::{self, Contact, Person},
-    json,
+    json, staff,
 };
 
 use super::operations::Operation;
@@ -52,6 +53,8 @@ pub(super) struct House<'a> {
     pub dans_transfer: String,
     /// Dan's invitation to somebody.
     pub dans_invitation: String,
+    /// An operator who may do everything that operators may.
+    pub admin: staff::Operator,
 }
 
 impl<'a> House<'a> {
@@ -76,6 +79,7 @@ impl<'a> House<'a> {
         let ivy = given::owner(app, "ivy@example.com");
         let my_invitation = ivy.invites("ana@example.com", &json!([])).expect(201).text("id");
         let dans_invitation = dan.invites("hal@example.com", &json!([])).expect(201).text("id");
+        let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
         let spare = json!({ "address": ana.address, "password": given::PASSWORD });
@@ -97,12 +101,15 @@ impl<'a> House<'a> {
             fay_user: fay_person.user(),
             dans_transfer,
             dans_invitation,
+            admin,
         }
     }
 
-    /// Who calls an operation by right: Ana, or for what is public anybody.
+    /// Who calls an operation by right: Ana, for what is the provider's an operator, or for what is public anybody.
     pub fn caller(&self, operation: &Operation) -> &Client {
-        if operation.secured {
+        if operation.secured && operation.is_operators() {
+            &self.admin
+        } else if operation.secured {
             &self.ana
         } else {
             self.app.client()

@@ -20,8 +20,8 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, health, invitations, landing,
-    mailbox, me, members, ownership_transfers, password_resets, problems, reauthentication, roles, server, sessions,
-    sign_ups, verifications,
+    mailbox, me, members, operators, ownership_transfers, password_resets, problems, reauthentication, roles, server,
+    sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -49,6 +49,7 @@ pub fn routes() -> Routes {
         .and(ownership_transfers::routes())
         .and(invitations::routes())
         .and(audit_events::routes())
+        .and(operators::routes())
         .and(catalog::routes())
         .and(health::routes())
         .and(problems::routes())
@@ -100,6 +101,10 @@ const ABOUT: About<'static> = About {
             "What scripts and other systems call with, in the name of a person or of an account.",
         ),
         ("audit", "Every change, with who and when."),
+        (
+            "operators",
+            "What the provider's staff does: find accounts and persons, change them with a reason, act in a person's place.",
+        ),
         (
             "catalog",
             "The provider's policy, and the keys that sign access tokens.",

@@ -210,6 +210,10 @@ impl<'a> Outline<'a> {
                 "account_key_made",
                 vec![("name", name), ("account", account), ("key", key), ("prefix", prefix)],
             ),
+            Letter::Impersonated { name, minutes, reason } => plain(
+                "impersonated",
+                vec![("name", name), ("minutes", minutes), ("reason", reason)],
+            ),
             Letter::UserKeyMade { name, key, prefix } => {
                 plain("user_key_made", vec![("name", name), ("key", key), ("prefix", prefix)])
             }

@@ -103,6 +103,8 @@ texts! {
     ExternalId = 100;
     /// What somebody calls an API key.
     KeyName = 100;
+    /// Why an operator did something, as the customer reads it.
+    Reason = 500;
     /// One line of a postal address.
     AddressLine = 100;
 }

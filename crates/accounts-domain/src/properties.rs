@@ -62,7 +62,7 @@ impl World {
     fn only_who_may(&self, by: By, command: &Command, decision: Result<&Vec<Change>, &Violation>) {
         if matches!(
             command,
-            Command::SetStatus(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
+            Command::SetStatus(_) | Command::Force(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
         ) {
             return;
         }
@@ -123,6 +123,7 @@ impl World {
                 | Command::Vacate(..)
                 | Command::RenameAccount(..)
                 | Command::SetStatus(..)
+                | Command::Force(..)
                 | Command::Permit(..)
                 | Command::Suspend(..)
                 | Command::Reinstate(..)

@@ -12,7 +12,7 @@ use crate::email_changes::{Asking, EmailChange};
 use crate::ids::{ApiKeyId, EmailChangeId, ResetId, SessionId, UserId};
 use crate::language::Language;
 use crate::mail::{Letter, Mail};
-use crate::names::DisplayName;
+use crate::names::{DisplayName, Reason};
 use crate::sessions::{EndReason, Session};
 use crate::violation::Violation;
 
@@ -214,6 +214,18 @@ pub enum UserChange {
         /// The old address.
         to: EmailAddress,
     },
+    /// An operator acts in the person's place.
+    ImpersonationStarted {
+        /// By this session.
+        session: Session,
+        /// Why, for the mail.
+        reason: Reason,
+    },
+    /// The provider holds the log-in back, or lets it be used again.
+    StatusChanged {
+        /// The new status.
+        status: UserStatus,
+    },
     /// A session ended.
     SessionEnded {
         /// The session.
@@ -355,7 +367,16 @@ impl Person {
                     prefix: key.prefix(),
                 },
             )),
+            UserChange::ImpersonationStarted { session, reason } => Some((
+                own.clone(),
+                Letter::Impersonated {
+                    name: name.clone(),
+                    minutes: (session.expires_at - session.created_at).num_minutes().to_string(),
+                    reason: reason.to_string(),
+                },
+            )),
             UserChange::ProfileChanged { .. }
+            | UserChange::StatusChanged { .. }
             | UserChange::HashUpgraded { .. }
             | UserChange::Reauthenticated { .. }
             | UserChange::KeyRevoked { .. }

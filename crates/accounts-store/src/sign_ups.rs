@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use accounts_domain::accounts::{self, OpenAccount};
 use accounts_domain::actor::Actor;
-use accounts_domain::audit;
+use accounts_domain::audit::{self, Subject};
 use accounts_domain::catalog::Catalog;
 use accounts_domain::ids::{AccountId, ContactId, ResetId, SignUpId, UserId};
 use accounts_domain::language::Language;
-use accounts_domain::names::{AccountName, DisplayName, PersonName};
+use accounts_domain::names::{AccountName, DisplayName, ExternalId, PersonName, Reason};
 use accounts_domain::phone::{Phone, PhoneKind, PhoneNumber};
 use accounts_domain::roster::{AccountProfile, ContactProfile, Roster};
 use accounts_domain::sign_ups::SignUp;
@@ -19,15 +19,15 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Origin;
-use crate::backend::Conn;
+use crate::backend::{Conn, Trouble};
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
-use crate::rows::{checked, from_json, instant, named, parse, stored, to_json};
-use crate::schema::{password_resets, sign_ups};
+use crate::rows::{checked, from_json, instant, named, parse, parse_maybe, stored, to_json};
+use crate::schema::{accounts as stored_accounts, password_resets, sign_ups};
 use crate::snapshots::{Marks, Snapshots};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::throttles::{self, Throttle};
-use crate::users::{self, UserDecision, new_user};
+use crate::users::{self, Because, UserDecision, new_user};
 use crate::{idempotency, mails, roster};
 
 /// How many mails of one kind go to an address that anybody may name, within [`MAIL_WINDOW`].
@@ -126,8 +126,9 @@ impl Store {
                 profile,
                 owner,
                 address: sign_up.address,
+                external_id: None,
             };
-            let opened = open(conn, &catalog, &command, &act)?;
+            let opened = open(conn, &catalog, &command, None, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
             Ok(Verdict::Keep(opened, Marks::none()))
         })
@@ -145,9 +146,41 @@ impl Store {
         let (catalog, act) = (Arc::clone(&self.ground.catalog), act.clone());
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
-            let opened = open(conn, &catalog, &command, &act)?;
+            let opened = open(conn, &catalog, &command, None, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
             Ok(Verdict::Keep(opened, Marks::none()))
+        })
+        .await
+    }
+
+    /// Opens an account for somebody on the provider's behalf, for this reason. Where the provider's number has an account
+    /// already, it is that one.
+    ///
+    /// # Errors
+    /// [`Violation::MissingFields`] where the catalog asks for more.
+    pub async fn open_account_because<A>(
+        &self,
+        command: OpenAccount,
+        reason: Reason,
+        act: &Act,
+        answer: A,
+    ) -> Result<Roster, DecideError>
+    where
+        A: Fn(&Roster) -> Kept + Send + 'static,
+    {
+        let (catalog, act) = (Arc::clone(&self.ground.catalog), act.clone());
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            let found = match &command.external_id {
+                Some(number) => find_account(conn, number)?,
+                None => None,
+            };
+            let account = match found {
+                Some(id) => roster::load(conn, id, &catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?,
+                None => open(conn, &catalog, &command, Some(&reason), &act)?,
+            };
+            idempotency::remember(conn, &act, || answer(&account))?;
+            Ok(Verdict::Keep(account, Marks::none()))
         })
         .await
     }
@@ -271,10 +304,36 @@ impl Store {
     }
 }
 
-fn open(conn: &mut Conn, catalog: &Arc<Catalog>, command: &OpenAccount, act: &Act) -> Result<Roster, Stop<Refusal>> {
+/// The account that has the provider's number.
+fn find_account(conn: &mut Conn, number: &ExternalId) -> Result<Option<AccountId>, Fault> {
+    let id = stored_accounts::table
+        .filter(stored_accounts::external_id.eq(number.as_str()))
+        .select(stored_accounts::id)
+        .first::<String>(conn)
+        .optional()?;
+    parse_maybe("accounts.id", id.as_deref())
+}
+
+fn open(
+    conn: &mut Conn,
+    catalog: &Arc<Catalog>,
+    command: &OpenAccount,
+    reason: Option<&Reason>,
+    act: &Act,
+) -> Result<Roster, Stop<Refusal>> {
     let (opened, changes) = accounts::open(Arc::clone(catalog), act.by(), command)?;
-    roster::save_opened(conn, &opened, act.at)?;
-    let entries = audit::entries(&opened, &changes);
+    // Two that open an account for one number meet here: the second finds what the first has made.
+    match roster::save_opened(conn, &opened, act.at) {
+        Err(fault) if command.external_id.is_some() && fault.trouble() == Trouble::Unique => {
+            return Err(Fault::overtaken("the number has got an account").into());
+        }
+        saved => saved?,
+    }
+    let because = reason.map(|reason| Because {
+        of: Subject::Account(command.account),
+        reason,
+    });
+    let entries = Because::told(because, audit::entries(&opened, &changes));
     crate::audit::record(
         conn,
         Origin::Account(command.account),

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fs};
 
-use accounts_domain::{catalog::Catalog, permission::ServicePermission};
+use accounts_domain::{catalog::Catalog, operators::OperatorKind, permission::ServicePermission};
 use accounts_tests::{
     App, Client, Setup,
     client::Request,
     given::{self, PASSWORD, Person},
-    json,
+    json, staff,
 };
 use serde_json::Value;
 
@@ -40,6 +40,12 @@ pub(super) enum Kind {
     KeyWith(ServicePermission),
     /// A test key of the owner, with all permissions.
     TestKey,
+    /// One of the provider's staff who reads and helps.
+    Support,
+    /// One of the provider's staff who changes accounts, too.
+    Admin,
+    /// An operator in the owner's place, in the account.
+    Impersonating,
 }
 
 impl Kind {
@@ -160,6 +166,7 @@ impl<'a> Cast<'a> {
         ];
         let owner = caller(Kind::Owner, &ana);
         callers.extend(key_callers(&ana, &owner));
+        callers.extend(staff_callers(app, &ana, &owner));
         callers.push(owner);
         for permission in ServicePermission::ALL {
             let name = permission.as_str().replace(':', "-");
@@ -402,6 +409,24 @@ fn key_callers(ana: &Person<'_>, owner: &Caller) -> Vec<Caller> {
         }
     };
     calls.into_iter().map(by_key).collect()
+}
+
+/// The provider's staff, and one of them in the owner's place.
+fn staff_callers(app: &App, ana: &Person<'_>, owner: &Caller) -> Vec<Caller> {
+    let support = staff::operator(app, OperatorKind::Support, "sam@provider.example");
+    let admin = staff::operator(app, OperatorKind::Admin, "sue@provider.example");
+    let (_, impersonating) = support.impersonates(&ana.user(), &ana.account);
+    [
+        (Kind::Support, Client::clone(&support)),
+        (Kind::Admin, Client::clone(&admin)),
+        (Kind::Impersonating, impersonating),
+    ]
+    .map(|(kind, client)| Caller {
+        kind,
+        client,
+        ..owner.clone()
+    })
+    .into()
 }
 
 /// Makes a key.

@@ -7,7 +7,10 @@ use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView, RolesManage,
 };
 
-use Who::{Anyone, Has, HasInPerson, HasOrSelf, Member, Owner, Recipient, SignedIn, SignedInOrKey};
+use Who::{
+    Admin, Anyone, Has, HasInPerson, HasOrSelf, HasOwnHand, Member, Operator, Owner, Recipient, SignedIn,
+    SignedInOrKey, SignedInOrOperator,
+};
 
 /// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
 /// keys are taken, narrowed to what it was given.
@@ -17,7 +20,9 @@ pub(super) enum Who {
     Anyone,
     /// Whoever has a live session, in person: no key.
     SignedIn,
-    /// Whoever has a live session, and the keys that act as a person.
+    /// Whoever has a live session, and operators in the person's place: no key.
+    SignedInOrOperator,
+    /// Whoever has a live session, operators in the person's place, and the keys that act as a person.
     SignedInOrKey,
     /// Every live member of the account in the path.
     Member,
@@ -25,12 +30,18 @@ pub(super) enum Who {
     Has(ServicePermission),
     /// Members with the permission, in person: no key.
     HasInPerson(ServicePermission),
+    /// Members with the permission, but no operator in the place of one.
+    HasOwnHand(ServicePermission),
     /// Members with the permission, and the member who is the contact in the path.
     HasOrSelf(ServicePermission),
     /// The owner of the account in the path, in person.
     Owner,
     /// The member to whom the transfer in the path offers the account, in person.
     Recipient,
+    /// The provider's staff, of either kind.
+    Operator,
+    /// The provider's staff who change accounts.
+    Admin,
 }
 
 /// Every operation, as the document writes it.
@@ -66,9 +77,25 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("POST /v1/sessions/refresh", Anyone),
     ("POST /v1/sign-ups", Anyone),
     ("POST /v1/sign-ups/confirm", Anyone),
-    ("DELETE /v1/sessions/current", SignedIn),
+    ("POST /v1/operator/sessions", Anyone),
+    ("GET /v1/operator/sessions/current", Operator),
+    ("POST /v1/operator/sessions/current/renew", Operator),
+    ("DELETE /v1/operator/sessions/current", Operator),
+    ("GET /v1/operator/accounts", Operator),
+    ("POST /v1/operator/accounts", Admin),
+    ("GET /v1/operator/accounts/{account}", Operator),
+    ("PATCH /v1/operator/accounts/{account}", Admin),
+    ("GET /v1/operator/users", Operator),
+    ("GET /v1/operator/users/{user}", Operator),
+    ("POST /v1/operator/users/{user}/end-sessions", Admin),
+    ("POST /v1/operator/users/{user}/suspend", Admin),
+    ("POST /v1/operator/users/{user}/reinstate", Admin),
+    ("POST /v1/operator/users/{user}/password-reset", Admin),
+    ("POST /v1/operator/users/{user}/impersonate", Operator),
+    ("GET /v1/operator/audit-events", Operator),
+    ("DELETE /v1/sessions/current", SignedInOrOperator),
     ("GET /v1/me", SignedInOrKey),
-    ("PATCH /v1/me", SignedIn),
+    ("PATCH /v1/me", SignedInOrOperator),
     ("GET /v1/me/accounts", SignedInOrKey),
     ("GET /v1/me/api-keys", SignedIn),
     ("POST /v1/me/api-keys", SignedIn),
@@ -104,7 +131,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("DELETE /v1/accounts/{account}/contacts/{contact}", Has(ContactsManage)),
     (
         "POST /v1/accounts/{account}/contacts/{contact}/erase",
-        Has(ContactsManage),
+        HasOwnHand(ContactsManage),
     ),
     (
         "PUT /v1/accounts/{account}/contacts/{contact}/subscriptions",
@@ -181,25 +208,43 @@ impl Who {
     pub(super) fn keys(self) -> &'static str {
         match self {
             Anyone => "no key is asked for",
-            SignedIn | HasInPerson(_) | Owner | Recipient => "no",
+            SignedIn | SignedInOrOperator | HasInPerson(_) | Owner | Recipient | Operator | Admin => "no",
             SignedInOrKey => "of a user",
-            Member | Has(_) | HasOrSelf(_) => "yes",
+            Member | Has(_) | HasOwnHand(_) | HasOrSelf(_) => "yes",
         }
     }
 
     /// Whether the operation takes keys at all.
     pub(super) fn takes_keys(self) -> bool {
         match self {
-            Anyone | SignedIn | HasInPerson(_) | Owner | Recipient => false,
-            SignedInOrKey | Member | Has(_) | HasOrSelf(_) => true,
+            Anyone | SignedIn | SignedInOrOperator | HasInPerson(_) | Owner | Recipient | Operator | Admin => false,
+            SignedInOrKey | Member | Has(_) | HasOwnHand(_) | HasOrSelf(_) => true,
+        }
+    }
+
+    /// Whether the operation is the provider's.
+    pub(super) fn is_providers(self) -> bool {
+        matches!(self, Operator | Admin)
+    }
+
+    /// Whether an operator does it in a person's place, in words.
+    pub(super) fn in_place(self) -> &'static str {
+        match self {
+            Anyone => "nobody is asked for",
+            SignedIn | HasInPerson(_) | HasOwnHand(_) | Owner | Recipient | Operator | Admin => "no",
+            SignedInOrOperator | SignedInOrKey | Member | Has(_) | HasOrSelf(_) => "yes",
         }
     }
 
     /// The permission that opens the operation.
     pub(super) fn permission(self) -> Option<ServicePermission> {
         match self {
-            Has(permission) | HasInPerson(permission) | HasOrSelf(permission) => Some(permission),
-            Anyone | SignedIn | SignedInOrKey | Member | Owner | Recipient => None,
+            Has(permission) | HasInPerson(permission) | HasOwnHand(permission) | HasOrSelf(permission) => {
+                Some(permission)
+            }
+            Anyone | SignedIn | SignedInOrOperator | SignedInOrKey | Member | Owner | Recipient | Operator | Admin => {
+                None
+            }
         }
     }
 }
@@ -208,12 +253,16 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Anyone => f.write_str("anybody"),
-            SignedIn | SignedInOrKey => f.write_str("everybody who is logged in"),
+            SignedIn | SignedInOrOperator | SignedInOrKey => f.write_str("everybody who is logged in"),
             Member => f.write_str("every member"),
-            Has(permission) | HasInPerson(permission) => write!(f, "`{}`", permission.as_str()),
+            Has(permission) | HasInPerson(permission) | HasOwnHand(permission) => {
+                write!(f, "`{}`", permission.as_str())
+            }
             HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
             Owner => f.write_str("the owner"),
             Recipient => f.write_str("whoever is offered the account"),
+            Operator => f.write_str("every operator"),
+            Admin => f.write_str("operators of the kind `admin`"),
         }
     }
 }

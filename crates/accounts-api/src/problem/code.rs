@@ -77,6 +77,10 @@ codes! {
     OtherPerson = 403 "other-person",
     /// A person does this, and no API key.
     PersonOnly = 403 "person-only",
+    /// The person does this, and no operator in its place.
+    ImpersonationRefused = 403 "impersonation-refused",
+    /// Operators who only read do not do this.
+    AdminOnly = 403 "admin-only",
     /// A test key reads and changes nothing.
     TestKeyReadsOnly = 403 "test-key-reads-only",
     /// Nobody grants what they do not have.
@@ -99,6 +103,8 @@ codes! {
     ContactLimitReached = 409 "contact-limit-reached",
     /// There are as many API keys as there may be.
     KeyLimitReached = 409 "key-limit-reached",
+    /// The provider holds the log-in back.
+    UserSuspended = 409 "user-suspended",
     /// Only a verified contact may have this.
     ContactNotVerified = 409 "contact-not-verified",
     /// A contact that holds roles is not removed.
@@ -240,6 +246,8 @@ field_codes! {
     InThePast = "in-the-past",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
+    /// Nobody logs in with this address.
+    UnknownUser = "unknown-user",
     /// A moment that has passed, or one that is more than ten years away.
     NotAhead = "not-ahead",
     /// The operation knows no such parameter.

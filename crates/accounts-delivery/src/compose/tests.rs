@@ -48,6 +48,11 @@ fn letters(name: &str) -> Vec<Letter> {
             key: person.clone(),
             prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
         },
+        Letter::Impersonated {
+            name: name.clone(),
+            minutes: "60".to_owned(),
+            reason: account.clone(),
+        },
         Letter::UserKeyMade {
             name: name.clone(),
             key: person.clone(),
