@@ -116,6 +116,15 @@ impl<'a> House<'a> {
         }
     }
 
+    /// Who may read a path.
+    pub fn reader(&self, path: &str) -> &Client {
+        if path.starts_with("/v1/operator/") {
+            &self.admin
+        } else {
+            &self.ana
+        }
+    }
+
     /// What stands in the path of an operation upon Ana's account.
     pub fn value(&self, path: &str, parameter: &str) -> String {
         match (path, parameter) {

@@ -207,7 +207,7 @@ fn present(house: &House<'_>, operation: &Operation) -> String {
     while !readable.iter().any(|read| read == path) {
         path = path.rsplit_once('/').unwrap().0;
     }
-    house.ana.get(house.path(path)).expect(200).etag()
+    house.reader(path).get(house.path(path)).expect(200).etag()
 }
 
 /// A change that only the tag can stop.

@@ -174,7 +174,12 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
         return Expected::Unauthenticated;
     }
     let in_place = Expected::Refused("impersonation-refused", None);
-    if kind == Kind::Impersonating && matches!(who, Who::SignedIn | Who::HasInPerson(_) | Who::Owner | Who::Recipient) {
+    if kind == Kind::Impersonating
+        && matches!(
+            who,
+            Who::SignedIn | Who::MemberInPerson | Who::HasInPerson(_) | Who::Owner | Who::Recipient
+        )
+    {
         return in_place;
     }
     if matches!(who, Who::SignedIn | Who::SignedInOrOperator | Who::SignedInOrKey) {
@@ -201,7 +206,8 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
         | Who::SignedInOrKey
         | Who::Operator
         | Who::Admin
-        | Who::Member => found,
+        | Who::Member
+        | Who::MemberInPerson => found,
         Who::Has(permission) | Who::HasInPerson(permission) | Who::HasOwnHand(permission) if has(permission) => found,
         Who::HasOrSelf(permission) if has(permission) || is_self => found,
         Who::Has(permission)

@@ -56,7 +56,9 @@ impl Vault {
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut sealed = sealed.to_vec();
-        let plain = self.key(&name)?.open_in_place(nonce, Aad::from(name.as_bytes()), &mut sealed);
+        let plain = self
+            .key(&name)?
+            .open_in_place(nonce, Aad::from(name.as_bytes()), &mut sealed);
         plain.ok().map(|plain| plain.to_vec())
     }
 

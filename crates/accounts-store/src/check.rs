@@ -8,7 +8,7 @@ mod catalog;
 mod chains;
 mod queries;
 
-pub(crate) use catalog::{granted, to_be_granted, unguarded};
+pub(crate) use catalog::{to_be_granted, unguarded};
 
 use std::collections::BTreeSet;
 use std::fmt;

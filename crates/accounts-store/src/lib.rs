@@ -9,6 +9,7 @@ mod audit;
 mod backend;
 mod check;
 mod decide;
+mod distinct;
 mod email_changes;
 mod error;
 mod fill;

@@ -10,10 +10,11 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::backend::{Begin, Conn, Database, OpenError, Purpose};
-use crate::check::{granted, require_present_schema, survey, to_be_granted, unguarded};
+use crate::check::{require_present_schema, survey, to_be_granted, unguarded};
+use crate::distinct;
 use crate::error::{Fault, StoreError};
 use crate::rows::{from_json, parse};
-use crate::schema::{contact_subscriptions, contacts, role_holders, role_primaries};
+use crate::schema::{contacts, role_holders, role_primaries};
 use crate::store::Store;
 
 impl Store {
@@ -93,7 +94,7 @@ const ROLE: &str = "role_holders.role";
 
 fn load(conn: &mut Conn, look: &Look<'_>) -> Result<LiveUse, Fault> {
     let mut live = LiveUse::default();
-    let held: Vec<String> = role_holders::table.select(role_holders::role).distinct().load(conn)?;
+    let held = distinct::roles(conn)?;
     for role in &held {
         live.roles.insert(parse(ROLE, role)?, 1);
     }
@@ -107,15 +108,11 @@ fn load(conn: &mut Conn, look: &Look<'_>) -> Result<LiveUse, Fault> {
     if !roles.is_empty() {
         look_into(conn, &roles, &mut live)?;
     }
-    let subscribed: Vec<String> = contact_subscriptions::table
-        .select(contact_subscriptions::category)
-        .distinct()
-        .load(conn)?;
-    for category in subscribed {
+    for category in distinct::categories(conn)? {
         live.subscribed
             .insert(parse("contact_subscriptions.category", &category)?);
     }
-    for text in granted(conn)? {
+    for text in distinct::permissions(conn)? {
         live.granted.extend(chosen("memberships.permissions", &text)?);
     }
     for text in to_be_granted(conn)? {

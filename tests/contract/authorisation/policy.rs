@@ -8,8 +8,8 @@ use accounts_domain::permission::ServicePermission::{
 };
 
 use Who::{
-    Admin, Anyone, Has, HasInPerson, HasOrSelf, HasOwnHand, Member, Operator, Owner, Recipient, SignedIn,
-    SignedInOrKey, SignedInOrOperator,
+    Admin, Anyone, Has, HasInPerson, HasOrSelf, HasOwnHand, Member, MemberInPerson, Operator, Owner, Recipient,
+    SignedIn, SignedInOrKey, SignedInOrOperator,
 };
 
 /// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
@@ -26,6 +26,8 @@ pub(super) enum Who {
     SignedInOrKey,
     /// Every live member of the account in the path.
     Member,
+    /// The same, in person: no key.
+    MemberInPerson,
     /// Members with the permission.
     Has(ServicePermission),
     /// Members with the permission, in person: no key.
@@ -168,7 +170,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/accounts/{account}/members/{user}", Has(MembersView)),
     ("PATCH /v1/accounts/{account}/members/{user}", Has(MembersManage)),
     ("DELETE /v1/accounts/{account}/members/{user}", Has(MembersManage)),
-    ("POST /v1/accounts/{account}/leave", Member),
+    ("POST /v1/accounts/{account}/leave", MemberInPerson),
     ("GET /v1/accounts/{account}/invitations", Has(MembersView)),
     ("POST /v1/accounts/{account}/invitations", Has(MembersManage)),
     ("POST /v1/accounts/{account}/invitations/batch", Has(MembersManage)),
@@ -208,7 +210,9 @@ impl Who {
     pub(super) fn keys(self) -> &'static str {
         match self {
             Anyone => "no key is asked for",
-            SignedIn | SignedInOrOperator | HasInPerson(_) | Owner | Recipient | Operator | Admin => "no",
+            SignedIn | SignedInOrOperator | MemberInPerson | HasInPerson(_) | Owner | Recipient | Operator | Admin => {
+                "no"
+            }
             SignedInOrKey => "of a user",
             Member | Has(_) | HasOwnHand(_) | HasOrSelf(_) => "yes",
         }
@@ -217,7 +221,8 @@ impl Who {
     /// Whether the operation takes keys at all.
     pub(super) fn takes_keys(self) -> bool {
         match self {
-            Anyone | SignedIn | SignedInOrOperator | HasInPerson(_) | Owner | Recipient | Operator | Admin => false,
+            Anyone | SignedIn | SignedInOrOperator | MemberInPerson | HasInPerson(_) | Owner | Recipient | Operator
+            | Admin => false,
             SignedInOrKey | Member | Has(_) | HasOwnHand(_) | HasOrSelf(_) => true,
         }
     }
@@ -231,7 +236,7 @@ impl Who {
     pub(super) fn in_place(self) -> &'static str {
         match self {
             Anyone => "nobody is asked for",
-            SignedIn | HasInPerson(_) | HasOwnHand(_) | Owner | Recipient | Operator | Admin => "no",
+            SignedIn | MemberInPerson | HasInPerson(_) | HasOwnHand(_) | Owner | Recipient | Operator | Admin => "no",
             SignedInOrOperator | SignedInOrKey | Member | Has(_) | HasOrSelf(_) => "yes",
         }
     }
@@ -242,9 +247,8 @@ impl Who {
             Has(permission) | HasInPerson(permission) | HasOwnHand(permission) | HasOrSelf(permission) => {
                 Some(permission)
             }
-            Anyone | SignedIn | SignedInOrOperator | SignedInOrKey | Member | Owner | Recipient | Operator | Admin => {
-                None
-            }
+            Anyone | SignedIn | SignedInOrOperator | SignedInOrKey | Member | MemberInPerson | Owner | Recipient
+            | Operator | Admin => None,
         }
     }
 }
@@ -254,7 +258,7 @@ impl fmt::Display for Who {
         match self {
             Anyone => f.write_str("anybody"),
             SignedIn | SignedInOrOperator | SignedInOrKey => f.write_str("everybody who is logged in"),
-            Member => f.write_str("every member"),
+            Member | MemberInPerson => f.write_str("every member"),
             Has(permission) | HasInPerson(permission) | HasOwnHand(permission) => {
                 write!(f, "`{}`", permission.as_str())
             }

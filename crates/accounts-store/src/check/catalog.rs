@@ -1,7 +1,5 @@
 //! What the catalog asks of the rows.
 
-use std::collections::BTreeSet;
-
 use accounts_domain::catalog::{Catalog, Holders, Role, Vacancy};
 use accounts_domain::keys::RoleKey;
 use accounts_domain::permission::Permissions;
@@ -12,8 +10,9 @@ use diesel::sql_types::{Bool, Text};
 use super::queries::listed;
 use super::{Finding, Found, Query, ask_about};
 use crate::backend::Conn;
+use crate::distinct;
 use crate::error::Fault;
-use crate::schema::{contact_subscriptions, contacts, invitations, memberships, role_holders};
+use crate::schema::{contacts, invitations, role_holders};
 
 /// A role with one holder.
 const SINGLE: &[Query] = &[
@@ -101,8 +100,7 @@ pub(super) fn find(conn: &mut Conn, catalog: &Catalog) -> Result<Vec<Finding>, F
     for role in catalog.roles() {
         findings.extend(find_of_role(conn, role)?);
     }
-    let held: BTreeSet<String> = held_roles(conn)?.into_iter().map(|(role, _)| role).collect();
-    for role in held.iter().filter(|role| !is_known(catalog, role)) {
+    for role in distinct::roles(conn)?.iter().filter(|role| !is_known(catalog, role)) {
         findings.extend(ask_about(conn, UNKNOWN_ROLE, role)?);
     }
     for role in unguarded(conn, catalog)? {
@@ -114,15 +112,11 @@ pub(super) fn find(conn: &mut Conn, catalog: &Catalog) -> Result<Vec<Finding>, F
             .load::<Found>(conn)?;
         findings.extend(GUARDS.finding(format!("{} (`{}`)", GUARDS.sentence, role.key), &found));
     }
-    let categories: Vec<String> = contact_subscriptions::table
-        .select(contact_subscriptions::category)
-        .distinct()
-        .load(conn)?;
     let known = |category: &str| category.parse().is_ok_and(|key| catalog.category(&key).is_some());
-    for category in categories.iter().filter(|category| !known(category)) {
+    for category in distinct::categories(conn)?.iter().filter(|category| !known(category)) {
         findings.extend(ask_about(conn, UNKNOWN_CATEGORY, category)?);
     }
-    for text in granted(conn)?.iter().filter(|text| !knows(catalog, text)) {
+    for text in distinct::permissions(conn)?.iter().filter(|text| !knows(catalog, text)) {
         findings.extend(ask_about(conn, UNKNOWN_PERMISSION, text)?);
     }
     for text in to_be_granted(conn)?.iter().filter(|text| !knows(catalog, text)) {
@@ -150,13 +144,25 @@ fn find_of_role(conn: &mut Conn, role: &Role) -> Result<Vec<Finding>, Fault> {
 }
 
 /// What the rows of a role say about who may hold it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Guard {
     sole: bool,
     verified_only: bool,
 }
 
 impl Guard {
+    /// All that rows can say.
+    const ALL: [Self; 4] = [
+        Self::new(false, false),
+        Self::new(false, true),
+        Self::new(true, false),
+        Self::new(true, true),
+    ];
+
+    const fn new(sole: bool, verified_only: bool) -> Self {
+        Self { sole, verified_only }
+    }
+
     fn of(role: &Role) -> Self {
         Self {
             sole: role.holders == Holders::One,
@@ -165,44 +171,35 @@ impl Guard {
     }
 }
 
-/// Every role that is held, with what its rows say; one that says several things stands there several times.
-fn held_roles(conn: &mut Conn) -> Result<BTreeSet<(String, Guard)>, Fault> {
-    let rows = role_holders::table
-        .select((role_holders::role, role_holders::sole, role_holders::verified))
-        .distinct()
-        .load::<(String, bool, Option<bool>)>(conn)?;
-    let read = |(role, sole, verified): (String, bool, Option<bool>)| {
-        (
-            role,
-            Guard {
-                sole,
-                verified_only: verified.is_some(),
-            },
-        )
+/// Whether a row of the role says this about who may hold it.
+fn says(conn: &mut Conn, role: &Role, guard: Guard) -> Result<bool, Fault> {
+    let mut rows = role_holders::table
+        .filter(role_holders::role.eq(role.key.as_str()))
+        .filter(role_holders::sole.eq(guard.sole))
+        .select(role_holders::account_id)
+        .into_boxed();
+    rows = if guard.verified_only {
+        rows.filter(role_holders::verified.eq(true))
+    } else {
+        rows.filter(role_holders::verified.is_null())
     };
-    Ok(rows.into_iter().map(read).collect())
+    Ok(rows.first::<String>(conn).optional()?.is_some())
 }
 
 /// The roles whose rows say otherwise than the catalog who may hold them.
 pub(crate) fn unguarded<'a>(conn: &mut Conn, catalog: &'a Catalog) -> Result<Vec<&'a Role>, Fault> {
-    let held = held_roles(conn)?;
-    let differs = |role: &&Role| {
-        held.iter()
-            .any(|(key, guard)| key == role.key.as_str() && *guard != Guard::of(role))
-    };
-    Ok(catalog.roles().iter().filter(differs).collect())
+    let mut differing = Vec::new();
+    for role in catalog.roles() {
+        let mut others = Guard::ALL.into_iter().filter(|guard| *guard != Guard::of(role));
+        if others.try_fold(false, |found, guard| Ok::<_, Fault>(found || says(conn, role, guard)?))? {
+            differing.push(role);
+        }
+    }
+    Ok(differing)
 }
 
 fn is_known(catalog: &Catalog, role: &str) -> bool {
     role.parse::<RoleKey>().is_ok_and(|key| catalog.role(&key).is_some())
-}
-
-/// Every set of permissions that a member has, as it is stored.
-pub(crate) fn granted(conn: &mut Conn) -> Result<Vec<String>, Fault> {
-    Ok(memberships::table
-        .select(memberships::permissions)
-        .distinct()
-        .load(conn)?)
 }
 
 /// Every set of permissions that comes with a login which waits for its verification, or with an invitation.

@@ -1,0 +1,5 @@
+DROP INDEX memberships_of_many_permissions;
+DROP INDEX memberships_by_permissions;
+DROP INDEX contacts_with_login_permissions;
+DROP INDEX contact_subscriptions_by_category;
+DROP INDEX role_holders_by_guard;
