@@ -62,7 +62,7 @@ impl World {
     fn only_who_may(&self, by: By, command: &Command, decision: Result<&Vec<Change>, &Violation>) {
         if matches!(
             command,
-            Command::SetStatus(_) | Command::Force(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
+            Command::SetStatus(_) | Command::Confirm(_) | Command::Join(_) | Command::Refuse(_)
         ) {
             return;
         }
@@ -123,7 +123,6 @@ impl World {
                 | Command::Vacate(..)
                 | Command::RenameAccount(..)
                 | Command::SetStatus(..)
-                | Command::Force(..)
                 | Command::Permit(..)
                 | Command::Suspend(..)
                 | Command::Reinstate(..)
@@ -354,6 +353,8 @@ fn the_stories_meet_every_kind_of_change() {
         "accepted",
         "account.changed",
         "account.status_changed",
+        "api_key.made",
+        "api_key.revoked",
         "cancelled",
         "contact.added",
         "contact.address_added",

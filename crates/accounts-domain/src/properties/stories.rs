@@ -59,8 +59,6 @@ pub(super) enum Command {
     Refuse(usize),
     RenameAccount(u32),
     SetStatus(usize),
-    /// The provider moves the account.
-    Force(Pick),
     MakeKey(bool),
     RevokeKey(usize),
     Permit(Pick, usize),
@@ -175,7 +173,6 @@ fn commands() -> impl Strategy<Value = Command> {
         1 => picks().prop_map(Command::Expel),
         1 => Just(Command::Leave),
         1 => prop_oneof![3 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
-        1 => picks().prop_map(Command::Force),
         2 => any::<bool>().prop_map(Command::MakeKey),
         1 => (0..3_usize).prop_map(Command::RevokeKey),
     ]

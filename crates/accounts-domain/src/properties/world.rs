@@ -226,7 +226,6 @@ impl World {
                 roster.revoke_key(by, key.ok_or(Violation::NotFound)?)
             }
             Command::SetStatus(number) => Ok(roster.change_status(AccountStatus::ALL[*number])),
-            Command::Force(pick) => roster.force_transfer(by, self.contact(*pick)),
             Command::Permit(..) | Command::Suspend(_) | Command::Reinstate(_) | Command::Expire(..) => {
                 let (member, patch) = self.member_patch(by, command);
                 roster.change_member(by, member, &patch)
