@@ -18,6 +18,7 @@ mod api {
     mod invitations;
     mod operational;
     mod operations;
+    mod operators;
     mod order_of_checks;
     mod preconditions;
     mod repeats;
@@ -74,6 +75,7 @@ mod rules {
     mod hosting;
     mod hosting_invitations;
     mod hosting_join_requests;
+    mod operators;
     mod saas_suite;
 }
 #[cfg(test)]

@@ -191,9 +191,11 @@ on_both! {
                     .send(&operation, operation.example_with(&place.pointer, json!(text)))
                     .send();
                 let faults = faults_at(&answer, &place.pointer);
+                // Nobody has so long an address.
+                let unknown = faults == ["unknown-user"];
                 let formed = place.schema.get("pattern").is_some() || place.pointer.contains("phone");
                 assert!(
-                    answer.status() < 500 && (faults.is_empty() || formed && faults == ["invalid-format"]),
+                    answer.status() < 500 && (faults.is_empty() || unknown || formed && faults == ["invalid-format"]),
                     "the longest {}\n{answer}",
                     place.pointer
                 );
@@ -212,7 +214,7 @@ on_both! {
                         refused.fault(&place.pointer, "forbidden-character");
                     }
                     // Of a password every character counts, and what nobody issued opens nothing.
-                    let offered = place.is_secret() || operation.path == "/v1/sessions";
+                    let offered = place.is_secret() || operation.path.ends_with("/sessions");
                     for character in FORBIDDEN.into_iter().filter(|_| !offered) {
                         for text in [
                             format!("a{character}b"),

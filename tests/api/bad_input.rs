@@ -217,7 +217,12 @@ on_both! {
         {
             house.changes_nothing(&operation, || {
                 let authorization = if operation.secured {
-                    format!("Authorization: Bearer {}\r\n", house.ana.token)
+                    let token = if operation.is_operators() {
+                        &house.admin.token
+                    } else {
+                        &house.ana.token
+                    };
+                    format!("Authorization: Bearer {token}\r\n")
                 } else {
                     String::new()
                 };

@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
-use accounts_domain::integrations::IntegrationScope;
+use accounts_domain::{integrations::IntegrationScope, operators::OperatorKind};
 use accounts_tests::{
     App, Client, Setup,
     client::Request,
     given::{self, Contact, Person},
-    json,
+    json, staff,
 };
 
 use super::operations::Operation;
@@ -57,6 +57,8 @@ pub(super) struct House<'a> {
     pub dans_transfer: String,
     /// Dan's invitation to somebody.
     pub dans_invitation: String,
+    /// An operator who may do everything that operators may.
+    pub admin: staff::Operator,
 }
 
 impl<'a> House<'a> {
@@ -87,6 +89,7 @@ impl<'a> House<'a> {
         let requests = [ana.at("/join-requests"), "/v1/me/join-requests".to_owned()]
             .map(|list| ana.get(list).expect(200).text("data/0/id"));
         given::opened_by_integration(app, "ida@example.com");
+        let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
         let spare = json!({ "address": ana.address, "password": given::PASSWORD });
@@ -110,17 +113,30 @@ impl<'a> House<'a> {
             fay_user: fay_person.user(),
             dans_transfer,
             dans_invitation,
+            admin,
         }
     }
 
-    /// Who calls an operation by right: Ana or the integration, or for what is public anybody.
+    /// Who calls an operation by right: Ana or the integration, for what is the provider's an operator, or for what is
+    /// public anybody.
     pub fn caller(&self, operation: &Operation) -> &Client {
         if operation.by_integration {
             &self.integration
+        } else if operation.secured && operation.is_operators() {
+            &self.admin
         } else if operation.secured {
             &self.ana
         } else {
             self.app.client()
+        }
+    }
+
+    /// Who may read a path.
+    pub fn reader(&self, path: &str) -> &Client {
+        if path.starts_with("/v1/operator/") {
+            &self.admin
+        } else {
+            &self.ana
         }
     }
 

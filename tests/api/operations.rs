@@ -65,7 +65,7 @@ pub(super) fn all() -> Vec<Operation> {
 pub(super) fn in_a_gentle_order() -> Vec<Operation> {
     let mut all = all();
     all.sort_by_key(|operation| {
-        let ends_the_caller = operation.path == "/v1/sessions/current";
+        let ends_the_caller = operation.path.ends_with("/sessions/current");
         let removes = operation.method == "DELETE" || operation.path.ends_with("/erase");
         (
             ends_the_caller,
@@ -156,6 +156,11 @@ impl Operation {
         single
             .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// Whether the provider's staff calls it.
+    pub fn is_operators(&self) -> bool {
+        self.path.starts_with("/v1/operator/")
     }
 
     /// Whether the document names this status among its answers.

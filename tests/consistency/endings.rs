@@ -9,12 +9,14 @@ use std::{
     thread,
 };
 
+use accounts_domain::operators::OperatorKind;
 use accounts_domain::permission::Permissions;
 use accounts_tests::{
     App, Client, Instance, Setup,
     authenticator::Authenticator,
     json, on_both, scene,
     scene::Login,
+    staff::{self, REASON},
     wire::{Ask, Wire},
 };
 
@@ -133,6 +135,35 @@ on_both! {
                 looks: Ask::get(&owner.at("/contacts")).bearer([&token, &key][round % 2]),
                 ends: Ask::patch(&owner.at(""), &asks(true)).bearer(&access),
                 refusal: "403 second-factor-setup-required",
+            }
+        });
+    }
+
+    fn a_person_whom_an_operator_suspends_opens_nothing(app) {
+        let owner = scene::owner(app, "ana@lima.example", None);
+        let sam = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
+        watch(app, "suspend a user", 2, |_| {
+            sam.acts(&owner.user.to_string(), "reinstate").expect(200);
+            let tokens = scene::session(app, owner.user);
+            let path = format!("/v1/operator/users/{}/suspend", owner.user);
+            Ending {
+                looks: Ask::get(&owner.at("/access")).bearer(&tokens.access),
+                ends: Ask::post(&path, &json!({ "reason": REASON })).bearer(&sam.token),
+                refusal: "401 unauthenticated",
+            }
+        });
+    }
+
+    fn an_operator_in_a_persons_place_opens_nothing_once_it_is_ended(app) {
+        let owner = scene::owner(app, "ana@lima.example", None);
+        let sam = staff::operator(app, OperatorKind::Support, "sam@provider.example");
+        watch(app, "end acting in a person's place", 2, |_| {
+            let (begun, _) = sam.impersonates(&owner.user.to_string(), &owner.account.to_string());
+            let token = begun.text("access_token");
+            Ending {
+                looks: Ask::get(&owner.at("/contacts")).bearer(&token),
+                ends: Ask::delete("/v1/sessions/current").bearer(&token),
+                refusal: "401 unauthenticated",
             }
         });
     }

@@ -149,6 +149,9 @@ fn matters(who: Who, kind: Kind, ids: Ids<'_>) -> bool {
         | Kind::UserKey
         | Kind::AccountKey
         | Kind::TestKey
+        | Kind::Support
+        | Kind::Admin
+        | Kind::Impersonating
         | Kind::Owner => true,
     }
 }
@@ -164,6 +167,9 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
     if who == Who::Anyone {
         return found;
     }
+    if who.is_providers() || matches!(kind, Kind::Support | Kind::Admin) {
+        return expected_of_staff(who, kind, ids);
+    }
     if let Some(apart) = across_the_planes(who, kind, found) {
         return apart;
     }
@@ -175,14 +181,26 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
     if kind == Kind::Anonymous {
         return Expected::Unauthenticated;
     }
-    if matches!(who, Who::SignedIn | Who::SignedInOrKey) {
+    let in_place = Expected::Refused("impersonation-refused", None);
+    if kind == Kind::Impersonating
+        && matches!(
+            who,
+            Who::SignedIn | Who::MemberInPerson | Who::HasInPerson(_) | Who::Owner | Who::Recipient
+        )
+    {
+        return in_place;
+    }
+    if matches!(who, Who::SignedIn | Who::SignedInOrOperator | Who::SignedInOrKey) {
         return found;
     }
     let Some(standing) = standing(kind, ids) else {
         return Expected::NotFound;
     };
+    if kind == Kind::Impersonating && matches!(who, Who::HasOwnHand(_)) {
+        return in_place;
+    }
     let has = |permission| match standing {
-        Kind::Owner | Kind::Everything | Kind::UserKey | Kind::AccountKey | Kind::TestKey => true,
+        Kind::Owner | Kind::Everything | Kind::UserKey | Kind::AccountKey | Kind::TestKey | Kind::Impersonating => true,
         Kind::With(own) | Kind::KeyWith(own) => own == permission,
         Kind::Anonymous
         | Kind::Stranger
@@ -190,16 +208,27 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
         | Kind::Bare
         | Kind::Contact
         | Kind::Integration(_)
-        | Kind::EveryScope => false,
+        | Kind::EveryScope
+        | Kind::Support
+        | Kind::Admin => false,
     };
     let is_self = standing == Kind::Contact && ids.varied() != Some("contact");
     match who {
-        Who::Anyone | Who::SignedIn | Who::SignedInOrKey | Who::Member | Who::MemberInPerson | Who::Scope(_) => found,
-        Who::Has(permission) | Who::HasInPerson(permission) if has(permission) => found,
+        Who::Anyone
+        | Who::SignedIn
+        | Who::SignedInOrOperator
+        | Who::SignedInOrKey
+        | Who::Scope(_)
+        | Who::Operator
+        | Who::Admin
+        | Who::Member
+        | Who::MemberInPerson => found,
+        Who::Has(permission) | Who::HasInPerson(permission) | Who::HasOwnHand(permission) if has(permission) => found,
         Who::HasOrSelf(permission) if has(permission) || is_self => found,
-        Who::Has(permission) | Who::HasInPerson(permission) | Who::HasOrSelf(permission) => {
-            Expected::Refused("forbidden", Some(permission.as_str()))
-        }
+        Who::Has(permission)
+        | Who::HasInPerson(permission)
+        | Who::HasOwnHand(permission)
+        | Who::HasOrSelf(permission) => Expected::Refused("forbidden", Some(permission.as_str())),
         Who::Owner if standing == Kind::Owner => found,
         Who::Owner => Expected::Refused("owner-only", None),
         // Every member may look at transfers, so that it is no secret which there are.
@@ -224,7 +253,10 @@ fn across_the_planes(who: Who, kind: Kind, found: Expected) -> Option<Expected> 
         | Kind::UserKey
         | Kind::AccountKey
         | Kind::KeyWith(_)
-        | Kind::TestKey => Vec::new(),
+        | Kind::TestKey
+        | Kind::Support
+        | Kind::Admin
+        | Kind::Impersonating => Vec::new(),
     };
     match (who, has.as_slice()) {
         (Who::Scope(_), []) if kind == Kind::Anonymous => Some(Expected::Unauthenticated),
@@ -233,6 +265,20 @@ fn across_the_planes(who: Who, kind: Kind, found: Expected) -> Option<Expected> 
         (Who::Scope(scope), _) => Some(Expected::Refused("forbidden", Some(scope.as_str()))),
         (_, []) => None,
         (_, _) => Some(Expected::Unauthenticated),
+    }
+}
+
+/// What the provider's operations tell everybody, and all others the provider's staff: the two are apart (R40). Operators
+/// find whatever is there, whoever's it is, and integrations are nobody here.
+fn expected_of_staff(who: Who, kind: Kind, ids: Ids<'_>) -> Expected {
+    let is_staff = matches!(kind, Kind::Support | Kind::Admin);
+    let is_nobody = matches!(kind, Kind::Anonymous | Kind::Integration(_) | Kind::EveryScope);
+    match ids {
+        _ if is_nobody || (is_staff && !who.is_providers()) => Expected::Unauthenticated,
+        _ if !is_staff => Expected::NotFound,
+        _ if who == Who::Admin && kind == Kind::Support => Expected::Refused("admin-only", None),
+        Ids::Random(_) | Ids::WrongKind(_) => Expected::NotFound,
+        Ids::Own | Ids::Others | Ids::Foreign(_) | Ids::Deleted(_) => Expected::Passes,
     }
 }
 
@@ -248,7 +294,10 @@ fn refused_to_keys(who: Who, kind: Kind, operation: &Operation) -> Option<Expect
 
 /// What somebody is in the account that the path names; nothing outside it.
 fn standing(kind: Kind, ids: Ids<'_>) -> Option<Kind> {
-    let is_member = !matches!(kind, Kind::Anonymous | Kind::Stranger | Kind::Former);
+    let is_member = !matches!(
+        kind,
+        Kind::Anonymous | Kind::Stranger | Kind::Former | Kind::Support | Kind::Admin
+    );
     match ids {
         Ids::Random("account") | Ids::WrongKind("account") => None,
         Ids::Others | Ids::Foreign("account") => (kind == Kind::Stranger).then_some(Kind::Owner),

@@ -37,6 +37,10 @@ const ACCOUNT: &str = "
         VALUES ('u', 'sealed', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 1, '[\"hash\"]');
     INSERT INTO second_factor_challenges (id, user_id, created_at, expires_at)
         VALUES ('h', 'u', '2026-01-01 00:00:00', '2026-01-01 00:05:00');
+    INSERT INTO operators (id, address, address_key, display_name, kind, password_hash, status, created_at, updated_at, factor, factor_step)
+        VALUES ('p', 'p@x.example', 'p@x.example', 'P', 'admin', 'hash', 'active', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'sealed', 1);
+    INSERT INTO operator_sessions (id, operator_id, created_at, expires_at)
+        VALUES ('o', 'p', '2026-01-01 00:00:00', '2026-01-01 12:00:00');
     INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
         VALUES ('e', 0, 'contact', 'o', 'display_name', NULL, 'O');
     COMMIT;";
@@ -79,6 +83,19 @@ const REFUSED: &[(&str, &str)] = &[
     ("what is not in force has no recovery codes", "UPDATE second_factors SET confirmed_at = NULL, used_step = NULL"),
     ("a step is none before the first", "UPDATE second_factors SET used_step = -1"),
     ("a log-in that waits is a user's", "UPDATE second_factor_challenges SET user_id = 'x'"),
+    (
+        "only an operator's session is kept to an account",
+        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, account_id)
+         VALUES ('s', 'u', '2026-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-02 00:00:00', 'a')",
+    ),
+    (
+        "a session of an operator belongs to one",
+        "INSERT INTO operator_sessions (id, operator_id, created_at, expires_at)
+         VALUES ('s', 'x', '2026-01-01 00:00:00', '2026-01-02 00:00:00')",
+    ),
+    ("a code is of a second factor", "UPDATE operators SET factor = NULL"),
+    ("a session of an operator has a life", "UPDATE operator_sessions SET expires_at = created_at"),
+    ("an operator with a session stays", "DELETE FROM operators"),
     ("the owner is verified", "UPDATE owners SET verified = FALSE"),
     ("an owner with a login is verified", "UPDATE owners SET verified = NULL"),
     ("the owner's membership stays", "DELETE FROM memberships"),

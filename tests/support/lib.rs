@@ -27,6 +27,7 @@ mod on_both;
 pub mod postgres;
 pub mod scene;
 pub mod server;
+pub mod staff;
 pub mod wire;
 
 pub use app::{App, Db, Instance, Setup};

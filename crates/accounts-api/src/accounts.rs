@@ -7,9 +7,12 @@ use std::sync::Arc;
 use accounts_domain::accounts::{AccountPatch, OpenAccount};
 use accounts_domain::actor::By;
 use accounts_domain::ids::{AccountId, ContactId};
-use accounts_domain::names::{AccountName, AddressLine, DisplayName, PersonName, TaxId, ValueFault, sort_key};
+use accounts_domain::names::{
+    AccountName, AddressLine, DisplayName, ExternalId, PersonName, TaxId, ValueFault, sort_key,
+};
 use accounts_domain::phone::PhoneNumber;
 use accounts_domain::roster::{Account, AccountProfile, ContactProfile, PostalAddress, Roster};
+use accounts_domain::users::User;
 use accounts_store::{AccountMark, Decision};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -163,22 +166,22 @@ fn shown(roster: &Roster) -> Reply {
 pub struct AccountBody {
     /// The organisation's name.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 100)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The language of what is written to it: `en` or `fr`; the caller's where nothing is said.
     #[schema(pattern = "^(en|fr)$")]
-    language: Option<String>,
+    pub(crate) language: Option<String>,
     /// How the caller is called as its first contact; the log-in's name where nothing is said.
     #[schema(min_length = 1, max_length = 100)]
-    display_name: Option<String>,
+    pub(crate) display_name: Option<String>,
     /// The first name, where the catalog asks for it.
     #[schema(min_length = 1, max_length = 100)]
-    first_name: Option<String>,
+    pub(crate) first_name: Option<String>,
     /// The last name, where the catalog asks for it.
     #[schema(min_length = 1, max_length = 100)]
-    last_name: Option<String>,
+    pub(crate) last_name: Option<String>,
     /// Telephone numbers, where the catalog asks for one.
     #[schema(max_items = 10)]
-    phones: Option<Vec<PhoneBody>>,
+    pub(crate) phones: Option<Vec<PhoneBody>>,
 }
 
 /// A further account that was read.
@@ -215,14 +218,15 @@ impl Parse for AccountBody {
 }
 
 impl NewAccount {
-    fn command(self, person: &SignedIn) -> OpenAccount {
-        let language = self.language.unwrap_or(person.user.language);
+    /// The account of this user. The log-in's address is proven.
+    pub(crate) fn command(self, user: &User, external_id: Option<ExternalId>) -> OpenAccount {
+        let language = self.language.unwrap_or(user.language);
         let owner = ContactProfile {
-            display_name: self.display_name.unwrap_or_else(|| person.user.display_name.clone()),
+            display_name: self.display_name.unwrap_or_else(|| user.display_name.clone()),
             first_name: self.first_name,
             last_name: self.last_name,
             title: None,
-            language: person.user.language,
+            language: user.language,
             phones: self.phones,
         };
         let profile = AccountProfile {
@@ -235,10 +239,11 @@ impl NewAccount {
         OpenAccount {
             account: AccountId::new(),
             contact: ContactId::new(),
-            user: person.user.id,
+            user: user.id,
             profile,
             owner,
-            address: person.user.address.clone(),
+            address: user.address.clone(),
+            external_id,
         }
     }
 }
@@ -257,7 +262,7 @@ async fn open_account(
     Checked(body): Checked<AccountBody>,
     key: Idempotency,
 ) -> Result<Reply, Problem> {
-    let command = body.command(&person);
+    let command = body.command(&person.user, None);
     let store = &person.service.store;
     let answer = |roster: &Roster| {
         let location = format!("/v1/accounts/{}", roster.account().id);
@@ -426,6 +431,7 @@ impl Parse for AccountPatchBody {
     responses(
         (status = 200, description = "The account as it is now, or with `dry_run` would be.", body = ChangedAccount),
         refusal::PersonOnly,
+        refusal::ImpersonationRefused,
         refusal::AccountSuspended,
         refusal::NoSecondFactor,
     )
@@ -511,7 +517,7 @@ async fn list_my_accounts(
     let view = |roster: Arc<Roster>| {
         let access = roster.access_by(person.by)?;
         let account = AccountView::of(&roster);
-        let needs_second_factor = roster.require_factor_of(&person.user).is_err();
+        let needs_second_factor = person.require_factor(&roster).is_err();
         Some(MyAccount {
             account: if needs_second_factor {
                 account.seen_from_outside()
@@ -525,10 +531,11 @@ async fn list_my_accounts(
     Ok(page.map(view).reply().tagged_by_body().in_language(language))
 }
 
-/// The accounts that the caller is kept to, where it is a key that was given some.
+/// The accounts that the caller is kept to, where it is a key that was given some, or an operator in a person's place.
 fn among(caller: &Caller) -> Option<Vec<AccountId>> {
     match &caller.credential {
         Credential::Session { .. } => None,
+        Credential::Impersonation { by, .. } => Some(by.account.into_iter().collect()),
         Credential::Key(key) => Some(key.accounts.as_ref()?.iter().copied().collect()),
     }
 }

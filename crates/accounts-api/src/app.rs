@@ -20,8 +20,8 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
-    health, invitations, join_requests, landing, mailbox, me, members, ownership_transfers, password_resets, problems,
-    reauthentication, roles, second_factor, server, sessions, sign_ups, verifications,
+    health, invitations, join_requests, landing, mailbox, me, members, operators, ownership_transfers, password_resets,
+    problems, reauthentication, roles, second_factor, server, sessions, sign_ups, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -53,6 +53,7 @@ pub fn routes() -> Routes {
         .and(invitations::routes())
         .and(join_requests::routes())
         .and(audit_events::routes())
+        .and(operators::routes())
         .and(catalog::routes())
         .and(health::routes())
         .and(problems::routes())
@@ -108,6 +109,10 @@ const ABOUT: About<'static> = About {
             "What machine callers of the provider ask, each with a key of its own and the scopes that it was given.",
         ),
         ("audit", "Every change, with who and when."),
+        (
+            "operators",
+            "What the provider's staff does: find accounts and persons, change them with a reason, act in a person's place.",
+        ),
         (
             "catalog",
             "The provider's policy, and the keys that sign access tokens.",

@@ -1,6 +1,6 @@
 //! The audit log of an account.
 
-use accounts_domain::ids::UserId;
+use accounts_domain::ids::{IntegrationId, OperatorId, UserId};
 use accounts_store::{AuditEvent, AuditFilter};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -26,7 +26,8 @@ pub struct AuditFilters {
     /// What happened: this, or any of these (`role.primary_moved`, say).
     #[param(rename = "type", max_length = 60)]
     kind: Vec<String>,
-    /// Who did it, in person or by an API key: this user, or any of these.
+    /// Who did it, in person, by an API key, or by an operator in its place: this user, or any of these. The id of an
+    /// operator or of an integration finds what that one did.
     #[param(max_length = 30)]
     actor: Vec<String>,
     /// What it happened to: this contact, user or account, or any of these.
@@ -40,14 +41,28 @@ pub struct AuditFilters {
 
 impl Filters for AuditFilters {
     fn read(query: &mut Query) -> Self {
-        let actors: Vec<UserId> = query.any("actor");
+        let actors: Vec<ActorId> = query.any("actor");
         Self {
             kind: bounded(query, "type", 60),
-            actor: actors.iter().map(ToString::to_string).collect(),
+            actor: actors.into_iter().map(|actor| actor.0).collect(),
             subject: bounded(query, "subject", 30),
             since: query.value("since"),
             until: query.value("until"),
         }
+    }
+}
+
+/// The id of a user, of an operator or of an integration, as events hold it.
+pub(crate) struct ActorId(pub(crate) String);
+
+impl std::str::FromStr for ActorId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let known = text.parse::<UserId>().is_ok()
+            || text.parse::<OperatorId>().is_ok()
+            || text.parse::<IntegrationId>().is_ok();
+        known.then(|| Self(text.to_owned())).ok_or(())
     }
 }
 
@@ -62,13 +77,14 @@ fn bounded(query: &mut Query, name: &str, max: usize) -> Vec<String> {
 /// Who did something.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActorView {
-    /// `user`, `key` (an API key), `integration`, `link` (whoever followed a mailed link) or `system`.
+    /// `user`, `key` (an API key), `integration`, `operator` (one of the provider's staff), `link` (whoever followed a
+    /// mailed link) or `system`.
     #[schema(example = "user")]
     kind: String,
-    /// The user, the API key or the integration.
+    /// The user, the API key, the integration or the operator.
     #[schema(required = true, example = "usr_01h455vb4pex5vsknk084sn02q")]
     id: Option<String>,
-    /// The user who made the key, where one did it.
+    /// The user who made the key, or in whose place the operator acted.
     #[schema(required = true)]
     on_behalf_of: Option<String>,
 }
@@ -76,7 +92,7 @@ pub struct ActorView {
 /// What something happened to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubjectView {
-    /// `account`, `contact`, `user`, `invitation`, `join_request` or `api_key`.
+    /// `account`, `contact`, `user`, `invitation`, `join_request`, `api_key`, `integration` or `operator`.
     #[schema(example = "contact")]
     kind: String,
     /// Its id.
@@ -105,7 +121,7 @@ pub struct AuditEventView {
     #[schema(example = "evt_01h455vb4pex5vsknk084sn02q")]
     id: String,
     /// The decision that it belongs to: the decisions of an account count from 1 without a gap.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     revision: i64,
     /// When it happened.
     #[schema(format = DateTime)]
@@ -121,7 +137,7 @@ pub struct AuditEventView {
     /// Ids, keys and names of fields that belong to it.
     #[schema(value_type = Object, example = json!({"role": "billing", "from": null, "to": "con_01h455vb4pex5vsknk084sn02q"}))]
     data: serde_json::Map<String, serde_json::Value>,
-    /// What fields held and hold.
+    /// What fields held and hold; `reason` is what an operator gave as the reason.
     changes: Vec<FieldChange>,
     /// The request that did it.
     #[schema(required = true)]
@@ -134,7 +150,7 @@ page! {
 }
 
 impl AuditEventView {
-    fn of(event: AuditEvent) -> Self {
+    pub(crate) fn of(event: AuditEvent) -> Self {
         let change = |value: accounts_store::AuditValue| FieldChange {
             field: value.field,
             before: value.before,

@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use crate::body::Checked;
 use crate::consequences::Consequences;
 use crate::describe::{answer, id_schema};
-use crate::guards::{EditsContact, ManagesContacts, Member, ViewsContact, ViewsContacts};
+use crate::guards::{EditsContact, ErasesContacts, ManagesContacts, Member, ViewsContact, ViewsContacts};
 use crate::idempotency::Idempotency;
 use crate::memo::Memo;
 use crate::page::{Paging, page};
@@ -328,7 +328,7 @@ async fn remove_contact(
     )
 )]
 async fn erase_contact(
-    member: ManagesContacts,
+    member: ErasesContacts,
     PathContact(contact): PathContact,
     Preview { dry_run }: Preview,
     key: Idempotency,

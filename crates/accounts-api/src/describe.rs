@@ -40,6 +40,8 @@ pub(crate) enum Security {
     PersonsAndKeys,
     /// A key of an integration.
     Integrations,
+    /// An access token of an operator.
+    Operators,
 }
 
 /// What the arguments of a handler say about its operation.
@@ -72,11 +74,26 @@ impl Description {
         description
     }
 
-    /// The operation needs an access token; without one it answers 401. An API key is not taken: 403.
+    /// The operation needs an access token of a person; without one it answers 401. An API key is not taken, and no
+    /// operator in the person's place: 403.
     pub fn secured(&mut self) {
+        self.secured_for_sessions();
+        self.refuses(Code::ImpersonationRefused);
+    }
+
+    /// The same for an operation that operators take in the person's place.
+    pub fn secured_for_sessions(&mut self) {
         self.security = Security::Persons;
         self.refuses(Code::Unauthenticated);
         self.refuses(Code::PersonOnly);
+    }
+
+    /// The operation needs an access token of an operator; without one it answers 401. Customers are told 404, as if there
+    /// were nothing.
+    pub fn secured_for_operators(&mut self) {
+        self.security = Security::Operators;
+        self.refuses(Code::Unauthenticated);
+        self.refuses(Code::NotFound);
     }
 
     /// The operation needs an access token or an API key; without one it answers 401.

@@ -84,6 +84,13 @@ pub fn assemble(routes: &Routes, about: &About<'_>) -> Value {
                     "bearerFormat": "JWT",
                     "description": "An access token from `POST /v1/sessions`.",
                 },
+                "operator": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token of the provider's staff, from `POST /v1/operator/sessions`. Customers' \
+                        credentials are not taken, nor is this one taken anywhere else.",
+                },
                 "api_key": {
                     "type": "http",
                     "scheme": "bearer",
@@ -137,6 +144,7 @@ fn operation(route: &Route, documented: &Documented, codes: &mut BTreeSet<Code>)
         Security::Persons => json!([{"bearer": []}]),
         Security::PersonsAndKeys => json!([{"bearer": []}, {"api_key": []}]),
         Security::Integrations => json!([{"integration_key": []}]),
+        Security::Operators => json!([{"operator": []}]),
     };
     operation.insert("security".to_owned(), security);
     if let Some(permission) = &description.permission {

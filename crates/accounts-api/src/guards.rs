@@ -4,6 +4,7 @@
 mod in_person;
 mod integrations;
 mod keys;
+mod operators;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::{ApiKey, KeyHolder};
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, ContactId, SessionId};
+use accounts_domain::operators::Impersonation;
 use accounts_domain::permission::ServicePermission;
 use accounts_domain::roster::{AccountStatus, Roster};
 use accounts_domain::sessions::is_proven;
@@ -33,9 +35,10 @@ use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
-pub use in_person::{ManagesKeys, MemberInPerson};
+pub use in_person::{AnySession, ErasesContacts, ManagesKeys, MemberInPerson};
 pub use integrations::{ChecksAccess, IntegrationCaller, OpensAccounts, ViewsAccounts};
 use keys::{Takes, by_key};
+pub use operators::{Admin, Operator};
 
 /// Whoever calls: a person in a session, or an API key. As an argument it takes persons and the keys that act as them.
 #[derive(Debug, Clone)]
@@ -61,11 +64,18 @@ pub enum Credential {
         /// When its person last proved to be the user.
         authenticated_at: DateTime<Utc>,
     },
+    /// A session by which an operator acts in the person's place.
+    Impersonation {
+        /// Which.
+        id: SessionId,
+        /// Who, and in which account.
+        by: Impersonation,
+    },
     /// An API key.
     Key(Arc<ApiKey>),
 }
 
-/// Somebody with a live session. No API key is taken.
+/// Somebody with a live session, in person. No API key is taken, and no operator in the person's place.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     caller: Caller,
@@ -95,10 +105,12 @@ pub struct Member {
 }
 
 impl Caller {
-    /// To whom an idempotency key belongs, and a remembered answer: a key is not its maker.
+    /// To whom an idempotency key belongs, and a remembered answer: a key is not its maker, and an operator in a person's
+    /// place is not the person.
     pub fn id(&self) -> uuid::Uuid {
         match &self.credential {
             Credential::Session { .. } => self.user.id.uuid(),
+            Credential::Impersonation { id, .. } => id.uuid(),
             Credential::Key(key) => key.id.uuid(),
         }
     }
@@ -107,7 +119,20 @@ impl Caller {
     pub fn name(&self) -> String {
         match &self.credential {
             Credential::Session { .. } => self.user.id.to_string(),
+            Credential::Impersonation { id, .. } => id.to_string(),
             Credential::Key(key) => key.id.to_string(),
+        }
+    }
+
+    /// Refuses a person without the second factor that the account asks for, and so the keys of that person. An operator
+    /// in the person's place has proved a second factor already, its own: the person's is nobody else's to have.
+    ///
+    /// # Errors
+    /// [`Violation::SecondFactorSetupRequired`].
+    pub fn require_factor(&self, roster: &Roster) -> Result<(), Violation> {
+        match &self.credential {
+            Credential::Session { .. } | Credential::Key(_) => roster.require_factor_of(&self.user),
+            Credential::Impersonation { .. } => Ok(()),
         }
     }
 
@@ -217,7 +242,10 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        opens(&request.clone(), async move { in_session(&request).await })
+        opens(
+            &request.clone(),
+            async move { in_session(&request, Takes::Persons).await },
+        )
     }
 }
 
@@ -270,7 +298,7 @@ impl FromRequest for Reauthenticated {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         opens(&request.clone(), async move {
-            let person = in_session(&request).await?;
+            let person = in_session(&request, Takes::Persons).await?;
             if !is_proven(person.authenticated_at, person.by.at) {
                 return Err(Problem::new(Code::ReauthenticationRequired));
             }
@@ -488,7 +516,7 @@ impl FromRequest for Leaves {
                 Err(problem) if problem.code() == Code::NotFound => problem,
                 Err(problem) => return Err(problem),
             };
-            let person = in_session(&request).await?;
+            let person = in_session(&request, Takes::Persons).await?;
             let answered = idempotency::answered(&request, &person.service, &person.name()).await?;
             Err(answered.map_or(problem, Problem::replay))
         })
@@ -513,7 +541,7 @@ async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
     if roster.live_member(person.user.id, person.by.at).is_none() {
         return Err(Problem::not_found());
     }
-    roster.require_factor_of(&person.user)?;
+    person.require_factor(&roster)?;
     if roster.account().status == AccountStatus::Closed {
         return Err(Problem::new(Code::AccountClosed));
     }
@@ -524,16 +552,19 @@ async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
     })
 }
 
-async fn in_session(request: &HttpRequest) -> Result<SignedIn, Problem> {
-    let (caller, _) = sign_in(request, None, Takes::Persons).await?;
-    match caller.credential {
-        Credential::Session { id, authenticated_at } => Ok(SignedIn {
-            caller,
-            session: id,
-            authenticated_at,
-        }),
-        Credential::Key(_) => Err(Problem::new(Code::PersonOnly)),
-    }
+async fn in_session(request: &HttpRequest, takes: Takes) -> Result<SignedIn, Problem> {
+    let (caller, _) = sign_in(request, None, takes).await?;
+    let (session, authenticated_at) = match caller.credential {
+        Credential::Session { id, authenticated_at } => (id, authenticated_at),
+        // The person has proved nothing by it, at no time.
+        Credential::Impersonation { id, .. } => (id, DateTime::UNIX_EPOCH),
+        Credential::Key(_) => return Err(Problem::new(Code::PersonOnly)),
+    };
+    Ok(SignedIn {
+        caller,
+        session,
+        authenticated_at,
+    })
 }
 
 async fn sign_in(
@@ -558,23 +589,36 @@ async fn sign_in(
     let Visit::Live {
         user,
         authenticated_at,
+        impersonation,
         roster,
     } = service.store.visit(visitor).await?
     else {
         return Err(revoked());
     };
-    let by = By {
-        actor: Actor::User(user.id),
-        at,
+    let (actor, credential) = match impersonation {
+        None => {
+            let id = session;
+            (Actor::User(user.id), Credential::Session { id, authenticated_at })
+        }
+        Some(_) if takes == Takes::Persons => return Err(Problem::new(Code::ImpersonationRefused)),
+        Some(by) => {
+            let (user, operator) = (user.id, by.operator);
+            let id = session;
+            (
+                Actor::Impersonated { user, operator },
+                Credential::Impersonation { id, by },
+            )
+        }
     };
+    // An operator acts in the account whose audit log tells of it, and in no other.
+    let kept_to = |roster: &Arc<Roster>| impersonation.is_none_or(|by| by.account == Some(roster.account().id));
+    let roster = roster.filter(kept_to);
+    let by = By { actor, at };
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     Ok((
         Caller {
             user,
-            credential: Credential::Session {
-                id: session,
-                authenticated_at,
-            },
+            credential,
             service,
             by,
             request_id,

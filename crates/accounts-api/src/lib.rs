@@ -47,6 +47,7 @@ mod members;
 pub mod memo;
 pub mod metrics;
 mod moment;
+mod operators;
 mod ownership_transfers;
 pub mod page;
 mod password_resets;

@@ -62,6 +62,16 @@ impl Limits {
         ])
     }
 
+    /// The same for operators, who are counted apart.
+    pub fn operators_of(client: ClientAddress, address_key: &str) -> Self {
+        let (network, address) = (client.network(), sha256_hex(address_key.as_bytes()));
+        Self(vec![
+            limit(format!("operator:pair:{network}:{address}"), WRONG_PER_PAIR),
+            limit(format!("operator:network:{network}"), WRONG_PER_NETWORK),
+            limit(format!("operator:address:{address}"), WRONG_PER_ADDRESS),
+        ])
+    }
+
     /// The limits of wrong codes of a second factor.
     pub fn codes_of(client: ClientAddress, user: UserId) -> Self {
         Self(vec![

@@ -13,7 +13,7 @@ use crate::body::{Checked, Faults, Parse, present};
 use crate::client::ClientAddress;
 use crate::contacts::language_of;
 use crate::describe::{answer, id_schema};
-use crate::guards::{Caller, SignedIn};
+use crate::guards::{AnySession, Caller, SignedIn};
 use crate::limits::Limits;
 use crate::moment;
 use crate::page::{Paging, page};
@@ -137,7 +137,7 @@ impl Parse for UserPatchBody {
     responses((status = 200, description = "The caller as it is now.", body = UserView))
 )]
 async fn change_me(
-    person: SignedIn,
+    person: AnySession,
     if_match: IfMatch,
     Checked(patch): Checked<UserPatchBody>,
 ) -> Result<Reply, Problem> {
@@ -235,6 +235,9 @@ pub struct SessionView {
     /// The network that it was begun from.
     #[schema(required = true, example = "192.0.2.7")]
     network: Option<String>,
+    /// The operator of the provider who acts in the person's place by it, if one does.
+    #[schema(required = true, example = "opr_01h455vb4pex5vsknk084sn02q")]
+    operator_id: Option<String>,
     /// When it began.
     #[schema(format = DateTime)]
     created_at: String,
@@ -258,6 +261,7 @@ impl SessionView {
             current: session.id == current,
             user_agent: session.user_agent.clone(),
             network: session.network.clone(),
+            operator_id: session.impersonation.map(|by| by.operator.to_string()),
             created_at: moment::shown(session.created_at),
             last_used_at: moment::shown(session.last_used_at),
             expires_at: moment::shown(session.expires_at),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use accounts_domain::second_factor::{RECOVERY_CODES, RecoveryHash};
 
-use crate::tokens::sha256_hex;
+use crate::tokens::{random_bytes, sha256_hex};
 
 /// The letters, by their value.
 const LETTERS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -62,9 +62,7 @@ fn hash(code: &str) -> RecoveryHash {
 }
 
 fn new_code() -> Option<String> {
-    let mut bytes = [0; BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).ok()?;
-    let number = bytes
+    let number = random_bytes::<BYTES>()?
         .iter()
         .fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     (0..LENGTH)

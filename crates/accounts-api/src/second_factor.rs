@@ -22,6 +22,7 @@ use crate::request_id::RequestId;
 use crate::router::{Routes, routes};
 use crate::service::Service;
 use crate::sessions::{Beginning, SessionTokens, bounded, nothing};
+use crate::tokens::random_bytes;
 use crate::vault::{Vault, VaultPurpose};
 
 /// How many digits a code has.
@@ -313,9 +314,7 @@ async fn begin_second_factor(person: Reauthenticated) -> Result<Reply, Problem> 
 }
 
 fn new_secret() -> Option<TotpSecret> {
-    let mut bytes = [0; SECRET_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).ok()?;
-    Some(TotpSecret::from_bytes(bytes))
+    random_bytes().map(TotpSecret::from_bytes)
 }
 
 /// Put the second factor in force

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::body::{Checked, Faults, Parse};
 use crate::client::ClientAddress;
-use crate::guards::SignedIn;
+use crate::guards::AnySession;
 use crate::limits::Limits;
 use crate::passwords::Password;
 use crate::problem::{Code, FieldCode, FieldFault, Problem, refusal};
@@ -312,14 +312,14 @@ async fn refresh_session(
 
 /// Log out
 ///
-/// Ends the session that the access token belongs to, at once.
+/// Ends the session that the access token belongs to, at once. An operator in a person's place ends that with it.
 #[utoipa::path(
     delete,
     path = "/v1/sessions/current",
     tag = "sessions",
     responses((status = 204, description = "The session has ended."))
 )]
-async fn log_out(person: SignedIn) -> Result<Reply, Problem> {
+async fn log_out(person: AnySession) -> Result<Reply, Problem> {
     let session = person.session;
     person
         .decide(move |person| person.end_session(session, EndReason::LoggedOut))

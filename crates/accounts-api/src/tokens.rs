@@ -2,7 +2,8 @@
 
 mod remembered;
 
-use accounts_domain::ids::{SessionId, UserId};
+use accounts_domain::ids::{OperatorId, OperatorSessionId, SessionId, UserId};
+use accounts_domain::operators::IMPERSONATION_MINUTES;
 use accounts_domain::sessions::ACCESS_LIFE;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -17,6 +18,9 @@ use remembered::{Remembered, Signed};
 
 /// Whom access tokens are for.
 pub const AUDIENCE: &str = "accounts";
+
+/// Whom access tokens of operators are for: nothing that customers reach takes them (R40).
+pub const OPERATOR_AUDIENCE: &str = "accounts-operators";
 
 /// The media type that stands in the header of an access token (RFC 9068 section 2.1).
 const TYPE: &str = "at+jwt";
@@ -104,6 +108,14 @@ struct Claims {
     jti: String,
     iat: i64,
     exp: i64,
+    /// Who really acts (RFC 8693 section 4.1): an operator in the place of the subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    act: Option<ActClaim>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ActClaim {
+    sub: String,
 }
 
 /// Whom an access token names.
@@ -113,6 +125,15 @@ pub struct Bearer {
     pub user: UserId,
     /// The session.
     pub session: SessionId,
+}
+
+/// Which operator an access token names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperatorBearer {
+    /// The operator.
+    pub operator: OperatorId,
+    /// The session.
+    pub session: OperatorSessionId,
 }
 
 /// An opaque refresh token: 256 bits, of which the database holds a hash.
@@ -184,32 +205,88 @@ impl Tokens {
 
     /// Signs an access token. Nothing where the signature fails, which it does not.
     pub fn sign(&self, bearer: Bearer, at: DateTime<Utc>) -> Option<String> {
+        let (user, session) = (bearer.user.to_string(), bearer.session.to_string());
+        self.encode(&self.claims(AUDIENCE, user, session, at, at + ACCESS_LIFE), at)
+    }
+
+    /// Signs an access token by which an operator acts in a person's place until that moment, an hour away at most.
+    pub fn sign_impersonation(
+        &self,
+        bearer: Bearer,
+        operator: OperatorId,
+        at: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Option<String> {
+        let (user, session) = (bearer.user.to_string(), bearer.session.to_string());
+        let act = ActClaim {
+            sub: operator.to_string(),
+        };
+        let claims = Claims {
+            act: Some(act),
+            ..self.claims(AUDIENCE, user, session, at, until)
+        };
+        self.encode(&claims, at)
+    }
+
+    /// Signs an access token of an operator.
+    pub fn sign_operator(&self, bearer: OperatorBearer, at: DateTime<Utc>) -> Option<String> {
+        let (operator, session) = (bearer.operator.to_string(), bearer.session.to_string());
+        let claims = self.claims(OPERATOR_AUDIENCE, operator, session, at, at + ACCESS_LIFE);
+        self.encode(&claims, at)
+    }
+
+    fn claims(&self, audience: &str, sub: String, sid: String, at: DateTime<Utc>, until: DateTime<Utc>) -> Claims {
+        Claims {
+            iss: self.issuer.clone(),
+            aud: audience.to_owned(),
+            sub,
+            sid,
+            jti: Uuid::now_v7().to_string(),
+            iat: at.timestamp(),
+            exp: until.timestamp(),
+            act: None,
+        }
+    }
+
+    fn encode(&self, claims: &Claims, at: DateTime<Utc>) -> Option<String> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         let key = self.signing_key(at)?;
         header.kid = Some(key.id.clone());
-        let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: AUDIENCE.to_owned(),
-            sub: bearer.user.to_string(),
-            sid: bearer.session.to_string(),
-            jti: Uuid::now_v7().to_string(),
-            iat: at.timestamp(),
-            exp: (at + ACCESS_LIFE).timestamp(),
-        };
-        encode(&header, &claims, &key.signing).ok()
+        encode(&header, claims, &key.signing).ok()
     }
 
     /// Reads an access token that is one of ours at that moment (R19 to R21). Every other is nothing.
     pub fn read(&self, token: &str, at: DateTime<Utc>) -> Option<Bearer> {
         let signed = self.remembered.signed(token, || self.check(token))?;
-        let now = at.timestamp();
-        let is_timely = now < signed.ends_at.saturating_add(LEEWAY) && signed.issued_at <= now.saturating_add(LEEWAY);
-        is_timely.then_some(signed.bearer)
+        is_timely(signed.issued_at, signed.ends_at, at).then_some(signed.bearer)
     }
 
-    /// Reads a token that one of our keys has signed, whatever the time.
+    /// Reads an access token of an operator. Every other is nothing, one of a customer too.
+    pub fn read_operator(&self, token: &str, at: DateTime<Utc>) -> Option<OperatorBearer> {
+        let claims = self.checked_claims(token, OPERATOR_AUDIENCE)?;
+        is_timely(claims.iat, claims.exp, at).then_some(())?;
+        Some(OperatorBearer {
+            operator: claims.sub.parse().ok()?,
+            session: claims.sid.parse().ok()?,
+        })
+    }
+
+    /// Reads a customer's token that one of our keys has signed, whatever the time.
     fn check(&self, token: &str) -> Option<Signed> {
+        let claims = self.checked_claims(token, AUDIENCE)?;
+        Some(Signed {
+            bearer: Bearer {
+                user: claims.sub.parse().ok()?,
+                session: claims.sid.parse().ok()?,
+            },
+            issued_at: claims.iat,
+            ends_at: claims.exp,
+        })
+    }
+
+    /// What a token says that one of our keys has signed for this audience.
+    fn checked_claims(&self, token: &str, audience: &str) -> Option<Claims> {
         let header = decode_header(token).ok()?;
         let brings_a_key = header.jku.is_some()
             || header.jwk.is_some()
@@ -222,19 +299,14 @@ impl Tokens {
         }
         let kid = header.kid?;
         let key = self.keys.iter().find(|key| key.id == kid)?;
-        let claims = decode::<Claims>(token, &key.verifying, &self.validation()).ok()?.claims;
+        let validation = self.validation(audience);
+        let claims = decode::<Claims>(token, &key.verifying, &validation).ok()?.claims;
+        let longest = match claims.act {
+            Some(_) => TimeDelta::minutes(i64::from(*IMPERSONATION_MINUTES.end())),
+            None => ACCESS_LIFE,
+        };
         // No token of ours lives longer, so whatever says so is none.
-        if claims.exp.saturating_sub(claims.iat) > ACCESS_LIFE.num_seconds() {
-            return None;
-        }
-        Some(Signed {
-            bearer: Bearer {
-                user: claims.sub.parse().ok()?,
-                session: claims.sid.parse().ok()?,
-            },
-            issued_at: claims.iat,
-            ends_at: claims.exp,
-        })
+        (claims.exp.saturating_sub(claims.iat) <= longest.num_seconds()).then_some(claims)
     }
 
     /// A first refresh token. Nothing where the machine has no randomness.
@@ -249,10 +321,10 @@ impl Tokens {
     }
 
     /// Times are judged by [`Tokens::read`] against the service's own clock.
-    fn validation(&self) -> Validation {
+    fn validation(&self, audience: &str) -> Validation {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_audience(&[audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.validate_exp = false;
         validation.validate_nbf = false;
@@ -260,11 +332,22 @@ impl Tokens {
     }
 }
 
+/// Whether a token of these times works at that moment.
+fn is_timely(issued_at: i64, ends_at: i64, at: DateTime<Utc>) -> bool {
+    let now = at.timestamp();
+    now < ends_at.saturating_add(LEEWAY) && issued_at <= now.saturating_add(LEEWAY)
+}
+
 /// 256 random bits as base64url. Nothing where the machine has no randomness.
 pub fn random_text() -> Option<String> {
-    let mut bytes = [0; 32];
+    random_bytes::<32>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Random bytes. Nothing where the machine has no randomness.
+pub fn random_bytes<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
-    Some(URL_SAFE_NO_PAD.encode(bytes))
+    Some(bytes)
 }
 
 /// The SHA-256 of a text in hexadecimal.
@@ -357,6 +440,31 @@ mod tests {
             ours.read(&encode(&header, &claims, &ours.keys[0].signing).unwrap(), at(0))
                 .is_some()
         );
+    }
+
+    #[test]
+    fn r_40_a_token_of_an_operator_is_no_customers_and_the_other_way_round() {
+        let tokens = tokens(&[StoredKey::generate(at(0)).unwrap()]);
+        let bearer = OperatorBearer {
+            operator: OperatorId::from_uuid(Uuid::from_u128(3)),
+            session: OperatorSessionId::from_uuid(Uuid::from_u128(4)),
+        };
+        let token = tokens.sign_operator(bearer, at(0)).unwrap();
+        assert_eq!(tokens.read_operator(&token, at(0)), Some(bearer));
+        assert_eq!(tokens.read_operator(&token, at(605)), None);
+        assert_eq!(tokens.read(&token, at(0)), None);
+        let customers = tokens.sign(self::bearer(), at(0)).unwrap();
+        assert_eq!(tokens.read_operator(&customers, at(0)), None);
+    }
+
+    #[test]
+    fn r_39_a_token_in_a_persons_place_lives_an_hour_at_most() {
+        let tokens = tokens(&[StoredKey::generate(at(0)).unwrap()]);
+        let operator = OperatorId::from_uuid(Uuid::from_u128(3));
+        let sign = |until| tokens.sign_impersonation(bearer(), operator, at(0), at(until)).unwrap();
+        assert_eq!(tokens.read(&sign(3600), at(3599)), Some(bearer()));
+        assert_eq!(tokens.read(&sign(3600), at(3605)), None);
+        assert_eq!(tokens.read(&sign(3601), at(0)), None);
     }
 
     #[test]

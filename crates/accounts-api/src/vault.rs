@@ -12,6 +12,8 @@ use crate::settings::Secret;
 pub enum VaultPurpose {
     /// What a person's authenticator app shares with the service, under the person's id.
     SecondFactor,
+    /// What an operator's authenticator app shares with the service, under the operator's id.
+    OperatorFactor,
     /// A log-in that waits for the code of the second factor.
     Challenge,
 }
@@ -20,6 +22,7 @@ impl VaultPurpose {
     fn name(self) -> &'static str {
         match self {
             Self::SecondFactor => "second-factor",
+            Self::OperatorFactor => "operator-factor",
             Self::Challenge => "challenge",
         }
     }
@@ -87,6 +90,7 @@ mod tests {
         let plain = open(vault(7), VaultPurpose::SecondFactor, ID);
         assert_eq!(plain.as_deref(), Some(b"secret".as_slice()));
         assert_eq!(open(vault(7), VaultPurpose::Challenge, ID), None);
+        assert_eq!(open(vault(7), VaultPurpose::OperatorFactor, ID), None);
         assert_eq!(open(vault(7), VaultPurpose::SecondFactor, "usr_"), None);
         assert_eq!(open(vault(8), VaultPurpose::SecondFactor, ID), None);
     }

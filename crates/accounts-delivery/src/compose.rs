@@ -179,6 +179,7 @@ impl Link {
 }
 
 impl<'a> Outline<'a> {
+    #[expect(clippy::too_many_lines, reason = "one arm for each letter")]
     fn of(letter: &'a Letter) -> Self {
         let plain = |section, names| Self {
             section,
@@ -209,6 +210,10 @@ impl<'a> Outline<'a> {
             } => plain(
                 "account_key_made",
                 vec![("name", name), ("account", account), ("key", key), ("prefix", prefix)],
+            ),
+            Letter::Impersonated { name, minutes, reason } => plain(
+                "impersonated",
+                vec![("name", name), ("minutes", minutes), ("reason", reason)],
             ),
             Letter::UserKeyMade { name, key, prefix } => {
                 plain("user_key_made", vec![("name", name), ("key", key), ("prefix", prefix)])

@@ -10,7 +10,7 @@ use crate::address::EmailAddress;
 use crate::catalog::Catalog;
 use crate::change::Change;
 use crate::contacts::missing_fields;
-use crate::ids::{AccountId, ContactId, UserId, VerificationId};
+use crate::ids::{AccountId, ContactId, SessionId, UserId, VerificationId};
 use crate::language::Language;
 use crate::names::{AccountName, ExternalId, TaxId};
 use crate::permission::{Permissions, ServicePermission};
@@ -36,7 +36,23 @@ pub struct OpenAccount {
     pub owner: ContactProfile,
     /// The owner's proven address.
     pub address: EmailAddress,
+    /// The provider's customer number, where the provider opens it.
+    pub external_id: Option<ExternalId>,
 }
+
+/// What the provider may say about an account; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderPatch {
+    /// Whether it is in use.
+    pub status: Option<AccountStatus>,
+    /// The greatest number of contacts, or that of the catalog.
+    pub contact_limit: Option<Option<u16>>,
+    /// The contact that is to own it.
+    pub owner: Option<ContactId>,
+}
+
+/// The bounds of the number of contacts that the provider may set.
+pub const CONTACT_LIMITS: std::ops::RangeInclusive<u16> = 1..=1000;
 
 /// What is to change of an account; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,12 +101,14 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
         profile,
         owner,
         address,
+        external_id,
     } = command;
     let proven = ContactAddress {
         email: address.clone(),
         verified_at: Some(by.at),
     };
     let mut parts = founded(&catalog, by.at, *account, profile, *contact, owner, proven)?;
+    parts.account.external_id.clone_from(external_id);
     let member = Membership {
         user: *user,
         contact: Some(*contact),
@@ -234,6 +252,45 @@ impl Roster {
         }])
     }
 
+    /// Changes what is the provider's to say: whether the account is in use, how many contacts it may have, and who owns it.
+    /// A lowered limit stops additions and removes nobody. Saying what is so already changes nothing.
+    ///
+    /// # Errors
+    /// Whatever is asked of an owner is asked of one whom the provider sets, too.
+    pub fn administer(&self, by: By, patch: &ProviderPatch) -> Result<Vec<Change>, Violation> {
+        let mut changes = Vec::new();
+        if let Some(status) = patch.status {
+            changes.extend(self.change_status(status));
+        }
+        if let Some(limit) = patch.contact_limit
+            && limit != self.account().contact_limit
+        {
+            changes.push(Change::ContactLimitChanged { limit });
+        }
+        if let Some(owner) = patch.owner {
+            changes.extend(self.force_transfer(by, owner)?);
+        }
+        Ok(changes)
+    }
+
+    /// Records that an operator acts in the place of a member, in this account.
+    ///
+    /// # Errors
+    /// Refused for somebody who is no member at that moment, and where the account is closed.
+    pub fn impersonate(
+        &self,
+        by: By,
+        user: UserId,
+        session: SessionId,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Change>, Violation> {
+        self.live_member(user, by.at).ok_or(Violation::NotFound)?;
+        if self.account().status == AccountStatus::Closed {
+            return Err(Violation::AccountClosed);
+        }
+        Ok(vec![Change::Impersonated { user, session, until }])
+    }
+
     /// Suspends, reopens or closes the account, which is the provider's to do. Setting the present status changes nothing.
     pub fn change_status(&self, status: AccountStatus) -> Vec<Change> {
         if self.account().status == status {
@@ -262,6 +319,7 @@ mod tests {
             profile: roster.account().profile.clone(),
             owner: ANA.profile(),
             address: ANA.address(),
+            external_id: None,
         }
     }
 
@@ -362,6 +420,38 @@ mod tests {
         assert_eq!(roster.change_account(ANA.by(), &named("Lima")), Ok(vec![]));
         assert_eq!(roster.change_account(ANA.by(), &AccountPatch::default()), Ok(vec![]));
         assert_eq!(roster.change_status(AccountStatus::Active), []);
+    }
+
+    #[test]
+    fn the_provider_sets_state_limit_and_owner_at_once() {
+        let roster = standard().with_member(BEA, Permissions::none());
+        let patch = ProviderPatch {
+            status: Some(AccountStatus::Suspended),
+            contact_limit: Some(Some(1)),
+            owner: Some(BEA.contact()),
+        };
+        let changes = roster.administer(SYSTEM, &patch);
+        let after = roster.then(changes);
+        assert_eq!(after.account().status, AccountStatus::Suspended);
+        assert_eq!((after.contact_limit(), after.contacts().count()), (1, 2));
+        assert_eq!(after.owner(), BEA.contact());
+        assert_eq!(after.administer(SYSTEM, &patch), Ok(vec![]));
+        let back = ProviderPatch {
+            contact_limit: Some(None),
+            ..ProviderPatch::default()
+        };
+        let changes = after.administer(SYSTEM, &back);
+        assert_eq!(after.then(changes).contact_limit(), 5);
+    }
+
+    #[test]
+    fn r_39_an_operator_acts_in_the_place_of_a_member_alone() {
+        let session = SessionId::from_uuid(uuid::Uuid::from_u128(1));
+        let begin = |roster: Roster, user| roster.impersonate(SYSTEM, user, session, NOW);
+        assert_eq!(begin(standard(), ANA.user()).map(|changes| changes.len()), Ok(1));
+        assert_eq!(begin(standard(), ZOE.user()), Err(Violation::NotFound));
+        let closed = standard().in_status(AccountStatus::Closed);
+        assert_eq!(begin(closed, ANA.user()), Err(Violation::AccountClosed));
     }
 
     #[test]

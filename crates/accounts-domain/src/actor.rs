@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::api_keys::KeyActor;
-use crate::ids::{IntegrationId, UserId};
+use crate::ids::{IntegrationId, OperatorId, UserId};
 
 /// Who makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,15 @@ pub enum Actor {
     Key(KeyActor),
     /// A machine caller of the provider.
     Integration(IntegrationId),
+    /// One of the provider's staff, on the provider's behalf.
+    Operator(OperatorId),
+    /// One of the provider's staff in the place of a person, with that person's rights.
+    Impersonated {
+        /// The person.
+        user: UserId,
+        /// Who really acts.
+        operator: OperatorId,
+    },
     /// Whoever followed a mailed link, and so reads the mail of its address.
     Link,
 }
@@ -28,16 +37,17 @@ impl Actor {
             Self::User(_) => "user",
             Self::Key(_) => "key",
             Self::Integration(_) => "integration",
+            Self::Operator(_) | Self::Impersonated { .. } => "operator",
             Self::Link => "link",
         }
     }
 
-    /// The user, where one acts, by a key or in person.
+    /// The user, where one acts: by a key, in person, or by an operator in its place.
     pub fn user(self) -> Option<UserId> {
         match self {
-            Self::User(user) => Some(user),
+            Self::User(user) | Self::Impersonated { user, .. } => Some(user),
             Self::Key(key) => Some(key.maker),
-            Self::System | Self::Integration(_) | Self::Link => None,
+            Self::System | Self::Integration(_) | Self::Operator(_) | Self::Link => None,
         }
     }
 }

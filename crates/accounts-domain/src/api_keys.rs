@@ -199,8 +199,8 @@ impl Roster {
     pub fn rights_of(&self, by: By) -> Option<Permissions> {
         match by.actor {
             Actor::System => Some(Permissions::All),
-            Actor::Link | Actor::Integration(_) => None,
-            Actor::User(user) => self.permissions_of(user, by.at),
+            Actor::Integration(_) | Actor::Operator(_) | Actor::Link => None,
+            Actor::User(user) | Actor::Impersonated { user, .. } => self.permissions_of(user, by.at),
             Actor::Key(key) => {
                 let own = self.permissions_of(key.maker, by.at)?;
                 Some(key.scope.narrow(&own, &self.catalog))
@@ -253,14 +253,16 @@ impl Roster {
     }
 }
 
-/// Refuses what no key does: managing keys, owning, and what only a person can answer for.
+/// Refuses what no key does, and no operator in a person's place: managing keys, owning, and what only the person can
+/// answer for.
 ///
 /// # Errors
-/// [`Violation::PersonOnly`].
+/// [`Violation::PersonOnly`], [`Violation::ImpersonationRefused`].
 pub(crate) fn require_person(by: By) -> Result<(), Violation> {
     match by.actor {
         Actor::Key(_) | Actor::Integration(_) => Err(Violation::PersonOnly),
-        Actor::System | Actor::User(_) | Actor::Link => Ok(()),
+        Actor::Impersonated { .. } => Err(Violation::ImpersonationRefused),
+        Actor::System | Actor::User(_) | Actor::Operator(_) | Actor::Link => Ok(()),
     }
 }
 

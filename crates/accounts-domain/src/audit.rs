@@ -11,13 +11,13 @@ use crate::integrations::{Integration, IntegrationChange, IntegrationKey, Integr
 use crate::invitations::Invitation;
 use crate::join_requests::{JoinOutcome, JoinRequest};
 use crate::keys::PermissionKey;
-use crate::names::AddressLine;
-use crate::operators::Operator;
+use crate::names::{AddressLine, Reason};
+use crate::operators::{Operator, OperatorChange, Staff};
 use crate::permission::Permissions;
 use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 use crate::sessions::EndReason;
-use crate::users::{Person, User, UserChange};
+use crate::users::{Person, User, UserChange, UserStatus};
 
 /// What an event is about, or whom a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +122,18 @@ impl Entry {
         self
     }
 
+    /// With the reason that an operator gave. It is kept as long as whoever it is about is not erased.
+    #[must_use]
+    pub fn because(mut self, of: Subject, reason: &Reason) -> Self {
+        self.values.push(PersonalValue {
+            of,
+            field: "reason",
+            before: None,
+            after: Some(reason.to_string()),
+        });
+        self
+    }
+
     fn word(self, name: &'static str, word: &(impl ToString + ?Sized)) -> Self {
         self.with(name, Datum::Word(word.to_string()))
     }
@@ -194,6 +206,12 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::AccountStatusChanged { status } => Entry::new("account.status_changed", account)
             .word("status", status.as_str())
             .word("former_status", before.account().status.as_str()),
+        Change::ContactLimitChanged { limit } => Entry::new("account.contact_limit_changed", account)
+            .maybe("limit", limit.as_ref())
+            .maybe("former_limit", before.account().contact_limit.as_ref()),
+        Change::Impersonated { user, session, until } => Entry::new("member.impersonated", Subject::User(*user))
+            .word("session", session)
+            .moment("until", Some(*until)),
         Change::ContactAdded { contact: added } => {
             let mut values = contact_values(added.id, None, Some(&added.profile));
             values.extend(address(added.id, "address", None, Some(added.address.email.as_str())));
@@ -468,6 +486,22 @@ pub fn operator_created(operator: &Operator) -> Entry {
         ])
 }
 
+/// The event of each change of an operator.
+pub fn operator_entries(before: &Staff, changes: &[OperatorChange]) -> Vec<Entry> {
+    let operator = Subject::Operator(before.operator.id);
+    let entry = |change: &OperatorChange| match change {
+        OperatorChange::SessionStarted { session, .. } => {
+            Entry::new("operator.logged_in", operator).word("session", &session.id)
+        }
+        OperatorChange::SessionEnded { session } => {
+            Entry::new("operator.session_ended", operator).word("session", session)
+        }
+        OperatorChange::FactorReset { .. } => Entry::new("operator.factor_reset", operator),
+        OperatorChange::Removed => Entry::new("operator.removed", operator),
+    };
+    changes.iter().map(entry).collect()
+}
+
 /// The event of an integration that came to be.
 pub fn integration_created(integration: &Integration) -> Entry {
     let subject = Subject::Integration(integration.id);
@@ -582,6 +616,20 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
         }
         UserChange::ChallengeEnded { challenge } => {
             Entry::new("user.second_factor_awaited_no_longer", user).word("challenge", challenge)
+        }
+        UserChange::ImpersonationStarted { session, .. } => {
+            let account = session.impersonation.and_then(|impersonation| impersonation.account);
+            Entry::new("user.impersonated", user)
+                .word("session", &session.id)
+                .maybe("account", account.as_ref())
+                .moment("until", Some(session.expires_at))
+        }
+        UserChange::StatusChanged { status } => {
+            let kind = match status {
+                UserStatus::Active => "user.reinstated",
+                UserStatus::Suspended => "user.suspended",
+            };
+            Entry::new(kind, user)
         }
         UserChange::SessionEnded {
             session,

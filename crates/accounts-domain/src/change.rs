@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
-use crate::ids::{ApiKeyId, ContactId, InvitationId, JoinRequestId, TransferId, UserId};
+use crate::ids::{ApiKeyId, ContactId, InvitationId, JoinRequestId, SessionId, TransferId, UserId};
 use crate::invitations::{Invitation, InvitationOutcome};
 use crate::join_requests::{Asking, JoinOutcome, JoinRequest};
 use crate::keys::{CategoryKey, RoleKey};
@@ -41,6 +41,20 @@ pub enum Change {
     AccountStatusChanged {
         /// The new status.
         status: AccountStatus,
+    },
+    /// The provider lets the account have another number of contacts.
+    ContactLimitChanged {
+        /// The greatest number; nothing for that of the catalog.
+        limit: Option<u16>,
+    },
+    /// An operator acts in the place of a member. It changes nothing by itself, and stands in the record (R39).
+    Impersonated {
+        /// The member.
+        user: UserId,
+        /// The session by which the operator acts.
+        session: SessionId,
+        /// Until when, at the latest.
+        until: DateTime<Utc>,
     },
     /// A contact was added, unverified and without roles (M-45, M-46).
     ContactAdded {
@@ -287,6 +301,8 @@ impl Change {
             | Self::AccountChanged { .. }
             | Self::SecondFactorPolicyChanged { .. }
             | Self::AccountStatusChanged { .. }
+            | Self::ContactLimitChanged { .. }
+            | Self::Impersonated { .. }
             | Self::ContactAdded { .. }
             | Self::ContactRemoved { .. }
             | Self::ContactErased { .. }
@@ -315,6 +331,7 @@ impl Change {
             Self::AccountChanged { .. }
                 | Self::SecondFactorPolicyChanged { .. }
                 | Self::AccountStatusChanged { .. }
+                | Self::ContactLimitChanged { .. }
                 | Self::OwnerMoved { .. }
         )
     }
@@ -379,10 +396,11 @@ impl Parts {
     )]
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
-            Change::AccountOpened { .. } => {}
+            Change::AccountOpened { .. } | Change::Impersonated { .. } => {}
             Change::AccountChanged { profile } => self.account.profile = (**profile).clone(),
             Change::SecondFactorPolicyChanged { required } => self.account.second_factor_required = *required,
             Change::AccountStatusChanged { status } => self.account.status = *status,
+            Change::ContactLimitChanged { limit } => self.account.contact_limit = *limit,
             Change::ContactAdded { contact } => {
                 self.contacts.insert(contact.id, Arc::new(Contact::clone(contact)));
             }

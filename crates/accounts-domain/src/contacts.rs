@@ -10,6 +10,7 @@ use crate::ids::ContactId;
 use crate::keys::{CategoryKey, RoleKey};
 use crate::language::Language;
 use crate::names::{DisplayName, JobTitle, PersonName};
+use crate::operators::require_own_hand;
 use crate::permission::{Permissions, ServicePermission};
 use crate::phone::Phone;
 use crate::roster::{Contact, ContactAddress, ContactProfile, Roster};
@@ -221,8 +222,9 @@ impl Roster {
     /// Removes a contact and what is known of the person, everywhere; the record that something happened stays.
     ///
     /// # Errors
-    /// As for removing.
+    /// As for removing. No operator does it in a person's place.
     pub fn erase_contact(&self, by: By, id: ContactId) -> Result<Vec<Change>, Violation> {
+        require_own_hand(by)?;
         self.leave(by, id, Change::ContactErased { contact: id })
     }
 
@@ -310,10 +312,10 @@ impl Roster {
     /// Whether the actor is this contact.
     pub fn is_self(&self, by: By, contact: ContactId) -> bool {
         let user = match by.actor {
-            Actor::User(user) => user,
+            Actor::User(user) | Actor::Impersonated { user, .. } => user,
             // A key that was not narrowed does what its user does; any other does what it was given and no more.
             Actor::Key(key) if !key.of_account && key.scope.is_everything() => key.maker,
-            Actor::Key(_) | Actor::Integration(_) | Actor::System | Actor::Link => return false,
+            Actor::Key(_) | Actor::Integration(_) | Actor::System | Actor::Operator(_) | Actor::Link => return false,
         };
         self.live_member(user, by.at)
             .is_some_and(|member| member.contact == Some(contact))

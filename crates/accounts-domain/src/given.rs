@@ -224,6 +224,7 @@ pub(crate) fn account(catalog: &str) -> Roster {
         },
         owner: ANA.profile(),
         address: ANA.address(),
+        external_id: None,
     };
     let by = By {
         actor: Actor::Link,

@@ -50,6 +50,8 @@ identifiers! {
     EventId = EventTag, "evt";
     /// One of the provider's staff.
     OperatorId = OperatorTag, "opr";
+    /// One log-in of an operator.
+    OperatorSessionId = OperatorSessionTag, "ops";
     /// One API key.
     ApiKeyId = ApiKeyTag, "key";
     /// One machine caller of the provider.

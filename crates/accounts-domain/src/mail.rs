@@ -74,6 +74,15 @@ pub enum Letter {
         /// What is shown of the key.
         prefix: String,
     },
+    /// One of the provider's staff acts in your place for a while.
+    Impersonated {
+        /// The person's name.
+        name: String,
+        /// For how many minutes at most.
+        minutes: String,
+        /// Why.
+        reason: String,
+    },
     /// Another API key acts as you.
     UserKeyMade {
         /// The person's name.
@@ -337,6 +346,8 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::AccountOpened { .. }
         | Change::AccountChanged { .. }
         | Change::AccountStatusChanged { .. }
+        | Change::ContactLimitChanged { .. }
+        | Change::Impersonated { .. }
         | Change::ContactAdded { .. }
         | Change::ContactChanged { .. }
         | Change::ContactRemoved { .. }

@@ -116,6 +116,8 @@ texts! {
     JoinMessage = 500;
     /// What a question calls an application or a permission; there may be none of that name.
     AskedName = 100;
+    /// Why an operator did something, as the customer reads it.
+    Reason = 500;
     /// One line of a postal address.
     AddressLine = 100;
 }

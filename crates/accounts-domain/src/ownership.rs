@@ -125,6 +125,22 @@ impl Roster {
         Ok(changes)
     }
 
+    /// Moves the account on the provider's behalf, whoever owns it and whatever waits. What waits is taken back. The owner
+    /// stays where it owns already.
+    ///
+    /// # Errors
+    /// Refused to an unverified contact and to one without a log-in: the rules of ownership hold for the provider, too.
+    pub(crate) fn force_transfer(&self, by: By, to: ContactId) -> Result<Vec<Change>, Violation> {
+        self.contact(to)?;
+        if to == self.owner() {
+            return Ok(Vec::new());
+        }
+        self.require_fit_to_own(to, by.at)?;
+        let waiting = self.parts.transfer.as_ref();
+        let taken_back = waiting.and_then(|waiting| self.offer_taken_back(waiting.to, by.at));
+        Ok(taken_back.into_iter().chain(self.move_ownership(to)).collect())
+    }
+
     /// The contact takes the account over.
     ///
     /// # Errors
@@ -342,6 +358,29 @@ mod tests {
             assert_eq!(refused, Err(Violation::ContactIsOwner { roles: roles(&[]) }));
             let refused = saas_suite().transfer_ownership(ANA.by(), &to(ZOE));
             assert_eq!(refused, Err(Violation::NotFound));
+        }
+
+        #[test]
+        fn the_provider_moves_it_to_whom_the_rules_of_ownership_fit() {
+            let waiting = transferred(two(mixed()));
+            let changes = waiting.force_transfer(SYSTEM, CEM.contact()).unwrap();
+            let outcome = TransferOutcome::Cancelled;
+            let taken_back = Change::TransferEnded {
+                transfer: transfer_id(1),
+                outcome,
+            };
+            assert_eq!(changes[0], taken_back);
+            let moved = waiting.then(Ok(changes));
+            assert_eq!(moved.owner(), CEM.contact());
+            assert_eq!(moved.force_transfer(SYSTEM, CEM.contact()), Ok(vec![]));
+            let refused = standard().with_verified(BEA).force_transfer(SYSTEM, BEA.contact());
+            assert_eq!(refused, Err(Violation::ContactHasNoLogin));
+            let refused = saas_suite().with(BEA).force_transfer(SYSTEM, BEA.contact());
+            assert_eq!(refused, Err(Violation::ContactNotVerified));
+            assert_eq!(
+                standard().force_transfer(SYSTEM, ZOE.contact()),
+                Err(Violation::NotFound)
+            );
         }
 
         #[test]

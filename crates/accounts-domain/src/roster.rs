@@ -450,7 +450,7 @@ impl Roster {
             Actor::Link | Actor::Integration(_) => Err(Violation::Forbidden {
                 permission: permission.key(),
             }),
-            Actor::User(_) | Actor::Key(_) => {
+            Actor::User(_) | Actor::Key(_) | Actor::Operator(_) | Actor::Impersonated { .. } => {
                 let permissions = self.rights_of(by).ok_or(Violation::NotFound)?;
                 if permissions.contains(&permission.key()) {
                     Ok(())
@@ -467,8 +467,9 @@ impl Roster {
     pub(crate) fn require_owner(&self, by: By) -> Result<(), Violation> {
         match by.actor {
             Actor::System => Ok(()),
-            Actor::Link => Err(Violation::OwnerOnly),
+            Actor::Operator(_) | Actor::Link => Err(Violation::OwnerOnly),
             Actor::Key(_) | Actor::Integration(_) => Err(Violation::PersonOnly),
+            Actor::Impersonated { .. } => Err(Violation::ImpersonationRefused),
             Actor::User(user) => {
                 self.live_member(user, by.at).ok_or(Violation::NotFound)?;
                 if self.is_owner(user) {
@@ -491,7 +492,11 @@ impl Roster {
         }
         let own = match by.actor {
             Actor::System | Actor::Link => return Ok(()),
-            Actor::User(_) | Actor::Key(_) | Actor::Integration(_) => self.rights_of(by).ok_or(Violation::NotFound)?,
+            Actor::User(_)
+            | Actor::Key(_)
+            | Actor::Integration(_)
+            | Actor::Operator(_)
+            | Actor::Impersonated { .. } => self.rights_of(by).ok_or(Violation::NotFound)?,
         };
         if own.covers(permissions) {
             Ok(())

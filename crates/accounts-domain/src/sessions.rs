@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ids::SessionId;
+use crate::operators::Impersonation;
 
 /// How long a session lives without being refreshed (R27).
 pub const SESSION_IDLE: TimeDelta = TimeDelta::days(14);
@@ -37,6 +38,12 @@ pub enum EndReason {
     SecondFactorSet,
     /// A change of the address was undone by the old one, so somebody else may have made it.
     AddressRestored,
+    /// The provider ended it.
+    ByOperator,
+    /// The provider holds the log-in back.
+    Suspended,
+    /// The operator who acted in the person's place is none any more.
+    OperatorRemoved,
     /// A spent refresh token came again after its grace, so somebody else may hold it.
     RefreshReused,
 }
@@ -50,6 +57,9 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::SecondFactorSet => "second_factor_set",
             Self::AddressRestored => "address_restored",
+            Self::ByOperator => "by_operator",
+            Self::Suspended => "suspended",
+            Self::OperatorRemoved => "operator_removed",
             Self::RefreshReused => "refresh_reused",
         }
     }
@@ -72,6 +82,8 @@ pub struct Session {
     pub user_agent: Option<String>,
     /// The network address that it was begun from.
     pub network: Option<String>,
+    /// The operator who acts in the person's place by it, if one does.
+    pub impersonation: Option<Impersonation>,
 }
 
 impl Session {
@@ -85,6 +97,16 @@ impl Session {
             expires_at: at + SESSION_LIFE,
             user_agent,
             network,
+            impersonation: None,
+        }
+    }
+
+    /// A session by which an operator acts in the person's place from now on, for so many minutes. Nothing refreshes it.
+    pub fn impersonated(id: SessionId, by: Impersonation, minutes: u8, at: DateTime<Utc>) -> Self {
+        Self {
+            expires_at: at + TimeDelta::minutes(i64::from(minutes)),
+            impersonation: Some(by),
+            ..Self::begin(id, at, None, None)
         }
     }
 

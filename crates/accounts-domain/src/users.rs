@@ -12,7 +12,7 @@ use crate::email_changes::{Asking, EmailChange};
 use crate::ids::{ApiKeyId, ChallengeId, EmailChangeId, ResetId, SessionId, UserId};
 use crate::language::Language;
 use crate::mail::{Letter, Mail};
-use crate::names::DisplayName;
+use crate::names::{DisplayName, Reason};
 use crate::second_factor::{Challenge, FactorInForce, Proof, RecoveryHash, SealedSecret, SecondFactor};
 use crate::sessions::{EndReason, Session};
 use crate::totp::TotpStep;
@@ -268,6 +268,18 @@ pub enum UserChange {
         /// Which.
         challenge: ChallengeId,
     },
+    /// An operator acts in the person's place.
+    ImpersonationStarted {
+        /// By this session.
+        session: Session,
+        /// Why, for the mail.
+        reason: Reason,
+    },
+    /// The provider holds the log-in back, or lets it be used again.
+    StatusChanged {
+        /// The new status.
+        status: UserStatus,
+    },
     /// A session ended.
     SessionEnded {
         /// The session.
@@ -421,11 +433,20 @@ impl Person {
                     prefix: key.prefix(),
                 },
             )),
+            UserChange::ImpersonationStarted { session, reason } => Some((
+                own.clone(),
+                Letter::Impersonated {
+                    name: name.clone(),
+                    minutes: (session.expires_at - session.created_at).num_minutes().to_string(),
+                    reason: reason.to_string(),
+                },
+            )),
             UserChange::SecondFactorConfirmed { .. }
             | UserChange::SecondFactorRemoved
             | UserChange::RecoveryCodesMade { .. }
             | UserChange::RecoveryCodeSpent { .. } => self.factor_letter(change).map(|letter| (own.clone(), letter)),
             UserChange::ProfileChanged { .. }
+            | UserChange::StatusChanged { .. }
             | UserChange::SecondFactorBegun { .. }
             | UserChange::SecondFactorUsed { .. }
             | UserChange::ChallengeMade { .. }

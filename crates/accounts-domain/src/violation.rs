@@ -31,6 +31,12 @@ pub enum Violation {
     /// A person does this, and no API key.
     #[error("a key may not do this")]
     PersonOnly,
+    /// The person does this, and no operator in its place.
+    #[error("an operator may not do this in a person's place")]
+    ImpersonationRefused,
+    /// The provider holds the log-in back.
+    #[error("the user is suspended")]
+    UserSuspended,
     /// Only the person whom it concerns does this.
     #[error("only the person concerned may do this")]
     OtherPerson,

@@ -134,8 +134,27 @@ pub enum OperatorCommand {
     /// Make an operator; no request can
     ///
     /// The password is the first line of the standard input. On a terminal, where it would be seen, one is made and
-    /// printed instead. Run it with the settings of the service; on SQLite the service must not be running.
+    /// printed instead. The second factor is printed, once, for an authenticator app. Run it with the settings of the
+    /// service; on SQLite the service must not be running.
     Create(NewOperator),
+    /// Give an operator another second factor, where a telephone was lost or there is none yet
+    ///
+    /// It is printed, once, for an authenticator app. Every session of the operator ends. Run it with the settings of the
+    /// service; on SQLite the service must not be running.
+    ResetFactor {
+        /// The address that the operator logs in with
+        #[arg(value_name = "ADDRESS", value_parser = EmailAddress::parse)]
+        address: EmailAddress,
+    },
+    /// Remove an operator
+    ///
+    /// Every session of the operator ends at once, those in the place of customers too. What the operator did stays in
+    /// the audit log. Run it with the settings of the service; on SQLite the service must not be running.
+    Remove {
+        /// The address that the operator logs in with
+        #[arg(value_name = "ADDRESS", value_parser = EmailAddress::parse)]
+        address: EmailAddress,
+    },
 }
 
 /// What is done with integrations. Run each with the settings of the service; on SQLite the service must not be running.

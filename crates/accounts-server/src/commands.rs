@@ -9,6 +9,8 @@ mod keys_rotate;
 mod migrate;
 mod openapi;
 mod operator_create;
+mod operator_remove;
+mod operator_reset_factor;
 mod serve;
 mod user_import;
 
@@ -39,6 +41,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Catalog(CatalogCommand::Check { file })) => catalog_check::run(said, &file),
         Some(Command::Keys(KeysCommand::Rotate { if_missing })) => keys_rotate::run(said, if_missing),
         Some(Command::Operator(OperatorCommand::Create(new))) => operator_create::run(said, new),
+        Some(Command::Operator(OperatorCommand::ResetFactor { address })) => operator_reset_factor::run(said, &address),
+        Some(Command::Operator(OperatorCommand::Remove { address })) => operator_remove::run(said, &address),
         Some(Command::Integration(what)) => integrations::run(said, what),
         Some(Command::User(UserCommand::Import(what))) => user_import::run(said, &what),
         Some(Command::Demo(which)) => demo::run(said, which),

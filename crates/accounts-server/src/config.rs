@@ -155,6 +155,20 @@ impl Said {
         finish(reader, working)
     }
 
+    /// The same for a command that seals something for the database, with the secret that was given or made before.
+    pub fn sealing(&self) -> Result<(Working, Option<Master>), Failure> {
+        let working = self.working(false)?;
+        let mut reader = self.reader();
+        let place = reader.place();
+        let data = place
+            .as_ref()
+            .map(|place| place.data.as_path())
+            .map_err(|faulty| *faulty);
+        let secret = reader.secret(data);
+        let both = secret.map(|secret| (working, secret));
+        finish(reader, both)
+    }
+
     /// The file of the signing keys, whether it is there or not.
     pub fn key_file(&self) -> Result<KeyFile, Failure> {
         let mut reader = self.reader();

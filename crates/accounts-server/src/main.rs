@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod enrolment;
 mod failure;
 mod files;
 mod key_file;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::backend::{Conn, insert_all};
 use crate::decide::{actor_id, behind};
 use crate::error::{Fault, StoreError};
-use crate::rows::{from_json, instant, parse, stored, to_json};
+use crate::rows::{from_json, instant, parse, parse_maybe, stored, to_json};
 use crate::schema::{audit_events, audit_values};
 use crate::store::{Act, Store};
 
@@ -31,17 +31,21 @@ pub(crate) enum Origin {
 pub struct AuditEvent {
     /// Its id.
     pub id: EventId,
+    /// In the log of which account it stands.
+    pub account: Option<AccountId>,
+    /// Or of which user; in neither it is the provider's own.
+    pub user: Option<UserId>,
     /// The decision that it belongs to: decisions of an account count from 1 without a gap.
     pub revision: i64,
     /// Its place within the decision, from 0.
     pub position: i32,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// Who did it: `system`, `user`, `key`, `integration` or `link`.
+    /// Who did it: `system`, `user`, `key`, `integration`, `operator` or `link`.
     pub actor_kind: String,
-    /// The id of the user, the key or the integration, where one did.
+    /// The id of the user, the key, the integration or the operator, where one did.
     pub actor_id: Option<String>,
-    /// The user who made the key, where one did it.
+    /// The user who made the key, or in whose place the operator did it.
     pub on_behalf_of: Option<String>,
     /// What happened.
     pub kind: String,
@@ -68,12 +72,36 @@ pub struct AuditValue {
     pub after: Option<String>,
 }
 
+/// Which events are looked for in all logs; what is absent does not narrow the search.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSearch {
+    /// In the log of this account.
+    pub account: Option<AccountId>,
+    /// Who did it, or in whose name: the id of a user, a key or an operator.
+    pub actor: Option<String>,
+    /// What happened.
+    pub kind: Option<String>,
+    /// Not before.
+    pub since: Option<DateTime<Utc>>,
+    /// Before.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// A page of a search begins after this event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditMark {
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// The event.
+    pub id: String,
+}
+
 /// Which events are asked for; an empty list asks for all.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
     /// What happened: any of these.
     pub kinds: Vec<String>,
-    /// Who did it: any of these users.
+    /// Who did it: any of these users or operators.
     pub actors: Vec<String>,
     /// What it happened to: any of these ids.
     pub subjects: Vec<String>,
@@ -87,6 +115,8 @@ pub struct AuditFilter {
 #[diesel(table_name = audit_events)]
 struct EventRow {
     id: String,
+    account_id: Option<String>,
+    user_id: Option<String>,
     revision: i64,
     position: i32,
     at: NaiveDateTime,
@@ -213,6 +243,23 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Looks for events in all logs, the latest first, beginning after one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn search_audit_events(
+        &self,
+        search: AuditSearch,
+        after: Option<AuditMark>,
+        limit: i64,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        self.lanes
+            .read_consistent(move |conn| search_events(conn, &search, after.as_ref(), limit))
+            .await
+    }
+}
+
 fn read_events(
     conn: &mut Conn,
     account: AccountId,
@@ -251,12 +298,19 @@ fn read_events(
         .limit(limit)
         .select(EventRow::as_select())
         .load(conn)?;
+    with_values(conn, rows)
+}
+
+/// What was just read, with its values.
+fn with_values(conn: &mut Conn, rows: Vec<EventRow>) -> Result<Vec<AuditEvent>, Fault> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let mut values = load_values(conn, &ids)?;
     let read = |row: EventRow| {
         Ok(AuditEvent {
             values: values.remove(&row.id).unwrap_or_default(),
             id: parse("audit_events.id", &row.id)?,
+            account: parse_maybe("audit_events.account_id", row.account_id.as_deref())?,
+            user: parse_maybe("audit_events.user_id", row.user_id.as_deref())?,
             revision: row.revision,
             position: row.position,
             at: instant(row.at),
@@ -271,6 +325,43 @@ fn read_events(
         })
     };
     rows.into_iter().map(read).collect()
+}
+
+/// Each narrowing has its index, in the order of time.
+fn search_events(
+    conn: &mut Conn,
+    search: &AuditSearch,
+    after: Option<&AuditMark>,
+    limit: i64,
+) -> Result<Vec<AuditEvent>, Fault> {
+    let mut query = audit_events::table.into_boxed();
+    if let Some(account) = search.account {
+        query = query.filter(audit_events::account_id.eq(account.to_string()));
+    }
+    if let Some(actor) = &search.actor {
+        let acted = audit_events::actor_id.eq(actor.clone());
+        query = query.filter(acted.or(audit_events::on_behalf_of.eq(actor.clone())));
+    }
+    if let Some(kind) = &search.kind {
+        query = query.filter(audit_events::kind.eq(kind.clone()));
+    }
+    if let Some(since) = search.since {
+        query = query.filter(audit_events::at.ge(stored(since)));
+    }
+    if let Some(until) = search.until {
+        query = query.filter(audit_events::at.lt(stored(until)));
+    }
+    if let Some(mark) = after {
+        let at = stored(mark.at);
+        let earlier = audit_events::at.lt(at).or(audit_events::id.lt(mark.id.clone()));
+        query = query.filter(audit_events::at.le(at)).filter(earlier);
+    }
+    let rows: Vec<EventRow> = query
+        .order((audit_events::at.desc(), audit_events::id.desc()))
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(conn)?;
+    with_values(conn, rows)
 }
 
 fn load_values(conn: &mut Conn, events: &[&str]) -> Result<BTreeMap<String, Vec<AuditValue>>, Fault> {

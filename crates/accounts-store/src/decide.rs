@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use accounts_domain::actor::Actor;
-use accounts_domain::audit;
+use accounts_domain::audit::{self, Subject};
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, TransferId};
 use accounts_domain::mail;
 use accounts_domain::members::news;
+use accounts_domain::names::Reason;
 use accounts_domain::ownership::Transfer;
 use accounts_domain::roster::Roster;
 use accounts_domain::violation::Violation;
@@ -18,6 +19,7 @@ use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::snapshots::Mark;
 use crate::store::{Act, DecideError, Ground, Kept, Refusal, Store};
+use crate::users::Because;
 use crate::{idempotency, mails, members, roster};
 
 /// What was decided: the account as it was, the changes, and the account as it is.
@@ -52,6 +54,31 @@ impl Store {
         let (ground, act) = (self.ground.clone(), act.clone());
         self.transact(move |conn| {
             let locked = lock_and_load(conn, &ground, account, &act)?;
+            let changes = decide(&locked.before)?;
+            conclude(conn, &act, locked, changes, &answer)
+        })
+        .await
+    }
+
+    /// Changes an account on the provider's behalf, as [`Store::decide`] does, with the reason beside each event.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then.
+    pub async fn decide_because<D, A>(
+        &self,
+        account: AccountId,
+        reason: Reason,
+        act: &Act,
+        decide: D,
+        answer: A,
+    ) -> Result<Decision, DecideError>
+    where
+        D: Fn(&Roster) -> Result<Vec<Change>, Violation> + Send + 'static,
+        A: Fn(&Decision) -> Kept + Send + 'static,
+    {
+        let (ground, act) = (self.ground.clone(), act.clone());
+        self.transact(move |conn| {
+            let locked = lock_and_load(conn, &ground, account, &act)?.because(&reason);
             let changes = decide(&locked.before)?;
             conclude(conn, &act, locked, changes, &answer)
         })
@@ -119,6 +146,18 @@ pub(crate) struct Locked {
     /// As it was when it was locked.
     pub(crate) before: Arc<Roster>,
     mark: Mark<Roster>,
+    /// Why the provider changes it, where the provider does.
+    reason: Option<Reason>,
+}
+
+impl Locked {
+    /// To be changed by the provider, for this reason.
+    pub(crate) fn because(self, reason: &Reason) -> Self {
+        Self {
+            reason: Some(reason.clone()),
+            ..self
+        }
+    }
 }
 
 /// Locks and reads an account; an answer that was kept under the same key ends the transaction. The roster comes from
@@ -140,7 +179,11 @@ pub(crate) fn lock_and_load(
         roster.rewind_revision();
         Arc::new(roster)
     };
-    Ok(Locked { before, mark })
+    Ok(Locked {
+        before,
+        mark,
+        reason: None,
+    })
 }
 
 /// Saves a decision and everything that stands beside it, or nothing at all.
@@ -151,7 +194,11 @@ pub(crate) fn conclude(
     changes: Vec<Change>,
     answer: &dyn Fn(&Decision) -> Kept,
 ) -> Result<Verdict<Decision>, Stop<Refusal>> {
-    let Locked { before, mut mark } = locked;
+    let Locked {
+        before,
+        mut mark,
+        reason,
+    } = locked;
     let left = crate::invitations::addresses_of_removed(conn, &before, &changes)?;
     let changes = before.with_consequences(changes, act.at, &left);
     let decision = Decision::new(before, changes, act);
@@ -164,17 +211,21 @@ pub(crate) fn conclude(
         roster::lower_revision(conn, decision.after.account().id)?;
         idempotency::remember(conn, act, || answer(&decision))?;
     } else {
-        save(conn, &decision, act)?;
+        save(conn, &decision, reason.as_ref(), act)?;
         idempotency::remember(conn, act, || answer(&decision))?;
     }
     mark.make(Arc::clone(&decision.after));
     Ok(Verdict::Keep(decision, mark.into()))
 }
 
-fn save(conn: &mut Conn, decision: &Decision, act: &Act) -> Result<(), Fault> {
+fn save(conn: &mut Conn, decision: &Decision, reason: Option<&Reason>, act: &Act) -> Result<(), Fault> {
     let Decision { before, after, changes } = decision;
     let account = after.account();
-    let entries = audit::entries(before, changes);
+    let because = reason.map(|reason| Because {
+        of: Subject::Account(account.id),
+        reason,
+    });
+    let entries = Because::told(because, audit::entries(before, changes));
     crate::audit::record(conn, Origin::Account(account.id), account.revision, &entries, act)?;
     roster::save(conn, before, changes, act.at)?;
     mails::insert_mails(conn, &mail::mails(before, after, changes), act.at)?;
@@ -195,20 +246,22 @@ fn ended(transfer: &Transfer, changes: &[Change], act: &Act) -> Transfer {
     told
 }
 
-/// Who acts, where it has an id: a user, a key or an integration.
+/// Who acts, where it has an id: a user, a key, an integration or an operator.
 pub(crate) fn actor_id(actor: Actor) -> Option<String> {
     match actor {
         Actor::System | Actor::Link => None,
         Actor::User(user) => Some(user.to_string()),
         Actor::Key(key) => Some(key.key.to_string()),
         Actor::Integration(integration) => Some(integration.to_string()),
+        Actor::Operator(operator) | Actor::Impersonated { operator, .. } => Some(operator.to_string()),
     }
 }
 
-/// The user for whom a key acts: its maker.
+/// The user for whom somebody else acts: the maker of a key, or the person in whose place an operator is.
 pub(crate) fn behind(actor: Actor) -> Option<String> {
     match actor {
         Actor::Key(key) => Some(key.maker.to_string()),
-        Actor::System | Actor::User(_) | Actor::Integration(_) | Actor::Link => None,
+        Actor::Impersonated { user, .. } => Some(user.to_string()),
+        Actor::System | Actor::User(_) | Actor::Integration(_) | Actor::Operator(_) | Actor::Link => None,
     }
 }

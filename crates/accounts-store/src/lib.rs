@@ -15,6 +15,7 @@ mod email_changes;
 mod error;
 mod fill;
 mod idempotency;
+mod impersonations;
 mod imports;
 mod integrations;
 mod invitations;
@@ -30,6 +31,7 @@ mod purge;
 mod roster;
 mod rows;
 mod schema;
+mod searches;
 mod second_factors;
 mod sessions;
 mod sign_ups;
@@ -41,7 +43,7 @@ mod visits;
 
 pub use access_checks::{AskedAbout, Found};
 pub use accounts::{AccountMark, VerificationTarget};
-pub use audit::{AuditEvent, AuditFilter, AuditValue};
+pub use audit::{AuditEvent, AuditFilter, AuditMark, AuditSearch, AuditValue};
 pub use backend::{AddressError, Database, OpenError, PostgresUrl, migrate, pending};
 pub use check::{Finding, check};
 pub use decide::Decision;
@@ -59,6 +61,7 @@ pub use purge::{
     INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, SESSIONS_REMEMBERED_FOR,
 };
 pub use roster::InvitationFilter;
+pub use searches::{AccountSearch, AccountSummary, MembershipSummary, OwnerSummary};
 pub use sessions::{Rotated, Rotation};
 pub use sign_ups::{MAIL_WINDOW, MAILS_PER_ADDRESS, NewIds};
 pub use store::{Act, DecideError, Keep, Kept, Store};

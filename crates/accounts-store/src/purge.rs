@@ -8,8 +8,8 @@ use crate::error::{Fault, StoreError};
 use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
-    contact_verifications, email_changes, idempotency_keys, invitations, join_requests, password_resets,
-    refresh_tokens, second_factor_challenges, sessions, sign_ups, throttles,
+    contact_verifications, email_changes, idempotency_keys, invitations, join_requests, operator_sessions,
+    password_resets, refresh_tokens, second_factor_challenges, sessions, sign_ups, throttles,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -39,7 +39,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 10] = [
+        let steps: [Step; 11] = [
             answers,
             counters,
             of_sign_ups,
@@ -50,6 +50,7 @@ impl Store {
             of_invitations,
             of_join_requests,
             of_sessions,
+            of_operator_sessions,
         ];
         let mut purged = 0;
         for step in steps {
@@ -143,6 +144,11 @@ fn of_invitations(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usiz
 
 fn of_join_requests(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     ended_links!(conn, join_requests, stored(at - JOIN_REQUESTS_REMEMBERED_FOR), limit)
+}
+
+/// What is left of one that has ended is in the audit log.
+fn of_operator_sessions(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, operator_sessions, stored(at), limit)
 }
 
 /// A session goes once its spent tokens have gone, together with the last one: until then it has that one.

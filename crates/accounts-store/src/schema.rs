@@ -182,6 +182,8 @@ table! {
         user_agent -> Nullable<Text>,
         network -> Nullable<Text>,
         authenticated_at -> Nullable<Timestamp>,
+        operator_id -> Nullable<Text>,
+        account_id -> Nullable<Text>,
     }
 }
 
@@ -336,6 +338,17 @@ table! {
         status -> Text,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        factor -> Nullable<Text>,
+        factor_step -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    operator_sessions (id) {
+        id -> Text,
+        operator_id -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
     }
 }
 
@@ -422,6 +435,7 @@ joinable!(memberships -> users (user_id));
 joinable!(ownership_transfers -> accounts (account_id));
 joinable!(invitations -> accounts (account_id));
 joinable!(sessions -> users (user_id));
+joinable!(operator_sessions -> operators (operator_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(password_resets -> users (user_id));
 joinable!(api_keys -> users (user_id));
@@ -459,6 +473,7 @@ macro_rules! with_all_tables {
             mails,
             idempotency_keys,
             operators,
+            operator_sessions,
             throttles,
             api_keys,
             integrations,

@@ -140,6 +140,8 @@ fn lock_session(conn: &mut Conn, key: &str, at: DateTime<Utc>) -> Result<Option<
         expires_at: instant(expires_at),
         user_agent: None,
         network: None,
+        // An operator in a person's place has no token to refresh it with.
+        impersonation: None,
     };
     Ok(Some((parse("sessions.user_id", &user)?, session)))
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use accounts_domain::accounts::{self, OpenAccount, OpenForCustomer};
 use accounts_domain::actor::Actor;
-use accounts_domain::audit;
+use accounts_domain::audit::{self, Subject};
 use accounts_domain::catalog::Catalog;
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, ContactId, ResetId, SignUpId, UserId};
 use accounts_domain::language::Language;
 use accounts_domain::mail;
-use accounts_domain::names::{AccountName, DisplayName, ExternalId, PersonName};
+use accounts_domain::names::{AccountName, DisplayName, ExternalId, PersonName, Reason};
 use accounts_domain::phone::{Phone, PhoneKind, PhoneNumber};
 use accounts_domain::roster::{AccountProfile, ContactProfile, Roster};
 use accounts_domain::sign_ups::SignUp;
@@ -31,7 +31,7 @@ use crate::schema::{password_resets, sign_ups};
 use crate::snapshots::{Marks, Snapshots};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::throttles::{self, Throttle};
-use crate::users::{self, UserDecision, new_user};
+use crate::users::{self, Because, UserDecision, new_user};
 use crate::{idempotency, mails, roster};
 
 /// How many mails of one kind go to an address that anybody may name, within [`MAIL_WINDOW`].
@@ -130,8 +130,9 @@ impl Store {
                 profile,
                 owner,
                 address: sign_up.address,
+                external_id: None,
             };
-            let opened = open(conn, &catalog, &command, &act)?;
+            let opened = open(conn, &catalog, &command, None, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
             Ok(Verdict::Keep(opened, Marks::none()))
         })
@@ -149,7 +150,7 @@ impl Store {
         let (catalog, act) = (Arc::clone(&self.ground.catalog), act.clone());
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
-            let opened = open(conn, &catalog, &command, &act)?;
+            let opened = open(conn, &catalog, &command, None, &act)?;
             idempotency::remember(conn, &act, || answer(&opened))?;
             Ok(Verdict::Keep(opened, Marks::none()))
         })
@@ -187,6 +188,38 @@ impl Store {
         let again = move |roster: &Roster| roster.send_activation(at, link);
         let decision = self.decide(account, act, again, unkept).await?;
         Ok(Roster::clone(&decision.after))
+    }
+
+    /// Opens an account for somebody on the provider's behalf, for this reason. Where the provider's number has an account
+    /// already, it is that one.
+    ///
+    /// # Errors
+    /// [`Violation::MissingFields`] where the catalog asks for more.
+    pub async fn open_account_because<A>(
+        &self,
+        command: OpenAccount,
+        reason: Reason,
+        act: &Act,
+        answer: A,
+    ) -> Result<Roster, DecideError>
+    where
+        A: Fn(&Roster) -> Kept + Send + 'static,
+    {
+        let (catalog, act) = (Arc::clone(&self.ground.catalog), act.clone());
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            let found = match &command.external_id {
+                Some(number) => find_by_number(conn, number)?,
+                None => None,
+            };
+            let account = match found {
+                Some(id) => roster::load(conn, id, &catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?,
+                None => open(conn, &catalog, &command, Some(&reason), &act)?,
+            };
+            idempotency::remember(conn, &act, || answer(&account))?;
+            Ok(Verdict::Keep(account, Marks::none()))
+        })
+        .await
     }
 
     /// Mails a reset link to the user of an address, if there is one that may log in. Beyond
@@ -308,9 +341,15 @@ impl Store {
     }
 }
 
-fn open(conn: &mut Conn, catalog: &Arc<Catalog>, command: &OpenAccount, act: &Act) -> Result<Roster, Stop<Refusal>> {
+fn open(
+    conn: &mut Conn,
+    catalog: &Arc<Catalog>,
+    command: &OpenAccount,
+    reason: Option<&Reason>,
+    act: &Act,
+) -> Result<Roster, Stop<Refusal>> {
     let (opened, changes) = accounts::open(Arc::clone(catalog), act.by(), command)?;
-    save_opened(conn, &opened, &changes, act)?;
+    save_opened(conn, &opened, &changes, reason, act)?;
     Ok(opened)
 }
 
@@ -321,14 +360,24 @@ fn open_for_customer(
     act: &Act,
 ) -> Result<Roster, Stop<Refusal>> {
     let (opened, changes) = accounts::open_for_customer(Arc::clone(catalog), act.by(), command)?;
-    save_opened(conn, &opened, &changes, act)?;
+    save_opened(conn, &opened, &changes, None, act)?;
     Ok(opened)
 }
 
-fn save_opened(conn: &mut Conn, opened: &Roster, changes: &[Change], act: &Act) -> Result<(), Fault> {
+fn save_opened(
+    conn: &mut Conn,
+    opened: &Roster,
+    changes: &[Change],
+    reason: Option<&Reason>,
+    act: &Act,
+) -> Result<(), Fault> {
     roster::save_opened(conn, opened, act.at)?;
     let account = opened.account();
-    let entries = audit::entries(opened, changes);
+    let because = reason.map(|reason| Because {
+        of: Subject::Account(account.id),
+        reason,
+    });
+    let entries = Because::told(because, audit::entries(opened, changes));
     crate::audit::record(conn, Origin::Account(account.id), account.revision, &entries, act)?;
     mails::insert_mails(conn, &mail::mails(opened, opened, changes), act.at)
 }

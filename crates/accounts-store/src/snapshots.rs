@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use accounts_domain::api_keys::ApiKey;
 use accounts_domain::ids::{AccountId, ApiKeyId, SessionId, UserId};
+use accounts_domain::operators::Impersonation;
 use accounts_domain::roster::Roster;
 use accounts_domain::sessions::Session;
 use accounts_domain::users::User;
@@ -107,6 +108,8 @@ pub(crate) struct Standing {
     pub(crate) ends_at: DateTime<Utc>,
     /// When its person last proved to be the user.
     pub(crate) authenticated_at: DateTime<Utc>,
+    /// The operator who acts in the person's place by it, if one does.
+    pub(crate) impersonation: Option<Impersonation>,
 }
 
 impl Standing {
@@ -114,6 +117,7 @@ impl Standing {
         Self {
             ends_at: session.ends_at(),
             authenticated_at: session.authenticated_at,
+            impersonation: session.impersonation,
         }
     }
 }
@@ -348,6 +352,14 @@ impl Marks {
     /// For a transaction that changes neither an account nor a user that was there before.
     pub(crate) fn none() -> Self {
         Self::default()
+    }
+
+    /// Those of this transaction and of another part of it, which has marked what this one has not.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            account: self.account.or(other.account),
+            user: self.user.or(other.user),
+        }
     }
 
     /// Says that the transaction is committed.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use accounts_domain::address::EmailAddress;
-use accounts_domain::audit;
+use accounts_domain::audit::{self, Entry, Subject};
 use accounts_domain::ids::{ResetId, SessionId, UserId};
 use accounts_domain::language::Language;
-use accounts_domain::names::DisplayName;
+use accounts_domain::names::{DisplayName, Reason};
+use accounts_domain::operators::Impersonation;
 use accounts_domain::sessions::{EndReason, Session};
 use accounts_domain::users::{PasswordHash, Person, Reset, User, UserChange, UserStatus};
 use accounts_domain::violation::Violation;
@@ -18,7 +19,7 @@ use crate::audit::Origin;
 use crate::backend::Conn;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
-use crate::rows::{checked, instant, named, parse, stored};
+use crate::rows::{checked, instant, named, parse, parse_maybe, stored};
 use crate::schema::{password_resets, refresh_tokens, second_factors, sessions, users};
 use crate::snapshots::{Known, Snapshots, Standing};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
@@ -37,7 +38,7 @@ pub struct UserDecision {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
-struct UserRow {
+pub(crate) struct UserRow {
     id: String,
     address: String,
     display_name: String,
@@ -53,7 +54,7 @@ struct UserRow {
 }
 
 /// A user, and what is told of the second factor: since when it is in force, and the recovery codes that are left.
-type FoundUser = (UserRow, Option<NaiveDateTime>, Option<String>);
+pub(crate) type FoundUser = (UserRow, Option<NaiveDateTime>, Option<String>);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
@@ -65,6 +66,8 @@ pub(crate) struct SessionRow {
     user_agent: Option<String>,
     network: Option<String>,
     authenticated_at: Option<NaiveDateTime>,
+    operator_id: Option<String>,
+    account_id: Option<String>,
 }
 
 impl Store {
@@ -88,6 +91,33 @@ impl Store {
             .await
     }
 
+    /// Changes a user on the provider's behalf, with the reason beside each event.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then.
+    pub async fn decide_user_because<D, A>(
+        &self,
+        user: UserId,
+        reason: Reason,
+        act: &Act,
+        decide: D,
+        answer: A,
+    ) -> Result<UserDecision, DecideError>
+    where
+        D: Fn(&Person) -> Result<Vec<UserChange>, Violation> + Send + 'static,
+        A: Fn(&UserDecision) -> Kept + Send + 'static,
+    {
+        let (snapshots, act) = (Arc::clone(&self.ground.snapshots), act.clone());
+        self.transact(move |conn| {
+            let because = Because {
+                of: Subject::User(user),
+                reason: &reason,
+            };
+            decide_user_because(conn, &snapshots, user, Some(because), &act, &decide, &answer)
+        })
+        .await
+    }
+
     /// Reads the user of an address.
     ///
     /// # Errors
@@ -105,10 +135,39 @@ impl Store {
     }
 }
 
+/// Why the provider does something, and with whom the reason is erased.
+#[derive(Clone, Copy)]
+pub(crate) struct Because<'a> {
+    pub(crate) of: Subject,
+    pub(crate) reason: &'a Reason,
+}
+
+impl Because<'_> {
+    /// The events with the reason beside each.
+    pub(crate) fn told(because: Option<Self>, entries: Vec<Entry>) -> Vec<Entry> {
+        let Some(Self { of, reason }) = because else {
+            return entries;
+        };
+        entries.into_iter().map(|entry| entry.because(of, reason)).collect()
+    }
+}
+
 pub(crate) fn decide_user(
     conn: &mut Conn,
     snapshots: &Snapshots,
     user: UserId,
+    act: &Act,
+    decide: &dyn Fn(&Person) -> Result<Vec<UserChange>, Violation>,
+    answer: &dyn Fn(&UserDecision) -> Kept,
+) -> Result<Verdict<UserDecision>, Stop<Refusal>> {
+    decide_user_because(conn, snapshots, user, None, act, decide, answer)
+}
+
+pub(crate) fn decide_user_because(
+    conn: &mut Conn,
+    snapshots: &Snapshots,
+    user: UserId,
+    because: Option<Because<'_>>,
     act: &Act,
     decide: &dyn Fn(&Person) -> Result<Vec<UserChange>, Violation>,
     answer: &dyn Fn(&UserDecision) -> Kept,
@@ -134,7 +193,7 @@ pub(crate) fn decide_user(
         let after = before.user.clone();
         return Ok(Verdict::Discard(UserDecision { before, after, changes }));
     }
-    let entries = audit::user_entries(&before, &changes);
+    let entries = Because::told(because, audit::user_entries(&before, &changes));
     crate::audit::record(conn, Origin::User(user), before.user.revision, &entries, act)?;
     save(conn, &before, &changes, act.at)?;
     mails::insert_mails(conn, &before.mails(&changes), act.at)?;
@@ -284,7 +343,7 @@ fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
     }))
 }
 
-fn read_user((row, second_factor_at, recovery_codes): FoundUser) -> Result<User, Fault> {
+pub(crate) fn read_user((row, second_factor_at, recovery_codes): FoundUser) -> Result<User, Fault> {
     Ok(User {
         id: parse("users.id", &row.id)?,
         address: checked("users.address", &row.address, EmailAddress::parse)?,
@@ -312,7 +371,16 @@ pub(crate) fn read_session(row: SessionRow) -> Result<Session, Fault> {
         expires_at: instant(row.expires_at),
         user_agent: row.user_agent,
         network: row.network,
+        impersonation: impersonation(row.operator_id.as_deref(), row.account_id.as_deref())?,
     })
+}
+
+fn impersonation(operator: Option<&str>, account: Option<&str>) -> Result<Option<Impersonation>, Fault> {
+    let Some(operator) = parse_maybe("sessions.operator_id", operator)? else {
+        return Ok(None);
+    };
+    let account = parse_maybe("sessions.account_id", account)?;
+    Ok(Some(Impersonation { operator, account }))
 }
 
 fn save(conn: &mut Conn, before: &Person, changes: &[UserChange], at: DateTime<Utc>) -> Result<(), Fault> {
@@ -368,7 +436,14 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
             diesel::update(row)
                 .set(users::last_login_at.eq(stored(at)))
                 .execute(conn)?;
-            insert_session(conn, user.id, session, refresh_hash)?;
+            insert_session(conn, user.id, session)?;
+            insert_first_token(conn, session, refresh_hash)?;
+        }
+        UserChange::ImpersonationStarted { session, .. } => insert_session(conn, user.id, session)?,
+        UserChange::StatusChanged { status } => {
+            diesel::update(row)
+                .set(users::status.eq(status.as_str()))
+                .execute(conn)?;
         }
         UserChange::KeyMade { key } => api_keys::insert(conn, None, key)?,
         UserChange::KeyRevoked { key } => api_keys::delete(conn, *key)?,
@@ -401,7 +476,9 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
     Ok(())
 }
 
-fn insert_session(conn: &mut Conn, user: UserId, session: &Session, refresh_hash: &str) -> Result<(), Fault> {
+fn insert_session(conn: &mut Conn, user: UserId, session: &Session) -> Result<(), Fault> {
+    let by = session.impersonation;
+    let account = by.and_then(|by| by.account);
     diesel::insert_into(sessions::table)
         .values((
             sessions::id.eq(session.id.to_string()),
@@ -412,8 +489,14 @@ fn insert_session(conn: &mut Conn, user: UserId, session: &Session, refresh_hash
             sessions::user_agent.eq(session.user_agent.as_deref()),
             sessions::network.eq(session.network.as_deref()),
             sessions::authenticated_at.eq(stored(session.authenticated_at)),
+            sessions::operator_id.eq(by.map(|by| by.operator.to_string())),
+            sessions::account_id.eq(account.map(|account| account.to_string())),
         ))
         .execute(conn)?;
+    Ok(())
+}
+
+fn insert_first_token(conn: &mut Conn, session: &Session, refresh_hash: &str) -> Result<(), Fault> {
     diesel::insert_into(refresh_tokens::table)
         .values((
             refresh_tokens::hash.eq(refresh_hash),

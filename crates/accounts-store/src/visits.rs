@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use accounts_domain::ids::{AccountId, SessionId, UserId};
+use accounts_domain::operators::Impersonation;
 use accounts_domain::roster::Roster;
 use accounts_domain::users::{User, UserStatus};
 use chrono::{DateTime, Utc};
@@ -27,6 +28,8 @@ pub enum Visit {
         user: Arc<User>,
         /// When the person of the session last proved to be the user.
         authenticated_at: DateTime<Utc>,
+        /// The operator who acts in the person's place, if one does.
+        impersonation: Option<Impersonation>,
         /// The account's roster; nothing to somebody who is no member of it.
         roster: Option<Arc<Roster>>,
     },
@@ -85,6 +88,7 @@ impl Store {
         Ok(Visit::Live {
             user: Arc::clone(&known.user),
             authenticated_at: standing.authenticated_at,
+            impersonation: standing.impersonation,
             roster,
         })
     }
@@ -141,6 +145,7 @@ impl Store {
             (Some(known), Some(roster)) => Ok(Visit::Live {
                 user: Arc::clone(&known.user),
                 authenticated_at: found.session.authenticated_at,
+                impersonation: found.session.impersonation,
                 roster,
             }),
             (known, roster) => self.read_visit(visitor, known, roster.flatten()).await,
@@ -180,6 +185,7 @@ impl Store {
             Ok(Visit::Live {
                 user: Arc::clone(&known.user),
                 authenticated_at: found.session.authenticated_at,
+                impersonation: found.session.impersonation,
                 roster,
             })
         };

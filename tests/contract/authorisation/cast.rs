@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, fs};
 
-use accounts_domain::{catalog::Catalog, integrations::IntegrationScope, permission::ServicePermission};
+use accounts_domain::{
+    catalog::Catalog, integrations::IntegrationScope, operators::OperatorKind, permission::ServicePermission,
+};
 use accounts_tests::{
     App, Client, Setup,
     client::Request,
     given::{self, PASSWORD, Person},
-    json,
+    json, staff,
 };
 use serde_json::Value;
 
@@ -44,6 +46,12 @@ pub(super) enum Kind {
     Integration(IntegrationScope),
     /// An integration with all scopes.
     EveryScope,
+    /// One of the provider's staff who reads and helps.
+    Support,
+    /// One of the provider's staff who changes accounts, too.
+    Admin,
+    /// An operator in the owner's place, in the account.
+    Impersonating,
 }
 
 impl Kind {
@@ -170,6 +178,7 @@ impl<'a> Cast<'a> {
         let owner = caller(Kind::Owner, &ana);
         callers.extend(key_callers(&ana, &owner));
         callers.extend(integrations(app, &owner));
+        callers.extend(staff_callers(app, &ana, &owner));
         callers.push(owner);
         for permission in ServicePermission::ALL {
             let name = permission.as_str().replace(':', "-");
@@ -446,6 +455,24 @@ fn integrations(app: &App, owner: &Caller) -> Vec<Caller> {
     let each = IntegrationScope::ALL.map(|scope| by(Kind::Integration(scope), &[scope]));
     let every = by(Kind::EveryScope, &IntegrationScope::ALL);
     each.into_iter().chain([every]).collect()
+}
+
+/// The provider's staff, and one of them in the owner's place.
+fn staff_callers(app: &App, ana: &Person<'_>, owner: &Caller) -> Vec<Caller> {
+    let support = staff::operator(app, OperatorKind::Support, "sam@provider.example");
+    let admin = staff::operator(app, OperatorKind::Admin, "sue@provider.example");
+    let (_, impersonating) = support.impersonates(&ana.user(), &ana.account);
+    [
+        (Kind::Support, Client::clone(&support)),
+        (Kind::Admin, Client::clone(&admin)),
+        (Kind::Impersonating, impersonating),
+    ]
+    .map(|(kind, client)| Caller {
+        kind,
+        client,
+        ..owner.clone()
+    })
+    .into()
 }
 
 /// Makes a key.

@@ -9,7 +9,8 @@ use accounts_domain::permission::ServicePermission::{
 };
 
 use Who::{
-    Anyone, Has, HasInPerson, HasOrSelf, Member, MemberInPerson, Owner, Recipient, Scope, SignedIn, SignedInOrKey,
+    Admin, Anyone, Has, HasInPerson, HasOrSelf, HasOwnHand, Member, MemberInPerson, Operator, Owner, Recipient, Scope,
+    SignedIn, SignedInOrKey, SignedInOrOperator,
 };
 
 /// Who may call an operation. The owner of an account has every permission in it. A key does what its maker does where
@@ -20,7 +21,9 @@ pub(super) enum Who {
     Anyone,
     /// Whoever has a live session, in person: no key.
     SignedIn,
-    /// Whoever has a live session, and the keys that act as a person.
+    /// Whoever has a live session, and operators in the person's place: no key.
+    SignedInOrOperator,
+    /// Whoever has a live session, operators in the person's place, and the keys that act as a person.
     SignedInOrKey,
     /// Every live member of the account in the path.
     Member,
@@ -30,6 +33,8 @@ pub(super) enum Who {
     Has(ServicePermission),
     /// Members with the permission, in person: no key.
     HasInPerson(ServicePermission),
+    /// Members with the permission, but no operator in the place of one.
+    HasOwnHand(ServicePermission),
     /// Members with the permission, and the member who is the contact in the path.
     HasOrSelf(ServicePermission),
     /// The owner of the account in the path, in person.
@@ -38,6 +43,10 @@ pub(super) enum Who {
     Recipient,
     /// Integrations with the scope. To customers it is not there, and integrations are nobody everywhere else (R40).
     Scope(IntegrationScope),
+    /// The provider's staff, of either kind.
+    Operator,
+    /// The provider's staff who change accounts.
+    Admin,
 }
 
 /// Every operation, as the document writes it.
@@ -74,9 +83,25 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("POST /v1/sessions/second-factor", Anyone),
     ("POST /v1/sign-ups", Anyone),
     ("POST /v1/sign-ups/confirm", Anyone),
-    ("DELETE /v1/sessions/current", SignedIn),
+    ("POST /v1/operator/sessions", Anyone),
+    ("GET /v1/operator/sessions/current", Operator),
+    ("POST /v1/operator/sessions/current/renew", Operator),
+    ("DELETE /v1/operator/sessions/current", Operator),
+    ("GET /v1/operator/accounts", Operator),
+    ("POST /v1/operator/accounts", Admin),
+    ("GET /v1/operator/accounts/{account}", Operator),
+    ("PATCH /v1/operator/accounts/{account}", Admin),
+    ("GET /v1/operator/users", Operator),
+    ("GET /v1/operator/users/{user}", Operator),
+    ("POST /v1/operator/users/{user}/end-sessions", Admin),
+    ("POST /v1/operator/users/{user}/suspend", Admin),
+    ("POST /v1/operator/users/{user}/reinstate", Admin),
+    ("POST /v1/operator/users/{user}/password-reset", Admin),
+    ("POST /v1/operator/users/{user}/impersonate", Operator),
+    ("GET /v1/operator/audit-events", Operator),
+    ("DELETE /v1/sessions/current", SignedInOrOperator),
     ("GET /v1/me", SignedInOrKey),
-    ("PATCH /v1/me", SignedIn),
+    ("PATCH /v1/me", SignedInOrOperator),
     ("GET /v1/me/accounts", SignedInOrKey),
     ("GET /v1/me/api-keys", SignedIn),
     ("POST /v1/me/api-keys", SignedIn),
@@ -119,7 +144,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("DELETE /v1/accounts/{account}/contacts/{contact}", Has(ContactsManage)),
     (
         "POST /v1/accounts/{account}/contacts/{contact}/erase",
-        Has(ContactsManage),
+        HasOwnHand(ContactsManage),
     ),
     (
         "PUT /v1/accounts/{account}/contacts/{contact}/subscriptions",
@@ -208,9 +233,11 @@ impl Who {
     pub(super) fn keys(self) -> &'static str {
         match self {
             Anyone => "no key is asked for",
-            SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient => "no",
+            SignedIn | SignedInOrOperator | MemberInPerson | HasInPerson(_) | Owner | Recipient | Operator | Admin => {
+                "no"
+            }
             SignedInOrKey => "of a user",
-            Member | Has(_) | HasOrSelf(_) => "yes",
+            Member | Has(_) | HasOwnHand(_) | HasOrSelf(_) => "yes",
             Scope(_) => "of an integration",
         }
     }
@@ -218,16 +245,35 @@ impl Who {
     /// Whether the operation takes keys of customers at all.
     pub(super) fn takes_keys(self) -> bool {
         match self {
-            Anyone | SignedIn | MemberInPerson | HasInPerson(_) | Owner | Recipient | Scope(_) => false,
-            SignedInOrKey | Member | Has(_) | HasOrSelf(_) => true,
+            Anyone | SignedIn | SignedInOrOperator | MemberInPerson | HasInPerson(_) | Owner | Recipient | Scope(_)
+            | Operator | Admin => false,
+            SignedInOrKey | Member | Has(_) | HasOwnHand(_) | HasOrSelf(_) => true,
+        }
+    }
+
+    /// Whether the operation is the provider's.
+    pub(super) fn is_providers(self) -> bool {
+        matches!(self, Operator | Admin)
+    }
+
+    /// Whether an operator does it in a person's place, in words.
+    pub(super) fn in_place(self) -> &'static str {
+        match self {
+            Anyone => "nobody is asked for",
+            SignedIn | MemberInPerson | HasInPerson(_) | HasOwnHand(_) | Owner | Recipient | Scope(_) | Operator
+            | Admin => "no",
+            SignedInOrOperator | SignedInOrKey | Member | Has(_) | HasOrSelf(_) => "yes",
         }
     }
 
     /// The permission that opens the operation.
     pub(super) fn permission(self) -> Option<ServicePermission> {
         match self {
-            Has(permission) | HasInPerson(permission) | HasOrSelf(permission) => Some(permission),
-            Anyone | SignedIn | SignedInOrKey | Member | MemberInPerson | Owner | Recipient | Scope(_) => None,
+            Has(permission) | HasInPerson(permission) | HasOwnHand(permission) | HasOrSelf(permission) => {
+                Some(permission)
+            }
+            Anyone | SignedIn | SignedInOrOperator | SignedInOrKey | Member | MemberInPerson | Owner | Recipient
+            | Scope(_) | Operator | Admin => None,
         }
     }
 
@@ -235,8 +281,20 @@ impl Who {
     pub(super) fn needs(self) -> Option<&'static str> {
         match self {
             Scope(scope) => Some(scope.as_str()),
-            Anyone | SignedIn | SignedInOrKey | Member | MemberInPerson | Has(_) | HasInPerson(_) | HasOrSelf(_)
-            | Owner | Recipient => self.permission().map(ServicePermission::as_str),
+            Anyone
+            | SignedIn
+            | SignedInOrOperator
+            | SignedInOrKey
+            | Member
+            | MemberInPerson
+            | Has(_)
+            | HasInPerson(_)
+            | HasOwnHand(_)
+            | HasOrSelf(_)
+            | Owner
+            | Recipient
+            | Operator
+            | Admin => self.permission().map(ServicePermission::as_str),
         }
     }
 }
@@ -245,13 +303,17 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Anyone => f.write_str("anybody"),
-            SignedIn | SignedInOrKey => f.write_str("everybody who is logged in"),
+            SignedIn | SignedInOrOperator | SignedInOrKey => f.write_str("everybody who is logged in"),
             Member | MemberInPerson => f.write_str("every member"),
-            Has(permission) | HasInPerson(permission) => write!(f, "`{}`", permission.as_str()),
+            Has(permission) | HasInPerson(permission) | HasOwnHand(permission) => {
+                write!(f, "`{}`", permission.as_str())
+            }
             HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
             Owner => f.write_str("the owner"),
             Recipient => f.write_str("whoever is offered the account"),
             Scope(scope) => write!(f, "an integration with `{}`", scope.as_str()),
+            Operator => f.write_str("every operator"),
+            Admin => f.write_str("operators of the kind `admin`"),
         }
     }
 }

@@ -1,14 +1,15 @@
-//! Members in person: what no API key does, whatever it was given.
+//! In person: what no API key does, whatever it was given, and what no operator does in a person's place.
 
+use accounts_domain::operators::require_own_hand;
 use accounts_domain::permission::ServicePermission;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
 use super::keys::Takes;
-use super::{Member, describe_account, enter};
+use super::{Member, SignedIn, describe_account, enter, in_session};
 use crate::describe::{Describe, Description};
 use crate::gate::{LocalFuture, opens};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// A live member of the account in the path, in person: no API key is taken.
 #[derive(Debug, Clone)]
@@ -17,6 +18,75 @@ pub struct MemberInPerson(pub Member);
 /// A member who may make and revoke the account's API keys, in person: a key never manages keys.
 #[derive(Debug, Clone)]
 pub struct ManagesKeys(pub Member);
+
+/// A member who may erase contacts: no operator does that in a person's place.
+#[derive(Debug, Clone)]
+pub struct ErasesContacts(pub Member);
+
+/// Somebody with a live session: in person, or an operator in the person's place. No API key is taken.
+#[derive(Debug, Clone)]
+pub struct AnySession(pub SignedIn);
+
+impl std::ops::Deref for ErasesContacts {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for AnySession {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequest for ErasesContacts {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            let member = enter(&request, Takes::AllKeys).await?;
+            require_own_hand(member.by())?;
+            member.roster.require(member.by(), ServicePermission::ContactsManage)?;
+            Ok(Self(member))
+        })
+    }
+}
+
+impl FromRequest for AnySession {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            in_session(&request, Takes::Sessions).await.map(Self)
+        })
+    }
+}
+
+impl Describe for ErasesContacts {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.needs(ServicePermission::ContactsManage.as_str());
+        description.refuses(Code::ImpersonationRefused);
+        describe_account(description);
+    }
+}
+
+impl Describe for AnySession {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.secured_for_sessions();
+    }
+}
 
 impl std::ops::Deref for MemberInPerson {
     type Target = Member;

@@ -23,9 +23,11 @@ use crate::service::Service;
 pub(super) enum Takes {
     /// From persons with a session alone.
     Persons,
-    /// From persons, and from the keys that act as them.
+    /// From persons, and from operators in their place.
+    Sessions,
+    /// From persons, from operators in their place, and from the keys that act as them.
     UserKeys,
-    /// From persons and from all keys.
+    /// From persons, from operators in their place, and from all keys.
     AllKeys,
     /// From no customer at all: to those it is not there.
     NoCustomer,
@@ -89,7 +91,7 @@ fn dead(visit: &KeyVisit, at: DateTime<Utc>) -> Option<&'static str> {
 
 fn admit(visit: &KeyVisit, takes: Takes, method: &Method) -> Result<(), Problem> {
     let allowed = match takes {
-        Takes::Persons => false,
+        Takes::Persons | Takes::Sessions => false,
         Takes::UserKeys => visit.of_account.is_none(),
         Takes::AllKeys => true,
         Takes::NoCustomer => return Err(Problem::not_found()),

@@ -83,6 +83,10 @@ codes! {
     OtherPerson = 403 "other-person",
     /// A person does this, and no API key.
     PersonOnly = 403 "person-only",
+    /// The person does this, and no operator in its place.
+    ImpersonationRefused = 403 "impersonation-refused",
+    /// Operators who only read do not do this.
+    AdminOnly = 403 "admin-only",
     /// A test key reads and changes nothing.
     TestKeyReadsOnly = 403 "test-key-reads-only",
     /// Nobody grants what they do not have.
@@ -111,6 +115,8 @@ codes! {
     NoSecondFactor = 409 "no-second-factor",
     /// Accounts of this person ask for the second factor.
     SecondFactorNeeded = 409 "second-factor-needed",
+    /// The provider holds the log-in back.
+    UserSuspended = 409 "user-suspended",
     /// Only a verified contact may have this.
     ContactNotVerified = 409 "contact-not-verified",
     /// A contact that holds roles is not removed.
@@ -254,6 +260,8 @@ field_codes! {
     InThePast = "in-the-past",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
+    /// Nobody logs in with this address.
+    UnknownUser = "unknown-user",
     /// A moment that has passed, or one that is more than ten years away.
     NotAhead = "not-ahead",
     /// The operation knows no such parameter.

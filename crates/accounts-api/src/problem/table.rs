@@ -32,6 +32,8 @@ impl From<Violation> for Problem {
             Violation::Forbidden { permission } => Self::forbidden(permission.as_str()),
             Violation::OwnerOnly => Self::new(Code::OwnerOnly),
             Violation::PersonOnly => Self::new(Code::PersonOnly),
+            Violation::ImpersonationRefused => Self::new(Code::ImpersonationRefused),
+            Violation::UserSuspended => Self::new(Code::UserSuspended),
             Violation::KeyLimitReached { limit } => Self::new(Code::KeyLimitReached).with("limit", limit),
             Violation::OtherPerson => Self::new(Code::OtherPerson),
             Violation::AccountSuspended => Self::new(Code::AccountSuspended),

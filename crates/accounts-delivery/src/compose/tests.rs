@@ -23,6 +23,7 @@ fn composer() -> Composer {
     Composer::new(sender, url, links).unwrap()
 }
 
+#[expect(clippy::too_many_lines, reason = "one entry for each letter")]
 fn letters(name: &str) -> Vec<Letter> {
     let (name, account) = (name.to_owned(), format!("{name} & Co"));
     let person = format!("{name} II");
@@ -47,6 +48,11 @@ fn letters(name: &str) -> Vec<Letter> {
             account: account.clone(),
             key: person.clone(),
             prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
+        },
+        Letter::Impersonated {
+            name: name.clone(),
+            minutes: "60".to_owned(),
+            reason: account.clone(),
         },
         Letter::UserKeyMade {
             name: name.clone(),

@@ -16,6 +16,7 @@ use accounts_store::Act;
 use super::{open, print, wait};
 use crate::cli::NewOperator;
 use crate::config::Said;
+use crate::enrolment::{self, Enrolment};
 use crate::failure::Failure;
 use crate::logging;
 
@@ -24,7 +25,7 @@ const LINE: u64 = 1024;
 
 /// Makes an operator.
 pub fn run(said: &Said, new: NewOperator) -> Result<ExitCode, Failure> {
-    let working = said.working(false)?;
+    let (working, secret) = said.sealing()?;
     let _logging = logging::start_quietly(&working.log);
     let chosen = Chosen::here()?;
     let known = [new.address.to_string(), new.name.to_string()];
@@ -32,14 +33,19 @@ pub fn run(said: &Said, new: NewOperator) -> Result<ExitCode, Failure> {
         return Err(Failure::Failed("this password is tried before any other".to_owned()));
     }
     let store = open(&working.place, working.catalog)?;
+    let vault = enrolment::vault(secret, &working.place.data)?;
+    let (id, address) = (OperatorId::new(), new.address.clone());
+    let enrolment = Enrolment::make(&vault, id)?;
     let at = Clock::System.now();
     let made = wait(async {
         let operator = Operator {
-            id: OperatorId::new(),
+            id,
             address: new.address,
             display_name: new.name,
             kind: new.kind,
             password_hash: hash(&chosen).await?,
+            factor: Some(enrolment.sealed.clone()),
+            factor_used: None,
             created_at: at,
         };
         let act = Act {
@@ -60,7 +66,13 @@ pub fn run(said: &Said, new: NewOperator) -> Result<ExitCode, Failure> {
     if let Chosen::ByUs(password) = chosen {
         print(format_args!("The password, which is shown this once: {password}\n"));
     }
+    print(enrolment.told(&address));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody has this address.
+pub(super) fn no_operator() -> Failure {
+    Failure::Failed("there is no operator with this address".to_owned())
 }
 
 /// A password, and who chose it. There is no `Debug`.

@@ -137,6 +137,7 @@ impl Plot {
             },
             owner,
             address: EmailAddress::parse(&self.owner.address)?,
+            external_id: None,
         };
         tale.open(&opening, self.contact_limit)?;
         let by = Actor::User(self.owner.user);

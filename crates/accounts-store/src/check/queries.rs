@@ -243,7 +243,13 @@ pub(super) const ALL: &[Query] = queries! {
     "session-without-token", "A session that has not ended has no token to go on with, or several.",
     "SELECT s.id FROM sessions s
      LEFT JOIN refresh_tokens t ON t.session_id = s.id AND t.spent_at IS NULL
-     WHERE s.ended_at IS NULL GROUP BY s.id HAVING count(t.hash) <> 1";
+     WHERE s.ended_at IS NULL AND s.operator_id IS NULL GROUP BY s.id HAVING count(t.hash) <> 1";
+
+    "impersonation-with-token", "A session of an operator in a person's place has a token to go on with.",
+    "SELECT s.id FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id WHERE s.operator_id IS NOT NULL";
+
+    "operator-session-without-operator", "A session of an operator belongs to nobody.",
+    "SELECT s.id FROM operator_sessions s LEFT JOIN operators o ON o.id = s.operator_id WHERE o.id IS NULL";
 };
 
 /// What can be asked knowing the time: the parameter lies [`AHEAD`] of it.

@@ -100,10 +100,11 @@ struct Saving<'a> {
 impl Saving<'_> {
     fn save(&mut self, change: &Change) -> Result<(), Fault> {
         match change {
-            Change::AccountOpened { .. } => Ok(()),
+            Change::AccountOpened { .. } | Change::Impersonated { .. } => Ok(()),
             Change::AccountChanged { profile } => self.change_account(profile),
             Change::SecondFactorPolicyChanged { required } => self.change_second_factor_policy(*required),
             Change::AccountStatusChanged { status } => self.change_status(*status),
+            Change::ContactLimitChanged { limit } => self.change_contact_limit(*limit),
             Change::ContactAdded { contact } => self.add_contact(contact),
             Change::ContactChanged { contact, profile } => self.change_contact(*contact, profile),
             Change::ContactRemoved { contact } => self.remove_contact(*contact),
@@ -197,6 +198,13 @@ impl Saving<'_> {
     fn change_status(&mut self, status: AccountStatus) -> Result<(), Fault> {
         diesel::update(accounts::table.filter(accounts::id.eq(&self.account)))
             .set(accounts::status.eq(status.as_str()))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    fn change_contact_limit(&mut self, limit: Option<u16>) -> Result<(), Fault> {
+        diesel::update(accounts::table.filter(accounts::id.eq(&self.account)))
+            .set(accounts::contact_limit.eq(limit.map(i32::from)))
             .execute(self.conn)?;
         Ok(())
     }

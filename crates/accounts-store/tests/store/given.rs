@@ -213,6 +213,7 @@ pub(super) fn opening(owner: NewIds, owner_address: &str) -> OpenAccount {
         },
         owner: profile("Ana"),
         address: address(owner_address),
+        external_id: None,
     }
 }
 

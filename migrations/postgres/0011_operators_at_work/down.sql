@@ -1,0 +1,11 @@
+DROP INDEX audit_events_on_behalf;
+DROP INDEX audit_events_by_actor;
+DROP INDEX audit_events_by_kind;
+DROP INDEX audit_events_by_time;
+DROP INDEX accounts_by_status;
+DROP INDEX sessions_by_operator;
+ALTER TABLE sessions DROP COLUMN account_id;
+ALTER TABLE sessions DROP COLUMN operator_id;
+DROP TABLE operator_sessions;
+ALTER TABLE operators DROP COLUMN factor_step;
+ALTER TABLE operators DROP COLUMN factor;
