@@ -42,17 +42,6 @@ fn letters(name: &str) -> Vec<Letter> {
             name: name.clone(),
             account: account.clone(),
         },
-        Letter::AccountKeyMade {
-            name: name.clone(),
-            account: account.clone(),
-            key: person.clone(),
-            prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
-        },
-        Letter::UserKeyMade {
-            name: name.clone(),
-            key: person.clone(),
-            prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
-        },
         Letter::ResetPassword {
             reset: ResetId::new(),
             name: name.clone(),
@@ -94,10 +83,21 @@ fn letters(name: &str) -> Vec<Letter> {
         },
         Letter::Invitation {
             sending: SendingId::new(),
-            name,
-            account,
-            inviter: person,
+            name: name.clone(),
+            account: account.clone(),
+            inviter: person.clone(),
             hours: 168,
+        },
+        Letter::AccountKeyMade {
+            name: name.clone(),
+            account,
+            key: person.clone(),
+            prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
+        },
+        Letter::UserKeyMade {
+            name,
+            key: person,
+            prefix: "ak_live_01h455vb4pex5vsknk084sn02q".to_owned(),
         },
     ]
 }
