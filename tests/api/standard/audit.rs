@@ -72,7 +72,8 @@ on_both! {
         let events = events(&ana, "");
         let event = &events["data/0"];
         assert_eq!(event["type"], "contact.changed");
-        assert_eq!(event["actor"], json!({ "kind": "user", "id": ana.get("/v1/me").expect(200)["id"] }));
+        let me = ana.get("/v1/me").expect(200);
+        assert_eq!(event["actor"], json!({ "kind": "user", "id": me["id"], "on_behalf_of": null }));
         assert_eq!(event["subject"], json!({ "kind": "contact", "id": bea.id }));
         assert_eq!(event["at"], changed["updated_at"]);
         assert_eq!(event["request_id"], changed.header("X-Request-Id"));

@@ -91,7 +91,7 @@ on_both! {
         set_status(app, &ana, AccountStatus::Suspended);
         let events = ana.get(ana.at("/audit-events?limit=1")).expect(200);
         assert_eq!(events["data/0/type"], "account.status_changed");
-        assert_eq!(events["data/0/actor"], json!({ "kind": "system", "id": null }));
+        assert_eq!(events["data/0/actor"], json!({ "kind": "system", "id": null, "on_behalf_of": null }));
         assert_eq!(events["data/0/data"], json!({ "status": "suspended", "former_status": "active" }));
     }
 }

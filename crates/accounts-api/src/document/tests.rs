@@ -207,7 +207,7 @@ fn arguments_and_annotation_make_the_operation() {
     let create = at(&document, &format!("{CONTACTS}/post"));
     assert_eq!(create["operationId"], "create_contact");
     assert_eq!(create["summary"], "Add a contact");
-    assert_eq!(create["security"], json!([{"bearer": []}]));
+    assert_eq!(create["security"], json!([{"bearer": []}, {"api_key": []}]));
     assert_eq!(create["x-permission"], "contacts:manage");
     assert_eq!(create["tags"], json!(["contacts"]));
     let names: Vec<_> = create["parameters"]
