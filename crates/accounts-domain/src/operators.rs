@@ -276,12 +276,9 @@ impl Person {
 pub fn require_own_hand(by: By) -> Result<(), Violation> {
     match by.actor {
         Actor::Impersonated { .. } => Err(Violation::ImpersonationRefused),
-        Actor::System
-        | Actor::User(_)
-        | Actor::Key(_)
-        | Actor::Integration(_)
-        | Actor::Operator(_)
-        | Actor::Link => Ok(()),
+        Actor::System | Actor::User(_) | Actor::Key(_) | Actor::Integration(_) | Actor::Operator(_) | Actor::Link => {
+            Ok(())
+        }
     }
 }
 

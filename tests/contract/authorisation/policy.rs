@@ -281,20 +281,10 @@ impl Who {
     pub(super) fn needs(self) -> Option<&'static str> {
         match self {
             Scope(scope) => Some(scope.as_str()),
-            Anyone
-            | SignedIn
-            | SignedInOrOperator
-            | SignedInOrKey
-            | Member
-            | MemberInPerson
-            | Has(_)
-            | HasInPerson(_)
-            | HasOwnHand(_)
-            | HasOrSelf(_)
-            | Owner
-            | Recipient
-            | Operator
-            | Admin => self.permission().map(ServicePermission::as_str),
+            Anyone | SignedIn | SignedInOrOperator | SignedInOrKey | Member | MemberInPerson | Has(_)
+            | HasInPerson(_) | HasOwnHand(_) | HasOrSelf(_) | Owner | Recipient | Operator | Admin => {
+                self.permission().map(ServicePermission::as_str)
+            }
         }
     }
 }
