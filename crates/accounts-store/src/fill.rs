@@ -315,6 +315,7 @@ const TABLES: &[Table] = &[
             "tax_id",
             "status",
             "contact_limit",
+            "second_factor_required",
             "revision",
             "version",
             "created_at",
