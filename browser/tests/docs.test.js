@@ -39,17 +39,18 @@ async function execute(block) {
 async function authorise(page, token) {
   await page.locator("button.authorize").first().click();
   const dialog = page.locator(".modal-ux");
-  await dialog.locator("input[type=text], input[type=password]").first().fill(token);
-  await dialog.locator("button.authorize[type=submit]").click();
+  const session = dialog.locator("form", { has: page.locator("h4 code", { hasText: /^bearer$/ }) });
+  await session.locator("input[type=text], input[type=password]").first().fill(token);
+  await session.locator("button.authorize[type=submit]").click();
   await dialog.locator("button", { hasText: "Logout" }).waitFor();
-  await dialog.locator("button.btn-done").click();
+  await dialog.locator("button.btn-done").first().click();
 }
 
 async function forget(page) {
   await page.locator("button.authorize").first().click();
   const dialog = page.locator(".modal-ux");
   await dialog.locator("button", { hasText: "Logout" }).click();
-  await dialog.locator("button.btn-done").click();
+  await dialog.locator("button.btn-done").first().click();
 }
 
 test("every operation is listed", async () => {
