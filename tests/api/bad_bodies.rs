@@ -190,7 +190,9 @@ on_both! {
                 let answer = house
                     .send(&operation, operation.example_with(&place.pointer, json!(text)))
                     .send();
-                let faults = faults_at(&answer, &place.pointer);
+                let mut faults = faults_at(&answer, &place.pointer);
+                // The example may name the same thing in another way.
+                faults.retain(|fault| fault != "contradictory");
                 // Nobody has so long an address.
                 let unknown = faults == ["unknown-user"];
                 let formed = place.schema.get("pattern").is_some() || place.pointer.contains("phone");

@@ -216,16 +216,9 @@ on_both! {
             .filter(|operation| operation.body.is_none())
         {
             house.changes_nothing(&operation, || {
-                let authorization = if operation.secured {
-                    let token = if operation.is_operators() {
-                        &house.admin.token
-                    } else {
-                        &house.ana.token
-                    };
-                    format!("Authorization: Bearer {token}\r\n")
-                } else {
-                    String::new()
-                };
+                let token = house.caller(&operation).token().unwrap_or_default();
+                let authorization = format!("Authorization: Bearer {token}\r\n");
+                let authorization = if operation.secured { &authorization } else { "" };
                 let head = format!(
                     "{} {} HTTP/1.1\r\nHost: a\r\n{authorization}Connection: close\r\nContent-Type: text/plain\r\n",
                     operation.method,

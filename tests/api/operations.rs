@@ -178,7 +178,7 @@ impl fmt::Display for Operation {
 impl Place {
     /// A text that only its owner knows: its form is nobody's business.
     pub fn is_secret(&self) -> bool {
-        self.schema["format"] == "password" || self.pointer.ends_with("token")
+        self.schema["format"] == "password" || self.pointer.ends_with("token") || self.pointer == "/challenge"
     }
 
     /// A number of its schema.

@@ -232,7 +232,7 @@ fn idle(count: usize, held_for: Duration) {
     tell("idle connections", count);
     tell(
         "idle connections: KiB each",
-        format!("{:.1}", per_connection(held - before, count)),
+        format!("{:.1}", per_connection(held.saturating_sub(before), count)),
     );
     let mut times = Vec::new();
     let begun = Instant::now();
@@ -243,7 +243,10 @@ fn idle(count: usize, held_for: Duration) {
     tell_times("idle connections: answers to others meanwhile", &mut times);
     tell(
         "idle connections: KiB each after a while",
-        format!("{:.1}", per_connection(service.resident() - before, count)),
+        format!(
+            "{:.1}",
+            per_connection(service.resident().saturating_sub(before), count)
+        ),
     );
     // None of them was closed.
     runtime.block_on(async {
@@ -253,7 +256,10 @@ fn idle(count: usize, held_for: Duration) {
     });
     tell(
         "idle connections: KiB each after a second request",
-        format!("{:.1}", per_connection(service.resident() - before, count)),
+        format!(
+            "{:.1}",
+            per_connection(service.resident().saturating_sub(before), count)
+        ),
     );
     drop(streams);
     service.stop();

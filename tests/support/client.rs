@@ -48,6 +48,11 @@ impl Client {
         }
     }
 
+    /// The token that it sends along.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// `http://127.0.0.1:…`, without a slash at its end.
     pub fn base(&self) -> &str {
         &self.base

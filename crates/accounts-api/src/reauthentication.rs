@@ -28,10 +28,10 @@ pub struct PresentPasswordBody {
     #[schema(required = true, nullable = false, min_length = 1, max_length = 256, format = Password)]
     password: Option<String>,
     /// The six digits that the person's authenticator app shows.
-    #[schema(nullable = false, pattern = "^[0-9]{6}$", min_length = 6, max_length = 6)]
+    #[schema(pattern = "^[0-9]{6}$", min_length = 6, max_length = 6)]
     code: Option<String>,
     /// One of the recovery codes instead.
-    #[schema(nullable = false, min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, format = Password)]
     recovery_code: Option<String>,
 }
 

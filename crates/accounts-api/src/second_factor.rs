@@ -96,10 +96,10 @@ pub struct SecondFactorBody {
     #[schema(required = true, nullable = false, min_length = 1, max_length = 400)]
     challenge: Option<String>,
     /// The six digits that the app shows.
-    #[schema(nullable = false, pattern = "^[0-9]{6}$", min_length = 6, max_length = 6)]
+    #[schema(pattern = "^[0-9]{6}$", min_length = 6, max_length = 6)]
     code: Option<String>,
     /// One of the recovery codes instead.
-    #[schema(nullable = false, min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, format = Password)]
     recovery_code: Option<String>,
 }
 
@@ -118,7 +118,7 @@ impl Parse for SecondFactorBody {
         let is_missing = self.code.is_none() && self.recovery_code.is_none();
         let offered = offered_of(faults, self.code, self.recovery_code);
         if is_missing {
-            faults.add("code", FieldCode::Required);
+            faults.add_here(FieldCode::Required);
         }
         Some(Answered {
             challenge: challenge?,
