@@ -224,9 +224,17 @@ impl Parse for MyApiKeyBody {
 }
 
 /// A moment in whole microseconds, as they are stored; a leap second is the next one.
-fn moment_of(text: &str) -> Result<DateTime<Utc>, FieldCode> {
+pub(crate) fn moment_of(text: &str) -> Result<DateTime<Utc>, FieldCode> {
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| FieldCode::InvalidFormat)?;
     DateTime::from_timestamp_micros(read.timestamp_micros()).ok_or(FieldCode::InvalidFormat)
+}
+
+/// Refuses an end of a key that does not lie ahead, or too far.
+pub(crate) fn require_ahead(end: Option<DateTime<Utc>>, at: DateTime<Utc>) -> Result<(), Problem> {
+    if end.is_some_and(|end| end <= at || end > at + LONGEST) {
+        return Err(Problem::invalid_field("/expires_at", FieldCode::NotAhead));
+    }
+    Ok(())
 }
 
 fn accounts_of(faults: &mut Faults, ids: Vec<String>) -> Option<BTreeSet<AccountId>> {
@@ -257,9 +265,7 @@ impl Minted {
                 return Err(Problem::invalid_field("/permissions", fault));
             }
         }
-        if asked.expires_at.is_some_and(|end| end <= at || end > at + LONGEST) {
-            return Err(Problem::invalid_field("/expires_at", FieldCode::NotAhead));
-        }
+        require_ahead(asked.expires_at, at)?;
         let secret = NewSecret::generate().ok_or_else(|| Problem::internal("no randomness"))?;
         let key = ApiKey {
             id: ApiKeyId::new(),

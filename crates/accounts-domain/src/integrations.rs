@@ -123,6 +123,15 @@ pub enum IntegrationChange {
     },
 }
 
+/// What is to change of an integration on the provider's behalf; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IntegrationPatch {
+    /// All that it may do from now on.
+    pub scopes: Option<BTreeSet<IntegrationScope>>,
+    /// Whether none of its keys opens anything.
+    pub disabled: Option<bool>,
+}
+
 /// Why a live key of an integration does not open something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRefusal {
@@ -185,6 +194,20 @@ impl Integration {
     pub fn enable(&self) -> Vec<IntegrationChange> {
         let change = self.disabled_at.is_some().then_some(IntegrationChange::Enabled);
         change.into_iter().collect()
+    }
+
+    /// Gives it other scopes, disables or enables it, or both at once.
+    pub fn administer(&self, patch: &IntegrationPatch) -> Vec<IntegrationChange> {
+        let mut changes = patch
+            .scopes
+            .as_ref()
+            .map_or_else(Vec::new, |scopes| self.change_scopes(scopes));
+        changes.extend(match patch.disabled {
+            Some(true) => self.disable(),
+            Some(false) => self.enable(),
+            None => Vec::new(),
+        });
+        changes
     }
 
     /// Adds a key.
@@ -310,6 +333,29 @@ mod tests {
         };
         assert_eq!(desk.dead(&ending, NOW), None);
         assert_eq!(desk.dead(&ending, moment(61)), Some("expired"));
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_that_is_so_already() {
+        let desk = integration(&[IntegrationScope::AccessCheck]);
+        assert_eq!(desk.administer(&IntegrationPatch::default()), []);
+        let patch = IntegrationPatch {
+            scopes: Some(BTreeSet::from([IntegrationScope::AccountsView])),
+            disabled: Some(true),
+        };
+        let changes = desk.administer(&patch);
+        assert_eq!(changes.len(), 2);
+        let changed = desk.after(&changes, NOW);
+        assert_eq!(
+            (Some(&changed.scopes), changed.disabled_at),
+            (patch.scopes.as_ref(), Some(NOW))
+        );
+        assert_eq!(changed.administer(&patch), []);
+        let enabling = IntegrationPatch {
+            scopes: None,
+            disabled: Some(false),
+        };
+        assert_eq!(changed.administer(&enabling), [IntegrationChange::Enabled]);
     }
 
     #[test]
