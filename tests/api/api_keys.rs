@@ -62,6 +62,30 @@ on_both! {
         }
     }
 
+    fn r_05_making_a_key_asks_for_a_proof_of_the_last_ten_minutes(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let bea = member(app, &ana, &["contacts:view"]);
+        let lists = [MINE.to_owned(), ana.at("/api-keys")];
+        let made = lists.clone().map(|list| ana.post(&list, all()).expect(201).text("id"));
+        app.clock().advance(TimeDelta::minutes(10));
+        for (list, id) in lists.iter().zip(&made) {
+            let refused = ana.post(list, all()).refused(401, "reauthentication-required");
+            assert!(!refused.body().contains("ak_live_"), "{refused}");
+            // What is wrong besides is not judged, and whoever may not is not asked for a proof.
+            ana.post(list, json!({})).refused(401, "reauthentication-required");
+            // Looking at keys and revoking them go on.
+            assert_eq!(ana.get(list).expect(200).each("data", "id"), [id.as_str()]);
+        }
+        bea.post(&lists[1], all()).refused(403, "forbidden");
+        ana.post("/v1/me/reauthenticate", json!({ "password": PASSWORD })).expect(204);
+        for (list, id) in lists.iter().zip(&made) {
+            ana.delete(format!("{list}/{id}")).expect(204);
+            ana.post(list, all()).expect(201);
+        }
+        let elsewhere = bea.post(MINE, all());
+        elsewhere.refused(401, "reauthentication-required");
+    }
+
     fn what_is_asked_of_a_key_is_checked(app) {
         let ana = given::owner(app, "ana@lima.example");
         for list in [MINE.to_owned(), ana.at("/api-keys")] {

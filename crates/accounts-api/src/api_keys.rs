@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::body::{Checked, Faults, Parse};
 use crate::contacts::keys_of;
 use crate::describe::{answer, id_schema};
-use crate::guards::{Caller, ManagesKeys, SignedIn};
+use crate::guards::{Caller, MakesKeys, ManagesKeys, Reauthenticated, SignedIn};
 use crate::key_text::NewSecret;
 use crate::moment;
 use crate::page::{Paging, page};
@@ -339,7 +339,8 @@ async fn list_my_api_keys(person: SignedIn, paging: Paging<String>) -> Result<Re
 ///
 /// It acts as the caller in every account of theirs, or in those named, with the permissions given and never with more
 /// than the caller has at that moment. The answer holds the key, which is shown this once; the caller is told by mail.
-/// It lives until it ends, is revoked, or the password is changed. At most 25 at a time.
+/// It lives until it ends, is revoked, or the password is changed. At most 25 at a time. It takes a proof of the last ten
+/// minutes, because a key outlives the session that makes it (R05).
 #[utoipa::path(
     post,
     path = "/v1/me/api-keys",
@@ -349,7 +350,7 @@ async fn list_my_api_keys(person: SignedIn, paging: Paging<String>) -> Result<Re
         refusal::KeyLimitReached,
     )
 )]
-async fn make_my_api_key(person: SignedIn, Checked(asked): Checked<MyApiKeyBody>) -> Result<Reply, Problem> {
+async fn make_my_api_key(person: Reauthenticated, Checked(asked): Checked<MyApiKeyBody>) -> Result<Reply, Problem> {
     let minted = Minted::of(asked, &person)?;
     let key = minted.key.clone();
     person.decide(move |person| person.make_key(&key)).await?;
@@ -402,7 +403,8 @@ async fn list_api_keys(member: ManagesKeys, paging: Paging<String>) -> Result<Re
 ///
 /// It acts in this account alone, with the permissions given, which its maker has, and never with more than its maker has
 /// at that moment; with its maker's membership it ends. The answer holds the key, which is shown this once; the owner is
-/// told by mail. At most 50 at a time.
+/// told by mail. At most 50 at a time. It takes a proof of the last ten minutes, because a key outlives the session that
+/// makes it (R05).
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/api-keys",
@@ -414,7 +416,7 @@ async fn list_api_keys(member: ManagesKeys, paging: Paging<String>) -> Result<Re
         refusal::KeyLimitReached,
     )
 )]
-async fn make_api_key(member: ManagesKeys, Checked(asked): Checked<ApiKeyBody>) -> Result<Reply, Problem> {
+async fn make_api_key(member: MakesKeys, Checked(asked): Checked<ApiKeyBody>) -> Result<Reply, Problem> {
     let minted = Minted::of(asked, &member.person)?;
     let key = minted.key.clone();
     let unkept = |_: &Decision| Reply::no_content();
