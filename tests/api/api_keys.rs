@@ -263,6 +263,28 @@ on_both! {
         of_account.get(ana.at("/contacts")).refused(401, "unauthenticated");
     }
 
+    fn a_key_is_found_for_thirty_days_after_its_end_and_then_no_more(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let end = app.clock().now() + TimeDelta::minutes(5);
+        let lists = [MINE.to_owned(), ana.at("/api-keys")];
+        let made = lists.clone().map(|list| {
+            let asked = json!({ "name": "K", "permissions": [], "expires_at": end.to_rfc3339() });
+            ana.post(&list, asked).expect(201).text("id")
+        });
+        app.clock().advance(TimeDelta::days(30) + TimeDelta::minutes(5) - TimeDelta::seconds(1));
+        let ana = given::logged_in(app, "ana@lima.example");
+        for (list, id) in lists.iter().zip(&made) {
+            assert_eq!(ana.get(list).expect(200).each("data", "id"), [id.as_str()]);
+            ana.get(format!("{list}/{id}")).expect(200);
+        }
+        app.clock().advance(TimeDelta::seconds(1));
+        for (list, id) in lists.iter().zip(&made) {
+            assert!(ana.get(list).expect(200).list("data").is_empty());
+            ana.get(format!("{list}/{id}")).refused(404, "not-found");
+            ana.delete(format!("{list}/{id}")).refused(404, "not-found");
+        }
+    }
+
     fn r_28_a_log_out_leaves_keys_alone_and_a_new_password_revokes_those_of_the_person(app) {
         let ana = given::owner(app, "ana@lima.example");
         let (_, mine) = key(&ana, MINE, all());

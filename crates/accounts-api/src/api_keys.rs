@@ -323,7 +323,8 @@ async fn read_person(person: &Caller) -> Result<accounts_domain::users::Person, 
 
 /// List my API keys
 ///
-/// The keys that act as the caller, the latest first. Their secrets are not shown.
+/// The keys that act as the caller, the latest first, those that ended within the last thirty days too. Their secrets are
+/// not shown.
 #[utoipa::path(
     get,
     path = "/v1/me/api-keys",
@@ -332,7 +333,7 @@ async fn read_person(person: &Caller) -> Result<accounts_domain::users::Person, 
 )]
 async fn list_my_api_keys(person: SignedIn, paging: Paging<String>) -> Result<Reply, Problem> {
     let found = read_person(&person).await?;
-    page_of(&person, found.api_keys.values(), paging).await
+    page_of(&person, found.remembered_keys(person.by.at), paging).await
 }
 
 /// Make an API key of mine
@@ -368,7 +369,7 @@ async fn make_my_api_key(person: Reauthenticated, Checked(asked): Checked<MyApiK
 )]
 async fn read_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply, Problem> {
     let found = read_person(&person).await?;
-    let key = found.api_keys.get(&id).ok_or_else(Problem::not_found)?;
+    let key = found.remembered_key(id, person.by.at).ok_or_else(Problem::not_found)?;
     shown(&person, key).await
 }
 
@@ -382,13 +383,15 @@ async fn read_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply
     responses((status = 204, description = "The API key is revoked."))
 )]
 async fn revoke_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply, Problem> {
-    person.decide(move |person| person.revoke_key(id)).await?;
+    let at = person.by.at;
+    person.decide(move |person| person.revoke_key(id, at)).await?;
     Ok(Reply::no_content())
 }
 
 /// List the API keys
 ///
-/// The keys of the account, whoever made them, the latest first. Their secrets are not shown.
+/// The keys of the account, whoever made them, the latest first, those that ended within the last thirty days too. Their
+/// secrets are not shown.
 #[utoipa::path(
     get,
     path = "/v1/accounts/{account}/api-keys",
@@ -396,7 +399,8 @@ async fn revoke_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Rep
     responses((status = 200, description = "A page of API keys.", body = ApiKeyPage), answer::NotModified)
 )]
 async fn list_api_keys(member: ManagesKeys, paging: Paging<String>) -> Result<Reply, Problem> {
-    page_of(&member.person, member.roster.api_keys(), paging).await
+    let at = member.by().at;
+    page_of(&member.person, member.roster.remembered_keys(at), paging).await
 }
 
 /// Make an API key
@@ -436,7 +440,8 @@ async fn make_api_key(member: MakesKeys, Checked(asked): Checked<ApiKeyBody>) ->
     responses((status = 200, description = "The API key.", body = ApiKeyView), answer::NotModified)
 )]
 async fn read_api_key(member: ManagesKeys, PathKey(id): PathKey) -> Result<Reply, Problem> {
-    let key = member.roster.api_key(id).ok_or_else(Problem::not_found)?;
+    let key = member.roster.remembered_key(id, member.by().at);
+    let key = key.ok_or_else(Problem::not_found)?;
     shown(&member.person, key).await
 }
 

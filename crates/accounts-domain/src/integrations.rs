@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::api_keys::{KeyHolder, KeyMode, SecretHash};
+use crate::api_keys::{KEYS_REMEMBERED_FOR, KeyHolder, KeyMode, SecretHash};
 use crate::ids::{ApiKeyId, IntegrationId};
 use crate::names::KeyName;
 use crate::violation::Violation;
@@ -72,6 +72,11 @@ impl IntegrationKey {
     /// Whether it works at that moment, as far as it depends on the key.
     pub fn is_live(&self, at: DateTime<Utc>) -> bool {
         self.expires_at.is_none_or(|end| at < end)
+    }
+
+    /// Whether it still counts among the keys of its integration at that moment: for [`KEYS_REMEMBERED_FOR`] after its end.
+    pub fn is_remembered(&self, at: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| at < end + KEYS_REMEMBERED_FOR)
     }
 
     /// What is shown of it later on: all but the secret.
@@ -215,7 +220,8 @@ impl Integration {
     /// # Errors
     /// [`Violation::KeyLimitReached`].
     pub fn make_key(&self, key: &IntegrationKey) -> Result<Vec<IntegrationChange>, Violation> {
-        if self.keys.len() >= INTEGRATION_KEYS {
+        let remembered = self.keys.values().filter(|other| other.is_remembered(key.created_at));
+        if remembered.count() >= INTEGRATION_KEYS {
             return Err(Violation::KeyLimitReached {
                 limit: INTEGRATION_KEYS,
             });
