@@ -18,6 +18,7 @@ mod api {
     mod invitations;
     mod operational;
     mod operations;
+    mod operator_integrations;
     mod operators;
     mod order_of_checks;
     mod preconditions;

@@ -62,6 +62,30 @@ on_both! {
         }
     }
 
+    fn r_05_making_a_key_asks_for_a_proof_of_the_last_ten_minutes(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let bea = member(app, &ana, &["contacts:view"]);
+        let lists = [MINE.to_owned(), ana.at("/api-keys")];
+        let made = lists.clone().map(|list| ana.post(&list, all()).expect(201).text("id"));
+        app.clock().advance(TimeDelta::minutes(10));
+        for (list, id) in lists.iter().zip(&made) {
+            let refused = ana.post(list, all()).refused(401, "reauthentication-required");
+            assert!(!refused.body().contains("ak_live_"), "{refused}");
+            // What is wrong besides is not judged, and whoever may not is not asked for a proof.
+            ana.post(list, json!({})).refused(401, "reauthentication-required");
+            // Looking at keys and revoking them go on.
+            assert_eq!(ana.get(list).expect(200).each("data", "id"), [id.as_str()]);
+        }
+        bea.post(&lists[1], all()).refused(403, "forbidden");
+        ana.post("/v1/me/reauthenticate", json!({ "password": PASSWORD })).expect(204);
+        for (list, id) in lists.iter().zip(&made) {
+            ana.delete(format!("{list}/{id}")).expect(204);
+            ana.post(list, all()).expect(201);
+        }
+        let elsewhere = bea.post(MINE, all());
+        elsewhere.refused(401, "reauthentication-required");
+    }
+
     fn what_is_asked_of_a_key_is_checked(app) {
         let ana = given::owner(app, "ana@lima.example");
         for list in [MINE.to_owned(), ana.at("/api-keys")] {
@@ -237,6 +261,28 @@ on_both! {
         app.clock().advance(TimeDelta::seconds(1));
         mine.get(ana.at("/contacts")).refused(401, "unauthenticated");
         of_account.get(ana.at("/contacts")).refused(401, "unauthenticated");
+    }
+
+    fn a_key_is_found_for_thirty_days_after_its_end_and_then_no_more(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let end = app.clock().now() + TimeDelta::minutes(5);
+        let lists = [MINE.to_owned(), ana.at("/api-keys")];
+        let made = lists.clone().map(|list| {
+            let asked = json!({ "name": "K", "permissions": [], "expires_at": end.to_rfc3339() });
+            ana.post(&list, asked).expect(201).text("id")
+        });
+        app.clock().advance(TimeDelta::days(30) + TimeDelta::minutes(5) - TimeDelta::seconds(1));
+        let ana = given::logged_in(app, "ana@lima.example");
+        for (list, id) in lists.iter().zip(&made) {
+            assert_eq!(ana.get(list).expect(200).each("data", "id"), [id.as_str()]);
+            ana.get(format!("{list}/{id}")).expect(200);
+        }
+        app.clock().advance(TimeDelta::seconds(1));
+        for (list, id) in lists.iter().zip(&made) {
+            assert!(ana.get(list).expect(200).list("data").is_empty());
+            ana.get(format!("{list}/{id}")).refused(404, "not-found");
+            ana.delete(format!("{list}/{id}")).refused(404, "not-found");
+        }
     }
 
     fn r_28_a_log_out_leaves_keys_alone_and_a_new_password_revokes_those_of_the_person(app) {

@@ -59,6 +59,10 @@ pub(super) struct House<'a> {
     pub dans_invitation: String,
     /// An operator who may do everything that operators may.
     pub admin: staff::Operator,
+    /// The path of an integration of the provider's.
+    pub desk: String,
+    /// A key of it.
+    pub desk_key: String,
 }
 
 impl<'a> House<'a> {
@@ -90,6 +94,8 @@ impl<'a> House<'a> {
             .map(|list| ana.get(list).expect(200).text("data/0/id"));
         given::opened_by_integration(app, "ida@example.com");
         let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
+        let desk = admin.integrates("Desk", &["access:check"]);
+        let desk_key = admin.makes_key(&desk).text("id");
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
         let spare = json!({ "address": ana.address, "password": given::PASSWORD });
@@ -114,6 +120,8 @@ impl<'a> House<'a> {
             dans_transfer,
             dans_invitation,
             admin,
+            desk,
+            desk_key,
         }
     }
 
@@ -155,6 +163,8 @@ impl<'a> House<'a> {
             ("/v1/me/join-requests/{request}", "request") => self.requests[1].clone(),
             (_, "request") => self.requests[0].clone(),
             (_, "session") => self.spare_session.clone(),
+            (_, "integration") => self.desk.rsplit('/').next().unwrap().to_owned(),
+            (_, "key") if path.starts_with("/v1/operator/") => self.desk_key.clone(),
             ("/v1/me/api-keys/{key}", "key") => self.keys[0].clone(),
             (_, "key") => self.keys[1].clone(),
             (_, "code") => "stale".to_owned(),

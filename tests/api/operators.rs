@@ -277,7 +277,6 @@ on_both! {
             let asked = json!({ "name": "Lima Shipping", "owner_address": owner, "external_id": number, "reason": REASON });
             sam.post(ACCOUNTS, asked)
         };
-        open("C-1", "nobody@lima.example").refused(422, "invalid-fields").fault("/owner_address", "unknown-user");
         let opened = open("C-1", "ana@lima.example").expect(201);
         assert_eq!((&opened["external_id"], &opened["owner/user_id"]), (&json!("C-1"), &json!(ana.user())));
         let again = open("C-1", "ana@lima.example").expect(201);
@@ -285,6 +284,31 @@ on_both! {
         assert_ne!(open("C-2", "ana@lima.example").expect(201)["id"], opened["id"]);
         let path = format!("/v1/accounts/{}", opened.text("id"));
         assert_eq!(ana.get(&path).expect(200)["external_id"], "C-1");
+        let events = ana.get(format!("{path}/audit-events")).expect(200);
+        let event = &events_of(&events, "account.opened")[0];
+        assert_eq!((&event["actor"]["kind"], reason_of(event)), (&json!("operator"), &json!(REASON)));
+    }
+
+    fn an_operator_opens_an_account_for_somebody_who_has_yet_to_follow_the_mail(app) {
+        let sam = staff::operator(app, Admin, "sam@provider.example");
+        let asked = json!({ "name": "Lima Shipping", "owner_address": "ana@lima.example", "reason": REASON });
+        let refused = sam.post(ACCOUNTS, &asked).refused(422, "invalid-fields");
+        refused.fault("/owner_address", "unknown-user");
+        let mut whole = asked;
+        whole["external_id"] = json!("C-1");
+        sam.post(ACCOUNTS, &whole).refused(422, "invalid-fields").fault("/display_name", "required");
+        whole["display_name"] = json!("Ana Lima");
+        let open = || sam.post(ACCOUNTS, &whole);
+        let opened = open().idempotency_key("open").expect(201);
+        assert_eq!((&opened["owner/user_id"], &opened["owner/address"]), (&Value::Null, &json!("ana@lima.example")));
+        assert_eq!(open().idempotency_key("open").expect(201).json(), opened.json());
+        assert_eq!(open().expect(201)["id"], opened["id"]);
+        let token = app.mail_to("ana@lima.example").link_token();
+        let choice = json!({ "token": token, "password": PASSWORD });
+        app.client().post("/v1/contact-verifications/confirm", choice).expect(200);
+        let ana = given::logged_in(app, "ana@lima.example");
+        let path = format!("/v1/accounts/{}", opened.text("id"));
+        assert_eq!(ana.get(format!("{path}/access")).expect(200)["owner"], json!(true));
         let events = ana.get(format!("{path}/audit-events")).expect(200);
         let event = &events_of(&events, "account.opened")[0];
         assert_eq!((&event["actor"]["kind"], reason_of(event)), (&json!("operator"), &json!(REASON)));

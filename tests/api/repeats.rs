@@ -308,6 +308,7 @@ fn every_post_of_a_member_takes_a_key_unless_it_answers_with_a_secret() {
         "/v1/operator/sessions",
         "/v1/operator/sessions/current/renew",
         "/v1/operator/users/{user}/impersonate",
+        "/v1/operator/integrations/{integration}/keys",
     ];
     for operation in operations::all()
         .into_iter()

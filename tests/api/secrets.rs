@@ -12,13 +12,13 @@ use std::{
     },
 };
 
-use accounts_domain::api_keys::KeyMode;
+use accounts_domain::{api_keys::KeyMode, operators::OperatorKind};
 use accounts_tests::{
     App,
     authenticator::Authenticator,
     client::Request,
     given::{self, PASSWORD},
-    json, on_both, scene,
+    json, on_both, scene, staff,
 };
 use serde_json::Value;
 use tracing_subscriber::{filter::dynamic_filter_fn, fmt as layer, prelude::*};
@@ -123,6 +123,14 @@ fn scripted_day(app: &App) -> Vec<String> {
         .with_token(&key[..key.len() - 1])
         .post("/v1/access-checks", json!({}))
         .expect(401);
+    let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
+    let key = seen.note(
+        admin
+            .makes_key(&admin.integrates("Desk", &["access:check"]))
+            .text("key"),
+    );
+    seen.note(key.splitn(4, '_').last().unwrap());
+    client.with_token(&key).post("/v1/access-checks", json!({})).expect(422);
     let (bea_access, _) = seen.tokens(&log_in("bea@example.com", &beas).expect(201));
     client
         .with_token(&bea_access)

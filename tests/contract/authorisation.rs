@@ -277,7 +277,8 @@ fn expected_of_staff(who: Who, kind: Kind, ids: Ids<'_>) -> Expected {
         _ if is_nobody || (is_staff && !who.is_providers()) => Expected::Unauthenticated,
         _ if !is_staff => Expected::NotFound,
         _ if who == Who::Admin && kind == Kind::Support => Expected::Refused("admin-only", None),
-        Ids::Random(_) | Ids::WrongKind(_) => Expected::NotFound,
+        // The only keys of the provider's are those of its integrations, and each is found below its own alone.
+        Ids::Random(_) | Ids::WrongKind(_) | Ids::Foreign("key") => Expected::NotFound,
         Ids::Own | Ids::Others | Ids::Foreign(_) | Ids::Deleted(_) => Expected::Passes,
     }
 }

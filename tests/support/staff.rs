@@ -125,6 +125,19 @@ impl Operator {
         self.patch(format!("/v1/operator/accounts/{account}"), patch)
     }
 
+    /// Makes an integration with these scopes, for the usual reason, and answers its path.
+    pub fn integrates(&self, name: &str, scopes: &[&str]) -> String {
+        let body = json!({ "name": name, "scopes": scopes, "reason": REASON });
+        let made = self.post("/v1/operator/integrations", body).expect(201);
+        made.header("Location").to_owned()
+    }
+
+    /// Makes a key of the integration of that path, for the usual reason.
+    pub fn makes_key(&self, integration: &str) -> Answer {
+        let made = self.post(format!("{integration}/keys"), json!({ "reason": REASON }));
+        made.expect(201)
+    }
+
     /// Acts in a person's place in an account for a quarter of an hour.
     pub fn impersonates(&self, user: &str, account: &str) -> (Answer, Client) {
         let body = json!({ "reason": REASON, "minutes": 15, "account_id": account });

@@ -4,9 +4,10 @@ mod lockout;
 
 use std::sync::Arc;
 
-use accounts_domain::accounts::{AccountPatch, OpenAccount};
+use accounts_domain::accounts::{AccountPatch, OpenAccount, OpenForCustomer};
 use accounts_domain::actor::By;
-use accounts_domain::ids::{AccountId, ContactId};
+use accounts_domain::address::EmailAddress;
+use accounts_domain::ids::{AccountId, ContactId, VerificationId};
 use accounts_domain::names::{
     AccountName, AddressLine, DisplayName, ExternalId, PersonName, TaxId, ValueFault, sort_key,
 };
@@ -218,6 +219,44 @@ impl Parse for AccountBody {
 }
 
 impl NewAccount {
+    /// The account of somebody who has no log-in yet, at this address. Nobody has proven it, so that the name of its owner
+    /// has to be given.
+    ///
+    /// # Errors
+    /// 422 without that name.
+    pub(crate) fn for_customer(
+        self,
+        address: EmailAddress,
+        external_id: ExternalId,
+    ) -> Result<OpenForCustomer, Problem> {
+        let language = self.language.unwrap_or_default();
+        let display_name = self
+            .display_name
+            .ok_or_else(|| Problem::invalid_field("/display_name", FieldCode::Required))?;
+        Ok(OpenForCustomer {
+            account: AccountId::new(),
+            external_id,
+            contact: ContactId::new(),
+            verification: VerificationId::new(),
+            profile: AccountProfile {
+                name: self.name,
+                language,
+                phone: None,
+                postal_address: None,
+                tax_id: None,
+            },
+            owner: ContactProfile {
+                display_name,
+                first_name: self.first_name,
+                last_name: self.last_name,
+                title: None,
+                language,
+                phones: self.phones,
+            },
+            address,
+        })
+    }
+
     /// The account of this user. The log-in's address is proven.
     pub(crate) fn command(self, user: &User, external_id: Option<ExternalId>) -> OpenAccount {
         let language = self.language.unwrap_or(user.language);

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::body::{Checked, Faults, Parse};
 use crate::contacts::keys_of;
 use crate::describe::{answer, id_schema};
-use crate::guards::{Caller, ManagesKeys, SignedIn};
+use crate::guards::{Caller, MakesKeys, ManagesKeys, Reauthenticated, SignedIn};
 use crate::key_text::NewSecret;
 use crate::moment;
 use crate::page::{Paging, page};
@@ -224,9 +224,17 @@ impl Parse for MyApiKeyBody {
 }
 
 /// A moment in whole microseconds, as they are stored; a leap second is the next one.
-fn moment_of(text: &str) -> Result<DateTime<Utc>, FieldCode> {
+pub(crate) fn moment_of(text: &str) -> Result<DateTime<Utc>, FieldCode> {
     let read = DateTime::parse_from_rfc3339(text).map_err(|_| FieldCode::InvalidFormat)?;
     DateTime::from_timestamp_micros(read.timestamp_micros()).ok_or(FieldCode::InvalidFormat)
+}
+
+/// Refuses an end of a key that does not lie ahead, or too far.
+pub(crate) fn require_ahead(end: Option<DateTime<Utc>>, at: DateTime<Utc>) -> Result<(), Problem> {
+    if end.is_some_and(|end| end <= at || end > at + LONGEST) {
+        return Err(Problem::invalid_field("/expires_at", FieldCode::NotAhead));
+    }
+    Ok(())
 }
 
 fn accounts_of(faults: &mut Faults, ids: Vec<String>) -> Option<BTreeSet<AccountId>> {
@@ -257,9 +265,7 @@ impl Minted {
                 return Err(Problem::invalid_field("/permissions", fault));
             }
         }
-        if asked.expires_at.is_some_and(|end| end <= at || end > at + LONGEST) {
-            return Err(Problem::invalid_field("/expires_at", FieldCode::NotAhead));
-        }
+        require_ahead(asked.expires_at, at)?;
         let secret = NewSecret::generate().ok_or_else(|| Problem::internal("no randomness"))?;
         let key = ApiKey {
             id: ApiKeyId::new(),
@@ -317,7 +323,8 @@ async fn read_person(person: &Caller) -> Result<accounts_domain::users::Person, 
 
 /// List my API keys
 ///
-/// The keys that act as the caller, the latest first. Their secrets are not shown.
+/// The keys that act as the caller, the latest first, those that ended within the last thirty days too. Their secrets are
+/// not shown.
 #[utoipa::path(
     get,
     path = "/v1/me/api-keys",
@@ -326,14 +333,15 @@ async fn read_person(person: &Caller) -> Result<accounts_domain::users::Person, 
 )]
 async fn list_my_api_keys(person: SignedIn, paging: Paging<String>) -> Result<Reply, Problem> {
     let found = read_person(&person).await?;
-    page_of(&person, found.api_keys.values(), paging).await
+    page_of(&person, found.remembered_keys(person.by.at), paging).await
 }
 
 /// Make an API key of mine
 ///
 /// It acts as the caller in every account of theirs, or in those named, with the permissions given and never with more
 /// than the caller has at that moment. The answer holds the key, which is shown this once; the caller is told by mail.
-/// It lives until it ends, is revoked, or the password is changed. At most 25 at a time.
+/// It lives until it ends, is revoked, or the password is changed. At most 25 at a time. It takes a proof of the last ten
+/// minutes, because a key outlives the session that makes it (R05).
 #[utoipa::path(
     post,
     path = "/v1/me/api-keys",
@@ -343,7 +351,7 @@ async fn list_my_api_keys(person: SignedIn, paging: Paging<String>) -> Result<Re
         refusal::KeyLimitReached,
     )
 )]
-async fn make_my_api_key(person: SignedIn, Checked(asked): Checked<MyApiKeyBody>) -> Result<Reply, Problem> {
+async fn make_my_api_key(person: Reauthenticated, Checked(asked): Checked<MyApiKeyBody>) -> Result<Reply, Problem> {
     let minted = Minted::of(asked, &person)?;
     let key = minted.key.clone();
     person.decide(move |person| person.make_key(&key)).await?;
@@ -361,7 +369,7 @@ async fn make_my_api_key(person: SignedIn, Checked(asked): Checked<MyApiKeyBody>
 )]
 async fn read_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply, Problem> {
     let found = read_person(&person).await?;
-    let key = found.api_keys.get(&id).ok_or_else(Problem::not_found)?;
+    let key = found.remembered_key(id, person.by.at).ok_or_else(Problem::not_found)?;
     shown(&person, key).await
 }
 
@@ -375,13 +383,15 @@ async fn read_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply
     responses((status = 204, description = "The API key is revoked."))
 )]
 async fn revoke_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply, Problem> {
-    person.decide(move |person| person.revoke_key(id)).await?;
+    let at = person.by.at;
+    person.decide(move |person| person.revoke_key(id, at)).await?;
     Ok(Reply::no_content())
 }
 
 /// List the API keys
 ///
-/// The keys of the account, whoever made them, the latest first. Their secrets are not shown.
+/// The keys of the account, whoever made them, the latest first, those that ended within the last thirty days too. Their
+/// secrets are not shown.
 #[utoipa::path(
     get,
     path = "/v1/accounts/{account}/api-keys",
@@ -389,14 +399,16 @@ async fn revoke_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Rep
     responses((status = 200, description = "A page of API keys.", body = ApiKeyPage), answer::NotModified)
 )]
 async fn list_api_keys(member: ManagesKeys, paging: Paging<String>) -> Result<Reply, Problem> {
-    page_of(&member.person, member.roster.api_keys(), paging).await
+    let at = member.by().at;
+    page_of(&member.person, member.roster.remembered_keys(at), paging).await
 }
 
 /// Make an API key
 ///
 /// It acts in this account alone, with the permissions given, which its maker has, and never with more than its maker has
 /// at that moment; with its maker's membership it ends. The answer holds the key, which is shown this once; the owner is
-/// told by mail. At most 50 at a time.
+/// told by mail. At most 50 at a time. It takes a proof of the last ten minutes, because a key outlives the session that
+/// makes it (R05).
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/api-keys",
@@ -408,7 +420,7 @@ async fn list_api_keys(member: ManagesKeys, paging: Paging<String>) -> Result<Re
         refusal::KeyLimitReached,
     )
 )]
-async fn make_api_key(member: ManagesKeys, Checked(asked): Checked<ApiKeyBody>) -> Result<Reply, Problem> {
+async fn make_api_key(member: MakesKeys, Checked(asked): Checked<ApiKeyBody>) -> Result<Reply, Problem> {
     let minted = Minted::of(asked, &member.person)?;
     let key = minted.key.clone();
     let unkept = |_: &Decision| Reply::no_content();
@@ -428,7 +440,8 @@ async fn make_api_key(member: ManagesKeys, Checked(asked): Checked<ApiKeyBody>) 
     responses((status = 200, description = "The API key.", body = ApiKeyView), answer::NotModified)
 )]
 async fn read_api_key(member: ManagesKeys, PathKey(id): PathKey) -> Result<Reply, Problem> {
-    let key = member.roster.api_key(id).ok_or_else(Problem::not_found)?;
+    let key = member.roster.remembered_key(id, member.by().at);
+    let key = key.ok_or_else(Problem::not_found)?;
     shown(&member.person, key).await
 }
 

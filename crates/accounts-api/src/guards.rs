@@ -35,7 +35,7 @@ use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
-pub use in_person::{AnySession, ErasesContacts, ManagesKeys, MemberInPerson};
+pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
 pub use integrations::{ChecksAccess, IntegrationCaller, OpensAccounts, ViewsAccounts};
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};
@@ -134,6 +134,20 @@ impl Caller {
             Credential::Session { .. } | Credential::Key(_) => roster.require_factor_of(&self.user),
             Credential::Impersonation { .. } => Ok(()),
         }
+    }
+
+    /// Refuses whoever did not prove to be the user within the last ten minutes (R05). Keys and operators never did.
+    ///
+    /// # Errors
+    /// 401 `reauthentication-required`.
+    pub fn require_proof(&self) -> Result<(), Problem> {
+        let proven = match &self.credential {
+            Credential::Session { authenticated_at, .. } => is_proven(*authenticated_at, self.by.at),
+            Credential::Impersonation { .. } | Credential::Key(_) => false,
+        };
+        proven
+            .then_some(())
+            .ok_or_else(|| Problem::new(Code::ReauthenticationRequired))
     }
 
     /// The act of this caller, now; `keep` says where its answer is kept.
@@ -299,9 +313,7 @@ impl FromRequest for Reauthenticated {
         let request = request.clone();
         opens(&request.clone(), async move {
             let person = in_session(&request, Takes::Persons).await?;
-            if !is_proven(person.authenticated_at, person.by.at) {
-                return Err(Problem::new(Code::ReauthenticationRequired));
-            }
+            person.require_proof()?;
             Ok(Self(person))
         })
     }

@@ -47,8 +47,9 @@ impl Parse for PresentPasswordBody {
 
 /// Prove again who I am
 ///
-/// By the present password, and by a code of the second factor where there is one. For ten minutes this session may then do what an open session alone may not, such as
-/// asking for another address (R05). No other session may.
+/// By the present password, and by a code of the second factor where there is one. For ten minutes this session may then do
+/// what an open session alone may not, such as asking for another address or making an API key (R05). No other session
+/// may.
 #[utoipa::path(
     post,
     path = "/v1/me/reauthenticate",

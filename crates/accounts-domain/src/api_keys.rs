@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actor::{Actor, By};
 use crate::catalog::Catalog;
@@ -24,6 +24,11 @@ pub const USER_KEYS: usize = 25;
 
 /// The greatest number of keys of an account.
 pub const ACCOUNT_KEYS: usize = 50;
+
+/// How long a key is remembered after it has ended by itself, so that whoever wonders why something calls in vain still finds
+/// it in the list. Then it is as if it were not there, whether or not its row was cleared away: rosters in memory, which
+/// may hold it for longer, show the same.
+pub const KEYS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
 
 /// The SHA-256 of a key's secret, in hexadecimal. It does not show itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -114,6 +119,11 @@ impl ApiKey {
         self.expires_at.is_none_or(|end| at < end)
     }
 
+    /// Whether it is still shown, counted and revoked at that moment.
+    pub fn is_remembered(&self, at: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| at < end + KEYS_REMEMBERED_FOR)
+    }
+
     /// Whether it acts in an account of its user.
     pub fn reaches(&self, account: AccountId) -> bool {
         self.accounts
@@ -194,6 +204,16 @@ impl Roster {
         self.parts.api_keys.get(&id)
     }
 
+    /// The keys of the account that are remembered at that moment, by id and so by age.
+    pub fn remembered_keys(&self, at: DateTime<Utc>) -> impl DoubleEndedIterator<Item = &Arc<ApiKey>> {
+        self.api_keys().filter(move |key| key.is_remembered(at))
+    }
+
+    /// One key of the account, if it is remembered at that moment.
+    pub fn remembered_key(&self, id: ApiKeyId, at: DateTime<Utc>) -> Option<&Arc<ApiKey>> {
+        self.api_key(id).filter(|key| key.is_remembered(at))
+    }
+
     /// What the actor may do at that moment; nothing for somebody whom the account does not know. A key has what it
     /// was given, as far as its maker has it at that moment (R41).
     pub fn rights_of(&self, by: By) -> Option<Permissions> {
@@ -218,7 +238,7 @@ impl Roster {
         self.require_active()?;
         self.require_grantable(by, &key.permissions)?;
         self.live_member(key.maker, by.at).ok_or(Violation::NotFound)?;
-        if self.parts.api_keys.len() >= ACCOUNT_KEYS {
+        if self.remembered_keys(by.at).count() >= ACCOUNT_KEYS {
             return Err(Violation::KeyLimitReached { limit: ACCOUNT_KEYS });
         }
         let key = Arc::new(key.clone());
@@ -232,7 +252,7 @@ impl Roster {
     pub fn revoke_key(&self, by: By, id: ApiKeyId) -> Result<Vec<Change>, Violation> {
         require_person(by)?;
         self.require(by, ServicePermission::KeysManage)?;
-        self.api_key(id).ok_or(Violation::NotFound)?;
+        self.remembered_key(id, by.at).ok_or(Violation::NotFound)?;
         Ok(vec![Change::KeyRevoked { key: id }])
     }
 
@@ -272,7 +292,7 @@ impl Person {
     /// # Errors
     /// [`Violation::KeyLimitReached`].
     pub fn make_key(&self, key: &ApiKey) -> Result<Vec<UserChange>, Violation> {
-        if self.api_keys.len() >= USER_KEYS {
+        if self.remembered_keys(key.created_at).count() >= USER_KEYS {
             return Err(Violation::KeyLimitReached { limit: USER_KEYS });
         }
         let key = Arc::new(key.clone());
@@ -283,9 +303,19 @@ impl Person {
     ///
     /// # Errors
     /// [`Violation::NotFound`] where the person has no such key.
-    pub fn revoke_key(&self, id: ApiKeyId) -> Result<Vec<UserChange>, Violation> {
-        self.api_keys.get(&id).ok_or(Violation::NotFound)?;
+    pub fn revoke_key(&self, id: ApiKeyId, at: DateTime<Utc>) -> Result<Vec<UserChange>, Violation> {
+        self.remembered_key(id, at).ok_or(Violation::NotFound)?;
         Ok(vec![UserChange::KeyRevoked { key: id }])
+    }
+
+    /// The keys of this person that are remembered at that moment, by id and so by age.
+    pub fn remembered_keys(&self, at: DateTime<Utc>) -> impl DoubleEndedIterator<Item = &Arc<ApiKey>> {
+        self.api_keys.values().filter(move |key| key.is_remembered(at))
+    }
+
+    /// One key of this person, if it is remembered at that moment.
+    pub fn remembered_key(&self, id: ApiKeyId, at: DateTime<Utc>) -> Option<&Arc<ApiKey>> {
+        self.api_keys.get(&id).filter(|key| key.is_remembered(at))
     }
 
     /// What revokes all keys of this person: they are older than the password that is being set (R28).

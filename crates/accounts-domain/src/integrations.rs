@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::api_keys::{KeyHolder, KeyMode, SecretHash};
+use crate::api_keys::{KEYS_REMEMBERED_FOR, KeyHolder, KeyMode, SecretHash};
 use crate::ids::{ApiKeyId, IntegrationId};
 use crate::names::KeyName;
 use crate::violation::Violation;
@@ -74,6 +74,11 @@ impl IntegrationKey {
         self.expires_at.is_none_or(|end| at < end)
     }
 
+    /// Whether it still counts among the keys of its integration at that moment: for [`KEYS_REMEMBERED_FOR`] after its end.
+    pub fn is_remembered(&self, at: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| at < end + KEYS_REMEMBERED_FOR)
+    }
+
     /// What is shown of it later on: all but the secret.
     pub fn prefix(&self) -> String {
         KeyHolder::Integration.prefix(self.mode, self.id)
@@ -121,6 +126,15 @@ pub enum IntegrationChange {
         /// The key.
         key: ApiKeyId,
     },
+}
+
+/// What is to change of an integration on the provider's behalf; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IntegrationPatch {
+    /// All that it may do from now on.
+    pub scopes: Option<BTreeSet<IntegrationScope>>,
+    /// Whether none of its keys opens anything.
+    pub disabled: Option<bool>,
 }
 
 /// Why a live key of an integration does not open something.
@@ -187,12 +201,27 @@ impl Integration {
         change.into_iter().collect()
     }
 
+    /// Gives it other scopes, disables or enables it, or both at once.
+    pub fn administer(&self, patch: &IntegrationPatch) -> Vec<IntegrationChange> {
+        let mut changes = patch
+            .scopes
+            .as_ref()
+            .map_or_else(Vec::new, |scopes| self.change_scopes(scopes));
+        changes.extend(match patch.disabled {
+            Some(true) => self.disable(),
+            Some(false) => self.enable(),
+            None => Vec::new(),
+        });
+        changes
+    }
+
     /// Adds a key.
     ///
     /// # Errors
     /// [`Violation::KeyLimitReached`].
     pub fn make_key(&self, key: &IntegrationKey) -> Result<Vec<IntegrationChange>, Violation> {
-        if self.keys.len() >= INTEGRATION_KEYS {
+        let remembered = self.keys.values().filter(|other| other.is_remembered(key.created_at));
+        if remembered.count() >= INTEGRATION_KEYS {
             return Err(Violation::KeyLimitReached {
                 limit: INTEGRATION_KEYS,
             });
@@ -310,6 +339,29 @@ mod tests {
         };
         assert_eq!(desk.dead(&ending, NOW), None);
         assert_eq!(desk.dead(&ending, moment(61)), Some("expired"));
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_that_is_so_already() {
+        let desk = integration(&[IntegrationScope::AccessCheck]);
+        assert_eq!(desk.administer(&IntegrationPatch::default()), []);
+        let patch = IntegrationPatch {
+            scopes: Some(BTreeSet::from([IntegrationScope::AccountsView])),
+            disabled: Some(true),
+        };
+        let changes = desk.administer(&patch);
+        assert_eq!(changes.len(), 2);
+        let changed = desk.after(&changes, NOW);
+        assert_eq!(
+            (Some(&changed.scopes), changed.disabled_at),
+            (patch.scopes.as_ref(), Some(NOW))
+        );
+        assert_eq!(changed.administer(&patch), []);
+        let enabling = IntegrationPatch {
+            scopes: None,
+            disabled: Some(false),
+        };
+        assert_eq!(changed.administer(&enabling), [IntegrationChange::Enabled]);
     }
 
     #[test]

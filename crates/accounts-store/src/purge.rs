@@ -1,5 +1,6 @@
 //! Clears away what has served its time, in small steps.
 
+use accounts_domain::api_keys::KEYS_REMEMBERED_FOR;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
@@ -8,8 +9,8 @@ use crate::error::{Fault, StoreError};
 use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
-    contact_verifications, email_changes, idempotency_keys, invitations, join_requests, operator_sessions,
-    password_resets, refresh_tokens, second_factor_challenges, sessions, sign_ups, throttles,
+    api_keys, contact_verifications, email_changes, idempotency_keys, integration_keys, invitations, join_requests,
+    operator_sessions, password_resets, refresh_tokens, second_factor_challenges, sessions, sign_ups, throttles,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -32,14 +33,14 @@ const MOST: u32 = 10_000;
 impl Store {
     /// Deletes what nobody asks for any more: kept answers past [`KEPT_FOR`], counters whose window has ended,
     /// links past [`LINKS_REMEMBERED_FOR`], invitations past [`INVITATIONS_REMEMBERED_FOR`], requests to join past
-    /// [`JOIN_REQUESTS_REMEMBERED_FOR`] and sessions past [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of
-    /// each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
+    /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], and sessions past
+    /// [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 11] = [
+        let steps: [Step; 13] = [
             answers,
             counters,
             of_sign_ups,
@@ -49,6 +50,8 @@ impl Store {
             of_verifications,
             of_invitations,
             of_join_requests,
+            of_api_keys,
+            of_integration_keys,
             of_sessions,
             of_operator_sessions,
         ];
@@ -99,7 +102,7 @@ fn counters(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fau
     Ok(diesel::delete(throttles::table.filter(throttles::key.eq_any(keys)).filter(ended)).execute(conn)?)
 }
 
-/// Deletes the oldest rows of a table of links. One that was used ends with its own life all the same.
+/// Deletes the oldest rows of a table of links, or of keys. One that was used ends with its own life all the same.
 macro_rules! ended_links {
     ($conn:expr, $table:ident, $before:expr, $limit:expr) => {{
         let ids: Vec<String> = $table::table
@@ -144,6 +147,15 @@ fn of_invitations(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usiz
 
 fn of_join_requests(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     ended_links!(conn, join_requests, stored(at - JOIN_REQUESTS_REMEMBERED_FOR), limit)
+}
+
+/// No revision rises: the rules have not known such a key any more since that moment, and its making is in the audit log.
+fn of_api_keys(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, api_keys, stored(at - KEYS_REMEMBERED_FOR), limit)
+}
+
+fn of_integration_keys(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    ended_links!(conn, integration_keys, stored(at - KEYS_REMEMBERED_FOR), limit)
 }
 
 /// What is left of one that has ended is in the audit log.

@@ -171,7 +171,7 @@ impl Store {
                 if find_by_number(conn, &command.external_id)?.is_some() {
                     return Ok(Verdict::Discard(None));
                 }
-                let opened = open_for_customer(conn, &catalog, &command, &done)?;
+                let opened = open_for_customer(conn, &catalog, &command, None, &done)?;
                 Ok(Verdict::Keep(Some(opened), Marks::none()))
             })
             .await?;
@@ -215,6 +215,33 @@ impl Store {
             let account = match found {
                 Some(id) => roster::load(conn, id, &catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?,
                 None => open(conn, &catalog, &command, Some(&reason), &act)?,
+            };
+            idempotency::remember(conn, &act, || answer(&account))?;
+            Ok(Verdict::Keep(account, Marks::none()))
+        })
+        .await
+    }
+
+    /// The same for somebody without a log-in, who takes the account over by the mail that this calls for.
+    ///
+    /// # Errors
+    /// [`Violation::MissingFields`] where the catalog asks for more.
+    pub async fn open_for_customer_because<A>(
+        &self,
+        command: OpenForCustomer,
+        reason: Reason,
+        act: &Act,
+        answer: A,
+    ) -> Result<Roster, DecideError>
+    where
+        A: Fn(&Roster) -> Kept + Send + 'static,
+    {
+        let (catalog, act) = (Arc::clone(&self.ground.catalog), act.clone());
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            let account = match find_by_number(conn, &command.external_id)? {
+                Some(id) => roster::load(conn, id, &catalog)?.ok_or(Stop::Refused(Refusal::NotFound))?,
+                None => open_for_customer(conn, &catalog, &command, Some(&reason), &act)?,
             };
             idempotency::remember(conn, &act, || answer(&account))?;
             Ok(Verdict::Keep(account, Marks::none()))
@@ -357,10 +384,11 @@ fn open_for_customer(
     conn: &mut Conn,
     catalog: &Arc<Catalog>,
     command: &OpenForCustomer,
+    reason: Option<&Reason>,
     act: &Act,
 ) -> Result<Roster, Stop<Refusal>> {
     let (opened, changes) = accounts::open_for_customer(Arc::clone(catalog), act.by(), command)?;
-    save_opened(conn, &opened, &changes, None, act)?;
+    save_opened(conn, &opened, &changes, reason, act)?;
     Ok(opened)
 }
 

@@ -132,6 +132,8 @@ pub(super) struct Cast<'a> {
     removed: String,
     /// Its user, who was a member.
     former: String,
+    /// An integration, and its key.
+    integration: [String; 2],
     pub callers: Vec<Caller>,
 }
 
@@ -188,6 +190,12 @@ impl<'a> Cast<'a> {
         ana.delete(ana.at(&format!("/contacts/{removed}"))).expect(204);
         given::opened_by_integration(app, "ida@example.com");
         let former = former.user();
+        let hired = staff::operator(app, OperatorKind::Admin, "sal@provider.example");
+        let path = hired.integrates("Desk", &["access:check"]);
+        let integration = [
+            path.rsplit('/').next().unwrap().to_owned(),
+            hired.makes_key(&path).text("id"),
+        ];
         // What is in the outbox has left: nothing changes from here on but by the callers.
         app.mails();
         Self {
@@ -196,6 +204,7 @@ impl<'a> Cast<'a> {
             other,
             removed,
             former,
+            integration,
             callers,
         }
     }
@@ -259,6 +268,8 @@ impl<'a> Cast<'a> {
             (_, "invitation") => side.invitation.clone(),
             (_, "session") => caller.spare.clone(),
             ("/v1/me/api-keys/{key}", "key") => caller.own_key.clone(),
+            (_, "integration") => self.integration[0].clone(),
+            (_, "key") if path.starts_with("/v1/operator/") => self.integration[1].clone(),
             (_, "key") if side.account == self.other.account => side.key.clone(),
             (_, "key") => caller.account_key.clone(),
             (_, "request") if path.starts_with("/v1/me/") => caller.request.clone(),
@@ -296,6 +307,7 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "key") => an_id("key"),
             (Ids::Random(_), "request") => an_id("jrq"),
+            (Ids::Random(_), "integration") => an_id("int"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
             (Ids::Random(_), "role") => "captain".to_owned(),
             (Ids::Random(_), "external_id") => "0815".to_owned(),
@@ -305,7 +317,7 @@ impl<'a> Cast<'a> {
             (
                 Ids::WrongKind(_),
                 "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "external_id"
-                | "address" | "role" | "code" | "file",
+                | "integration" | "address" | "role" | "code" | "file",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }

@@ -19,6 +19,11 @@ pub struct MemberInPerson(pub Member);
 #[derive(Debug, Clone)]
 pub struct ManagesKeys(pub Member);
 
+/// The same member when it makes a key, which lives on when the session has ended: it proved to be the user within the last
+/// ten minutes (R05), as [`super::Reauthenticated`] asks of a person.
+#[derive(Debug, Clone)]
+pub struct MakesKeys(pub Member);
+
 /// A member who may erase contacts: no operator does that in a person's place.
 #[derive(Debug, Clone)]
 pub struct ErasesContacts(pub Member);
@@ -104,6 +109,14 @@ impl std::ops::Deref for ManagesKeys {
     }
 }
 
+impl std::ops::Deref for MakesKeys {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.0
+    }
+}
+
 impl FromRequest for MemberInPerson {
     type Error = Problem;
     type Future = LocalFuture<Result<Self, Problem>>;
@@ -130,6 +143,21 @@ impl FromRequest for ManagesKeys {
     }
 }
 
+impl FromRequest for MakesKeys {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        opens(&request.clone(), async move {
+            let member = enter(&request, Takes::Persons).await?;
+            member.roster.require(member.by(), ServicePermission::KeysManage)?;
+            member.person.require_proof()?;
+            Ok(Self(member))
+        })
+    }
+}
+
 impl Describe for MemberInPerson {
     const GUARD: bool = true;
 
@@ -145,5 +173,14 @@ impl Describe for ManagesKeys {
     fn describe(description: &mut Description) {
         description.needs_in_person(ServicePermission::KeysManage.as_str());
         describe_account(description);
+    }
+}
+
+impl Describe for MakesKeys {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        ManagesKeys::describe(description);
+        description.refuses(Code::ReauthenticationRequired);
     }
 }

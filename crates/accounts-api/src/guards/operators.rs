@@ -3,13 +3,14 @@
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::KeyHolder;
 use accounts_domain::change::Change;
-use accounts_domain::ids::{AccountId, UserId};
+use accounts_domain::ids::{AccountId, ApiKeyId, IntegrationId, UserId};
+use accounts_domain::integrations::{Integration, IntegrationChange};
 use accounts_domain::names::Reason;
 use accounts_domain::operators::{Operator as Person, OperatorKind, OperatorSession};
 use accounts_domain::roster::Roster;
 use accounts_domain::users::{Person as Customer, UserChange};
 use accounts_domain::violation::Violation;
-use accounts_store::{Act, Decision, Keep, UserDecision};
+use accounts_store::{Act, Decision, IntegrationDecision, Keep, UserDecision};
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -123,6 +124,27 @@ impl Admin {
         })
         .await
     }
+
+    /// Changes an integration by a rule, for a reason.
+    ///
+    /// # Errors
+    /// Whatever the rule refuses.
+    pub async fn decide_integration<D>(
+        &self,
+        integration: IntegrationId,
+        reason: Reason,
+        decide: D,
+    ) -> Result<IntegrationDecision, Problem>
+    where
+        D: Fn(&Integration) -> Result<Vec<IntegrationChange>, Violation> + Send + 'static,
+    {
+        let act = self.act(None);
+        let store = &self.service.store;
+        let decided = store
+            .decide_integration_because(integration, reason, &act, decide)
+            .await;
+        Ok(decided?)
+    }
 }
 
 impl FromRequest for Operator {
@@ -206,6 +228,15 @@ async fn require_target(request: &HttpRequest, operator: &Operator) -> Result<()
         store.has_account(path::value(request, "account")?).await?
     } else if path::text(request, "user").is_ok() {
         store.user(path::value(request, "user")?).await?.is_some()
+    } else if path::text(request, "integration").is_ok() {
+        let found = store.integration(path::value(request, "integration")?).await?;
+        match path::text(request, "key") {
+            Ok(_) => {
+                let key: ApiKeyId = path::value(request, "key")?;
+                found.is_some_and(|found| found.keys.contains_key(&key))
+            }
+            Err(_) => found.is_some(),
+        }
     } else {
         true
     };

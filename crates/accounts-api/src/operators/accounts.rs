@@ -1,6 +1,6 @@
 //! Accounts as operators see and change them.
 
-use accounts_domain::accounts::{CONTACT_LIMITS, ProviderPatch};
+use accounts_domain::accounts::{CONTACT_LIMITS, OpenAccount, OpenForCustomer, ProviderPatch};
 use accounts_domain::actor::By;
 use accounts_domain::address::EmailAddress;
 use accounts_domain::catalog::Catalog;
@@ -21,6 +21,7 @@ use crate::contacts::PhoneBody;
 use crate::describe::answer;
 use crate::guards::{Admin, Operator};
 use crate::idempotency::Idempotency;
+use crate::limits::Limits;
 use crate::moment;
 use crate::page::{Paging, page};
 use crate::precondition::IfMatch;
@@ -237,16 +238,18 @@ pub struct AccountForBody {
     /// The organisation's name.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// The address that the owner-to-be logs in with.
+    /// The address that the owner-to-be logs in with, or will.
     #[schema(required = true, nullable = false, min_length = 3, max_length = 254, format = Email)]
     owner_address: Option<String>,
-    /// The provider's own number; where an account has it already, the answer is that account.
+    /// The provider's own number; where an account has it already, the answer is that account. It is needed where nobody
+    /// logs in with the address.
     #[schema(min_length = 1, max_length = 100)]
     external_id: Option<String>,
     /// The language of what is written to it: `en` or `fr`; the owner's where nothing is said.
     #[schema(pattern = "^(en|fr)$")]
     language: Option<String>,
-    /// How the owner is called as its first contact; the log-in's name where nothing is said.
+    /// How the owner is called as its first contact; the log-in's name where nothing is said. It is needed where nobody
+    /// logs in with the address.
     #[schema(min_length = 1, max_length = 100)]
     display_name: Option<String>,
     /// The owner's first name, where the catalog asks for it.
@@ -300,13 +303,17 @@ impl Parse for AccountForBody {
 
 /// Open an account for somebody
 ///
-/// Who has a log-in owns it from the first moment, as if they had opened it; whoever has none signs up or is invited. With
-/// an `external_id` that an account has already, the answer is that account, whoever owns it.
+/// Who has a log-in owns it from the first moment, as if they had opened it. Whoever has none is told by mail, chooses a
+/// password by the link in it, and so takes the account over; until then nobody enters it. Such an account has a number of
+/// the provider. With an `external_id` that an account has already, the answer is that account, whoever owns it.
 #[utoipa::path(
     post,
     path = "/v1/operator/accounts",
     tag = "operators",
-    responses((status = 201, description = "The account.", body = OperatedAccount))
+    responses(
+        (status = 201, description = "The account.", body = OperatedAccount),
+        refusal::TooManyRequests,
+    )
 )]
 async fn open_account_for(
     admin: Admin,
@@ -315,8 +322,11 @@ async fn open_account_for(
 ) -> Result<Reply, Problem> {
     let store = &admin.service.store;
     let owner: Option<User> = store.user_by_address(asked.owner.key().to_owned()).await?;
-    let owner = owner.ok_or_else(|| Problem::invalid_field("/owner_address", FieldCode::UnknownUser))?;
-    let command = asked.account.command(&owner, asked.external_id);
+    let command = match (owner, asked.external_id) {
+        (Some(owner), number) => Opening::Owned(asked.account.command(&owner, number)),
+        (None, Some(number)) => Opening::Awaited(asked.account.for_customer(asked.owner, number)?),
+        (None, None) => return Err(Problem::invalid_field("/owner_address", FieldCode::UnknownUser)),
+    };
     let caller = admin.name();
     let answer = |roster: &Roster| {
         let location = format!("/v1/operator/accounts/{}", roster.account().id);
@@ -325,12 +335,27 @@ async fn open_account_for(
     };
     key.once(&admin.service, &caller, |keep| async {
         let kept = move |roster: &Roster| answer(roster).unwrap_or_else(|_| Reply::no_content()).kept();
-        let opened = store
-            .open_account_because(command, asked.reason, &admin.act(keep), kept)
-            .await;
+        let act = admin.act(keep);
+        let opened = match command {
+            Opening::Owned(command) => store.open_account_because(command, asked.reason, &act, kept).await,
+            Opening::Awaited(command) => {
+                let limits = Limits::verifications_of(command.address.key());
+                limits.admit(&admin.service, act.at).await?;
+                store.open_for_customer_because(command, asked.reason, &act, kept).await
+            }
+        };
+        admin.service.mail_waits.notify_one();
         answer(&opened?)
     })
     .await
+}
+
+/// For whom an account is opened.
+enum Opening {
+    /// Somebody with a log-in, who owns it at once.
+    Owned(OpenAccount),
+    /// Somebody who has yet to follow the mail.
+    Awaited(OpenForCustomer),
 }
 
 /// What is to change of an account on the provider's behalf; what is absent stays.

@@ -109,6 +109,8 @@ codes! {
     ContactLimitReached = 409 "contact-limit-reached",
     /// There are as many API keys as there may be.
     KeyLimitReached = 409 "key-limit-reached",
+    /// Something else of its kind has the name.
+    NameTaken = 409 "name-taken",
     /// There is a second factor already.
     SecondFactorInForce = 409 "second-factor-in-force",
     /// There is no second factor.

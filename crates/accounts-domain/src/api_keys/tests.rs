@@ -176,6 +176,33 @@ fn keys_are_counted_and_revoked() {
 }
 
 #[test]
+fn a_key_is_remembered_for_thirty_days_after_its_end() {
+    let ended = ApiKey {
+        expires_at: Some(moment(60)),
+        ..key(1, ANA.user(), Permissions::All)
+    };
+    let forgotten = moment(60) + KEYS_REMEMBERED_FOR;
+    let before = forgotten - TimeDelta::microseconds(1);
+    assert!(!ended.is_live(before) && ended.is_remembered(before) && !ended.is_remembered(forgotten));
+    assert!(key(2, ANA.user(), Permissions::All).is_remembered(forgotten));
+    let roster = after(standard(), |roster| roster.make_key(ANA.by(), &ended));
+    let by = |at| By { at, ..ANA.by() };
+    assert!(roster.revoke_key(by(before), ended.id).is_ok());
+    assert_eq!(roster.revoke_key(by(forgotten), ended.id), Err(Violation::NotFound));
+    assert_eq!(
+        (
+            roster.remembered_keys(before).count(),
+            roster.remembered_keys(forgotten).count()
+        ),
+        (1, 0)
+    );
+    let mut person = crate::users::given_person();
+    person.api_keys.insert(ended.id, Arc::new(ended.clone()));
+    assert!(person.revoke_key(ended.id, before).is_ok());
+    assert_eq!(person.revoke_key(ended.id, forgotten), Err(Violation::NotFound));
+}
+
+#[test]
 fn with_a_member_go_the_keys_that_it_made() {
     let roster = standard().with_member(BEA, Permissions::All);
     let roster = after(roster, |roster| {
@@ -233,5 +260,5 @@ fn r_28_a_new_password_revokes_the_keys_of_the_person() {
     let changes = person.change_password(PasswordHash("new".into()), None);
     let revoked = |change: &&UserChange| matches!(change, UserChange::KeyRevoked { .. });
     assert_eq!(changes.iter().filter(revoked).count(), USER_KEYS);
-    assert_eq!(person.revoke_key(key_id(99)), Err(Violation::NotFound));
+    assert_eq!(person.revoke_key(key_id(99), NOW), Err(Violation::NotFound));
 }

@@ -6,6 +6,7 @@ mod faults;
 mod fit;
 mod given;
 mod idempotency;
+mod integrations;
 mod invitations;
 mod operators;
 mod purge;
