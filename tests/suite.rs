@@ -21,6 +21,7 @@ mod api {
     mod operators;
     mod order_of_checks;
     mod preconditions;
+    mod recipients;
     mod repeats;
     mod second_factor;
     mod secrets;

@@ -60,6 +60,7 @@ pub mod problem;
 mod problems;
 pub mod query;
 mod reauthentication;
+mod recipients;
 mod recovery_codes;
 pub mod reply;
 pub mod request_id;

@@ -31,6 +31,7 @@ pub mod ownership;
 pub mod passwords;
 pub mod permission;
 pub mod phone;
+pub mod recipients;
 pub mod roles;
 pub mod roster;
 pub mod second_factor;
