@@ -14,6 +14,7 @@ mod api {
     mod foreign_tokens;
     mod framing;
     mod house;
+    mod inbound_checks;
     mod integrations;
     mod invitations;
     mod operational;

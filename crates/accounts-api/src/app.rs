@@ -20,8 +20,9 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
-    health, invitations, join_requests, landing, mailbox, me, members, operators, ownership_transfers, password_resets,
-    problems, reauthentication, recipients, roles, second_factor, server, sessions, sign_ups, verifications,
+    health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, operators, ownership_transfers,
+    password_resets, problems, reauthentication, recipients, roles, second_factor, server, sessions, sign_ups,
+    verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -44,6 +45,7 @@ pub fn routes() -> Routes {
         .and(accounts::routes())
         .and(access::routes())
         .and(access_checks::routes())
+        .and(inbound_checks::routes())
         .and(external_ids::routes())
         .and(contacts::routes())
         .and(verifications::routes())

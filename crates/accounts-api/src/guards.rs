@@ -36,7 +36,7 @@ use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
 pub use in_person::{AnySession, ErasesContacts, ManagesKeys, MemberInPerson};
-pub use integrations::{ChecksAccess, IntegrationCaller, OpensAccounts, ViewsAccounts};
+pub use integrations::{ChecksAccess, ChecksInbound, IntegrationCaller, OpensAccounts, ViewsAccounts};
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};
 

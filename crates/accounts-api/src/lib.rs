@@ -34,6 +34,7 @@ mod headers;
 mod health;
 mod html;
 pub mod idempotency;
+mod inbound_checks;
 mod invitations;
 mod join_requests;
 mod json;

@@ -17,6 +17,7 @@ pub mod contacts;
 pub mod difference;
 pub mod email_changes;
 pub mod ids;
+pub mod inbound_checks;
 pub mod integrations;
 mod invariants;
 pub mod invitations;

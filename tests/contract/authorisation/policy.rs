@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use accounts_domain::integrations::IntegrationScope::{self, AccessCheck, AccountsOpen, AccountsView};
+use accounts_domain::integrations::IntegrationScope::{self, AccessCheck, AccountsOpen, AccountsView, InboundCheck};
 use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView,
     NotificationsManage, NotificationsView, RolesManage,
@@ -225,6 +225,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
         Owner,
     ),
     ("POST /v1/access-checks", Scope(AccessCheck)),
+    ("POST /v1/inbound-checks", Scope(InboundCheck)),
     ("GET /v1/accounts/by-external-id/{external_id}", Scope(AccountsView)),
     ("PUT /v1/accounts/by-external-id/{external_id}", Scope(AccountsOpen)),
 ];
