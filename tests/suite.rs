@@ -79,6 +79,7 @@ mod rules {
     mod hosting_join_requests;
     mod operators;
     mod saas_suite;
+    mod telephony;
 }
 #[cfg(test)]
 mod schema {
