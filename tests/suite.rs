@@ -14,6 +14,7 @@ mod api {
     mod foreign_tokens;
     mod framing;
     mod house;
+    mod inbound_checks;
     mod integrations;
     mod invitations;
     mod operational;
@@ -22,6 +23,7 @@ mod api {
     mod operators;
     mod order_of_checks;
     mod preconditions;
+    mod recipients;
     mod repeats;
     mod second_factor;
     mod secrets;
@@ -78,6 +80,7 @@ mod rules {
     mod hosting_join_requests;
     mod operators;
     mod saas_suite;
+    mod telephony;
 }
 #[cfg(test)]
 mod schema {

@@ -305,6 +305,7 @@ fn every_post_of_a_member_takes_a_key_unless_it_answers_with_a_secret() {
         "/v1/invitations/preview",
         // It asks and changes nothing.
         "/v1/access-checks",
+        "/v1/inbound-checks",
         "/v1/operator/sessions",
         "/v1/operator/sessions/current/renew",
         "/v1/operator/users/{user}/impersonate",

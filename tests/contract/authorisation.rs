@@ -212,7 +212,7 @@ fn expected(who: Who, kind: Kind, ids: Ids<'_>, operation: &Operation) -> Expect
         | Kind::Support
         | Kind::Admin => false,
     };
-    let is_self = standing == Kind::Contact && ids.varied() != Some("contact");
+    let is_self = standing == Kind::Contact && !matches!(ids.varied(), Some("contact" | "user"));
     match who {
         Who::Anyone
         | Who::SignedIn

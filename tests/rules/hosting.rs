@@ -3,15 +3,30 @@
 //! What the rules say stands in `docs/rules.md`. The articles' main account is the owner here, and their users are the
 //! members.
 
+use accounts_tests::client::Request;
 use accounts_tests::given::{self, Person};
-use accounts_tests::json;
+use accounts_tests::{Answer, json};
 
 mod areas;
+mod notices;
+mod tickets;
 mod users;
 
 /// A member who may do these things and nothing else.
 fn member<'a>(ana: &Person<'a>, address: &str, permissions: &[&str]) -> Person<'a> {
     given::member_of(ana, address, json!({ "permissions": permissions }))
+}
+
+/// Says what a member wishes to be told.
+fn wishes(by: &Person<'_>, member: &Person<'_>, kinds: &[&str]) -> Request {
+    let path = by.at(&format!("/members/{}/subscriptions", member.user()));
+    by.put(path, json!({ "categories": kinds }))
+}
+
+/// Who is told of the categories that the query names.
+#[track_caller]
+fn told(by: &Person<'_>, query: &str) -> Answer {
+    by.get(by.at(&format!("/recipients?{query}"))).expect(200)
 }
 
 /// The names in the list of members, in its order.

@@ -99,6 +99,14 @@ const REFUSED: &[(&str, &str)] = &[
     ("the owner is verified", "UPDATE owners SET verified = FALSE"),
     ("an owner with a login is verified", "UPDATE owners SET verified = NULL"),
     ("the owner's membership stays", "DELETE FROM memberships"),
+    (
+        "a wish to be told is a member's",
+        "INSERT INTO member_subscriptions (account_id, user_id, category) VALUES ('a', 'x', 'invoice')",
+    ),
+    (
+        "a wish to be told names a category",
+        "INSERT INTO member_subscriptions (account_id, user_id, category) VALUES ('a', 'u', '')",
+    ),
     ("the owner is not deleted", "DELETE FROM contacts WHERE id = 'o'"),
     (
         "the owner's address stays verified",

@@ -20,8 +20,9 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
-    health, invitations, join_requests, landing, mailbox, me, members, operators, ownership_transfers, password_resets,
-    problems, reauthentication, roles, second_factor, server, sessions, sign_ups, verifications,
+    health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, operators, ownership_transfers,
+    password_resets, problems, reauthentication, recipients, roles, second_factor, server, sessions, sign_ups,
+    verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -44,11 +45,13 @@ pub fn routes() -> Routes {
         .and(accounts::routes())
         .and(access::routes())
         .and(access_checks::routes())
+        .and(inbound_checks::routes())
         .and(external_ids::routes())
         .and(contacts::routes())
         .and(verifications::routes())
         .and(roles::routes())
         .and(members::routes())
+        .and(recipients::routes())
         .and(ownership_transfers::routes())
         .and(invitations::routes())
         .and(join_requests::routes())
@@ -99,6 +102,7 @@ const ABOUT: About<'static> = About {
             "Responsibilities that contacts hold, and their primary places.",
         ),
         ("members", "The users who enter an account, and what they may do there."),
+        ("notifications", "Who is told what, and why."),
         ("ownership", "Giving an account to another contact."),
         (
             "api-keys",

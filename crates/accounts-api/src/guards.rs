@@ -11,7 +11,7 @@ use std::sync::Arc;
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::{ApiKey, KeyHolder};
 use accounts_domain::change::Change;
-use accounts_domain::ids::{AccountId, ContactId, SessionId};
+use accounts_domain::ids::{AccountId, ContactId, SessionId, UserId};
 use accounts_domain::operators::Impersonation;
 use accounts_domain::permission::ServicePermission;
 use accounts_domain::roster::{AccountStatus, Roster};
@@ -36,7 +36,7 @@ use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
-pub use integrations::{ChecksAccess, IntegrationCaller, OpensAccounts, ViewsAccounts};
+pub use integrations::{ChecksAccess, ChecksInbound, IntegrationCaller, OpensAccounts, ViewsAccounts};
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};
 
@@ -407,6 +407,8 @@ guards! {
     ViewsMembers = MembersView;
     /// A member who may invite, change, suspend and remove members.
     ManagesMembers = MembersManage;
+    /// A member who may see who is told what.
+    ViewsNotifications = NotificationsView;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;
 }
@@ -420,9 +422,28 @@ pub struct ViewsContact(pub Member);
 #[derive(Debug, Clone)]
 pub struct EditsContact(pub Member);
 
-/// Declares guards that let a person past to the own contact.
-macro_rules! contact_guards {
-    ($($guard:ident = $permission:ident;)*) => {$(
+/// A member who may see the member of the path: the own entry, or any with `members:view`.
+#[derive(Debug, Clone)]
+pub struct ViewsMember(pub Member);
+
+/// A member who may say what the member of the path wishes to be told: of the own wishes everybody, of others' with
+/// `notifications:manage`.
+#[derive(Debug, Clone)]
+pub struct SetsWishes(pub Member);
+
+fn is_own_contact(request: &HttpRequest, member: &Member) -> bool {
+    let contact = path::value::<ContactId>(request, "contact").ok();
+    contact.is_some_and(|contact| member.roster.is_self(member.by(), contact))
+}
+
+fn is_own_place(request: &HttpRequest, member: &Member) -> bool {
+    let user = path::value::<UserId>(request, "user").ok();
+    user.is_some_and(|user| member.roster.is_own_place(member.by(), user))
+}
+
+/// Declares guards that let a person past to what is the own.
+macro_rules! own_guards {
+    ($($guard:ident = $permission:ident or $own:ident;)*) => {$(
         impl std::ops::Deref for $guard {
             type Target = Member;
 
@@ -439,9 +460,7 @@ macro_rules! contact_guards {
                 let request = request.clone();
                 opens(&request.clone(), async move {
                     let member = enter(&request, Takes::AllKeys).await?;
-                    let contact = path::value::<ContactId>(&request, "contact").ok();
-                    let own = contact.is_some_and(|contact| member.roster.is_self(member.by(), contact));
-                    if !own {
+                    if !$own(&request, &member) {
                         member.roster.require(member.by(), ServicePermission::$permission)?;
                     }
                     Ok(Self(member))
@@ -460,9 +479,11 @@ macro_rules! contact_guards {
     )*};
 }
 
-contact_guards! {
-    ViewsContact = ContactsView;
-    EditsContact = ContactsManage;
+own_guards! {
+    ViewsContact = ContactsView or is_own_contact;
+    EditsContact = ContactsManage or is_own_contact;
+    ViewsMember = MembersView or is_own_place;
+    SetsWishes = NotificationsManage or is_own_place;
 }
 
 /// The owner of the account in the path.

@@ -17,8 +17,9 @@ use utoipa::IntoParams;
 
 use crate::body::Checked;
 use crate::consequences::Consequences;
+use crate::contacts::SubscriptionsBody;
 use crate::describe::{answer, id_schema};
-use crate::guards::{Leaves, ManagesMembers, Member, ViewsMembers};
+use crate::guards::{Leaves, ManagesMembers, Member, SetsWishes, ViewsMember, ViewsMembers};
 use crate::idempotency::Idempotency;
 use crate::page::{Paging, page};
 use crate::path::path_values;
@@ -37,7 +38,14 @@ path_values! {
 }
 
 pub(crate) fn routes() -> Routes {
-    routes![list_members, read_member, change_member, remove_member, leave_account]
+    routes![
+        list_members,
+        read_member,
+        change_member,
+        set_member_subscriptions,
+        remove_member,
+        leave_account,
+    ]
 }
 
 page! {
@@ -152,14 +160,14 @@ fn page_of(
 
 /// Read a member
 ///
-/// Its tag stands for all that is shown: it changes with the person's name and last log-in, too.
+/// Everybody may read the own entry. Its tag stands for all that is shown: it changes with the person's name and last log-in, too.
 #[utoipa::path(
     get,
     path = "/v1/accounts/{account}/members/{user}",
     tag = "members",
     responses((status = 200, description = "The member.", body = MemberView), answer::NotModified)
 )]
-async fn read_member(member: ViewsMembers, PathUser(user): PathUser) -> Result<Reply, Problem> {
+async fn read_member(member: ViewsMember, PathUser(user): PathUser) -> Result<Reply, Problem> {
     let person = person_of(&member, user).await?;
     shown(&member.roster, &person, member.by().at)
 }
@@ -193,6 +201,36 @@ async fn change_member(
     let decide = move |roster: &Roster, by: By| {
         admits(&if_match, roster, &seen, by.at)?;
         roster.change_member(by, user, &patch)
+    };
+    let answer = move |decision: &accounts_store::Decision| {
+        MemberView::of(&decision.after, &person, at).map_or_else(Reply::no_content, |view| view.reply())
+    };
+    member.decide(decide, answer).await
+}
+
+/// Set a member's subscriptions
+///
+/// The categories that the member wishes to receive at the address of the log-in, all of them at once (K-07). Members set
+/// their own; those of others need `notifications:manage`. What a member may do and what it is told are two things (K-20):
+/// a wish for a category whose permission the member lacks is kept, and has no effect until the member has it;
+/// `GET /v1/accounts/{account}/recipients` says so.
+#[utoipa::path(
+    put,
+    path = "/v1/accounts/{account}/members/{user}/subscriptions",
+    tag = "members",
+    responses((status = 200, description = "The member as it is now.", body = MemberView), refusal::AccountSuspended)
+)]
+async fn set_member_subscriptions(
+    member: SetsWishes,
+    PathUser(user): PathUser,
+    if_match: IfMatch,
+    Checked(categories): Checked<SubscriptionsBody>,
+) -> Result<Reply, Problem> {
+    let person = person_of(&member, user).await?;
+    let (seen, at) = (person.clone(), member.by().at);
+    let decide = move |roster: &Roster, by: By| {
+        admits(&if_match, roster, &seen, by.at)?;
+        roster.subscribe_member(by, user, &categories)
     };
     let answer = move |decision: &accounts_store::Decision| {
         MemberView::of(&decision.after, &person, at).map_or_else(Reply::no_content, |view| view.reply())

@@ -115,6 +115,7 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
         permissions: Permissions::All,
         status: MemberStatus::Active,
         expires_at: None,
+        subscriptions: BTreeSet::new(),
         version: 1,
         created_at: by.at,
         updated_at: by.at,

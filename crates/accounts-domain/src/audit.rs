@@ -375,6 +375,10 @@ fn entry(before: &Roster, change: &Change) -> Entry {
                 .moment("expires_at", *expires_at)
                 .moment("former_expires_at", former)
         }
+        Change::MemberSubscriptionsChanged { user, categories } => {
+            let keys = categories.iter().map(ToString::to_string).collect();
+            Entry::new("member.subscriptions_changed", Subject::User(*user)).with("categories", Datum::Words(keys))
+        }
         Change::MemberRemoved { user, contact: linked } => {
             Entry::new("member.removed", Subject::User(*user)).maybe("contact", linked.as_ref())
         }

@@ -189,6 +189,13 @@ pub enum Change {
         /// When it ends.
         expires_at: Option<DateTime<Utc>>,
     },
+    /// A member wishes to receive other categories.
+    MemberSubscriptionsChanged {
+        /// The member.
+        user: UserId,
+        /// All the categories that it wishes to receive.
+        categories: BTreeSet<CategoryKey>,
+    },
     /// A user is no member any more.
     MemberRemoved {
         /// The user.
@@ -310,6 +317,7 @@ impl Change {
             | Self::PermissionsChanged { .. }
             | Self::MemberStatusChanged { .. }
             | Self::MemberExpiryChanged { .. }
+            | Self::MemberSubscriptionsChanged { .. }
             | Self::MemberRemoved { contact: None, .. }
             | Self::MemberLeft { contact: None, .. }
             | Self::TransferRequested { .. }
@@ -471,6 +479,7 @@ impl Parts {
                     permissions: permissions.clone(),
                     status: MemberStatus::Active,
                     expires_at: None,
+                    subscriptions: BTreeSet::new(),
                     version: 1,
                     created_at: at,
                     updated_at: at,
@@ -488,6 +497,9 @@ impl Parts {
             }
             Change::MemberExpiryChanged { user, expires_at } => {
                 self.edit_member(*user, at, |member| member.expires_at = *expires_at);
+            }
+            Change::MemberSubscriptionsChanged { user, categories } => {
+                self.edit_member(*user, at, |member| member.subscriptions.clone_from(categories));
             }
             Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } => {
                 self.members.remove(user);

@@ -13,7 +13,7 @@ use crate::names::{DisplayName, JobTitle, PersonName};
 use crate::operators::require_own_hand;
 use crate::permission::{Permissions, ServicePermission};
 use crate::phone::Phone;
-use crate::roster::{Contact, ContactAddress, ContactProfile, Roster};
+use crate::roster::{Contact, ContactAddress, ContactProfile, Membership, Roster};
 use crate::violation::Violation;
 
 /// A new contact.
@@ -311,14 +311,18 @@ impl Roster {
 
     /// Whether the actor is this contact.
     pub fn is_self(&self, by: By, contact: ContactId) -> bool {
+        self.person_of(by).is_some_and(|member| member.contact == Some(contact))
+    }
+
+    /// The membership of the person who acts, or in whose place somebody does.
+    pub(crate) fn person_of(&self, by: By) -> Option<&Membership> {
         let user = match by.actor {
             Actor::User(user) | Actor::Impersonated { user, .. } => user,
             // A key that was not narrowed does what its user does; any other does what it was given and no more.
             Actor::Key(key) if !key.of_account && key.scope.is_everything() => key.maker,
-            Actor::Key(_) | Actor::Integration(_) | Actor::System | Actor::Operator(_) | Actor::Link => return false,
+            Actor::Key(_) | Actor::Integration(_) | Actor::System | Actor::Operator(_) | Actor::Link => return None,
         };
         self.live_member(user, by.at)
-            .is_some_and(|member| member.contact == Some(contact))
     }
 
     /// Managers edit contacts; where the catalog says so, a person with a log-in alone edits the own names.
@@ -353,7 +357,7 @@ impl Roster {
         }
     }
 
-    fn require_known(&self, categories: &BTreeSet<CategoryKey>) -> Result<(), Violation> {
+    pub(crate) fn require_known(&self, categories: &BTreeSet<CategoryKey>) -> Result<(), Violation> {
         match categories
             .iter()
             .find(|category| self.catalog.category(category).is_none())

@@ -24,11 +24,18 @@ pub enum IntegrationScope {
     AccountsOpen,
     /// `accounts:view`: find accounts and read what they say about their organisations.
     AccountsView,
+    /// `inbound:check`: ask whose mail it is, and whether it speaks for an account.
+    InboundCheck,
 }
 
 impl IntegrationScope {
     /// Every scope, in the order in which they are offered.
-    pub const ALL: [Self; 3] = [Self::AccessCheck, Self::AccountsOpen, Self::AccountsView];
+    pub const ALL: [Self; 4] = [
+        Self::AccessCheck,
+        Self::AccountsOpen,
+        Self::AccountsView,
+        Self::InboundCheck,
+    ];
 
     /// The scope as it is written: `access:check`, say.
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +43,7 @@ impl IntegrationScope {
             Self::AccessCheck => "access:check",
             Self::AccountsOpen => "accounts:open",
             Self::AccountsView => "accounts:view",
+            Self::InboundCheck => "inbound:check",
         }
     }
 
@@ -47,7 +55,7 @@ impl IntegrationScope {
     /// Whether what it opens changes nothing, whatever the method, so that test keys may have it, too.
     pub const fn reads(self) -> bool {
         match self {
-            Self::AccessCheck | Self::AccountsView => true,
+            Self::AccessCheck | Self::AccountsView | Self::InboundCheck => true,
             Self::AccountsOpen => false,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use crate::catalog::Holders;
 use crate::ids::ContactId;
 use crate::keys::RoleKey;
@@ -24,6 +26,7 @@ impl Roster {
         self.broken_links(&mut broken);
         self.broken_invitations(&mut broken);
         self.broken_join_requests(&mut broken);
+        self.broken_categories(&mut broken);
         broken
     }
 
@@ -75,6 +78,18 @@ impl Roster {
             }
             if !self.contact(*primary).is_ok_and(Contact::is_verified) {
                 broken.push(format!("the primary holder of {role} is not verified"));
+            }
+        }
+    }
+
+    /// Memberships may end by themselves, and so those without an end alone count.
+    fn broken_categories(&self, broken: &mut Vec<String>) {
+        if !self.contact(self.owner()).is_ok_and(Contact::is_verified) {
+            return;
+        }
+        for category in self.catalog.categories().iter().filter(|category| category.mandatory) {
+            if self.hearers(&category.key, DateTime::<Utc>::MAX_UTC).is_empty() {
+                broken.push(format!("nobody receives {}", category.key));
             }
         }
     }

@@ -365,6 +365,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::PermissionsChanged { .. }
         | Change::MemberStatusChanged { .. }
         | Change::MemberExpiryChanged { .. }
+        | Change::MemberSubscriptionsChanged { .. }
         | Change::MemberRemoved { .. }
         | Change::MemberLeft { .. }
         | Change::TransferRequested { .. }

@@ -1,5 +1,6 @@
 //! Members: the users who have a place in an account, what they may do there, and how their place ends.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +11,7 @@ use crate::api_keys::require_person;
 use crate::change::Change;
 use crate::ids::{ContactId, UserId};
 use crate::join_requests::JoinOutcome;
+use crate::keys::CategoryKey;
 use crate::mail::{Letter, Mail};
 use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
@@ -207,6 +209,38 @@ impl Roster {
         changes.extend(status.map(|status| Change::MemberStatusChanged { user, status }));
         changes.extend(expires_at.map(|expires_at| Change::MemberExpiryChanged { user, expires_at }));
         Ok(changes)
+    }
+
+    /// Sets the categories that a member wishes to receive at the address of the log-in (K-07). A wish for a category whose
+    /// permission the member lacks is kept and has no effect until the member has the permission: what somebody may do
+    /// and what somebody wishes to be told are changed by different people (K-20).
+    ///
+    /// # Errors
+    /// Whoever is somebody else needs `notifications:manage`. Refused for a category that the catalog does not know.
+    pub fn subscribe_member(
+        &self,
+        by: By,
+        user: UserId,
+        categories: &BTreeSet<CategoryKey>,
+    ) -> Result<Vec<Change>, Violation> {
+        if !self.is_own_place(by, user) {
+            self.require(by, ServicePermission::NotificationsManage)?;
+        }
+        let member = self.member(user).ok_or(Violation::NotFound)?;
+        self.require_known(categories)?;
+        self.require_active()?;
+        if member.subscriptions == *categories {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Change::MemberSubscriptionsChanged {
+            user,
+            categories: categories.clone(),
+        }])
+    }
+
+    /// Whether the actor is this member.
+    pub fn is_own_place(&self, by: By, user: UserId) -> bool {
+        self.person_of(by).is_some_and(|member| member.user == user)
     }
 
     /// Ends a membership; the contact stays. It acts on the member's next request.

@@ -134,6 +134,7 @@ impl World {
                 | Command::Suspend(..)
                 | Command::Reinstate(..)
                 | Command::Expire(..)
+                | Command::SubscribeMember(..)
         );
         let active = self.roster.account().status == AccountStatus::Active;
         if says_how_it_is && active {
@@ -400,6 +401,7 @@ fn the_stories_meet_every_kind_of_change() {
         "member.permissions_changed",
         "member.reinstated",
         "member.removed",
+        "member.subscriptions_changed",
         "member.suspended",
         "owner.moved",
         "ownership_transfer.ended",

@@ -217,6 +217,8 @@ pub struct Membership {
     pub status: MemberStatus,
     /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
+    /// The categories that this member wishes to receive, at the address of the log-in.
+    pub subscriptions: BTreeSet<CategoryKey>,
     /// How many decisions have changed it.
     pub version: i64,
     /// When it began.

@@ -169,7 +169,7 @@ pub enum IntegrationCommand {
         /// The integration, as it is listed
         #[arg(value_parser = integration)]
         integration: IntegrationId,
-        /// What it may do from now on: access:check, accounts:open or accounts:view; once for each
+        /// What it may do from now on: access:check, accounts:open, accounts:view or inbound:check; once for each
         #[arg(long, value_name = "SCOPE", value_parser = scope)]
         scope: Vec<IntegrationScope>,
     },
@@ -201,7 +201,7 @@ pub struct NewIntegration {
     /// What it is called; no other has this name
     #[arg(value_parser = KeyName::parse)]
     pub name: KeyName,
-    /// What it may do: access:check, accounts:open or accounts:view; once for each
+    /// What it may do: access:check, accounts:open, accounts:view or inbound:check; once for each
     #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
     pub scope: Vec<IntegrationScope>,
     /// Make a test key, which reads and changes nothing
@@ -227,7 +227,7 @@ pub struct NewIntegrationKey {
 }
 
 fn scope(text: &str) -> Result<IntegrationScope, &'static str> {
-    IntegrationScope::from_name(text).ok_or("it is access:check, accounts:open or accounts:view")
+    IntegrationScope::from_name(text).ok_or("it is access:check, accounts:open, accounts:view or inbound:check")
 }
 
 fn integration(text: &str) -> Result<IntegrationId, &'static str> {

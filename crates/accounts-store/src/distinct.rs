@@ -2,6 +2,8 @@
 //! for the next greater one. `SELECT DISTINCT` reads every row instead, and a start must not take longer with each
 //! account.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
@@ -34,6 +36,7 @@ macro_rules! steps {
 
 const ROLES: &str = steps!("role_holders", "role", "true");
 const CATEGORIES: &str = steps!("contact_subscriptions", "category", "true");
+const CATEGORIES_OF_MEMBERS: &str = steps!("member_subscriptions", "category", "true");
 const SHORT_PERMISSIONS: &str = steps!("memberships", "permissions", "length(permissions) <= 1000");
 const LONG_PERMISSIONS: &str = "SELECT DISTINCT permissions AS value FROM memberships WHERE length(permissions) > 1000";
 
@@ -48,9 +51,11 @@ pub(crate) fn roles(conn: &mut Conn) -> Result<Vec<String>, Fault> {
     values(conn, ROLES)
 }
 
-/// Every category that a contact subscribes to.
-pub(crate) fn categories(conn: &mut Conn) -> Result<Vec<String>, Fault> {
-    values(conn, CATEGORIES)
+/// Every category that a contact or a member subscribes to.
+pub(crate) fn categories(conn: &mut Conn) -> Result<BTreeSet<String>, Fault> {
+    let mut found: BTreeSet<String> = values(conn, CATEGORIES)?.into_iter().collect();
+    found.extend(values(conn, CATEGORIES_OF_MEMBERS)?);
+    Ok(found)
 }
 
 /// Every set of permissions that a member has, as it is stored.

@@ -385,6 +385,13 @@ const TABLES: &[Table] = &[
         of_account: BY_ACCOUNT_ID,
     },
     Table {
+        name: "member_subscriptions",
+        stamped: &["account_id", "user_id"],
+        same: &["category"],
+        event: None,
+        of_account: BY_ACCOUNT_ID,
+    },
+    Table {
         name: "owners",
         stamped: &["account_id", "contact_id", "user_id"],
         same: &["verified"],

@@ -109,8 +109,7 @@ fn load(conn: &mut Conn, look: &Look<'_>) -> Result<LiveUse, Fault> {
         look_into(conn, &roles, &mut live)?;
     }
     for category in distinct::categories(conn)? {
-        live.subscribed
-            .insert(parse("contact_subscriptions.category", &category)?);
+        live.subscribed.insert(parse("subscriptions.category", &category)?);
     }
     for text in distinct::permissions(conn)? {
         live.granted.extend(chosen("memberships.permissions", &text)?);

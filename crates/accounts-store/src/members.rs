@@ -6,13 +6,15 @@ use accounts_domain::address::EmailAddress;
 use accounts_domain::ids::{AccountId, UserId};
 use accounts_domain::members::{MemberNews, MemberPerson};
 use accounts_domain::names::DisplayName;
+use accounts_domain::recipients::{Reader, Readers};
+use accounts_domain::users::UserStatus;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
 use crate::mails::insert_mails;
-use crate::rows::{checked, instant, parse};
+use crate::rows::{checked, instant, named, parse};
 use crate::schema::{memberships, second_factors, users};
 use crate::store::Store;
 use crate::users::load_user;
@@ -24,6 +26,29 @@ struct PersonRow {
     display_name: String,
     address: String,
     last_login_at: Option<NaiveDateTime>,
+}
+
+/// Who a notice to a member goes to.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(crate) struct ReaderRow {
+    id: String,
+    display_name: String,
+    address: String,
+    language: String,
+    status: String,
+}
+
+impl ReaderRow {
+    pub(crate) fn read(&self) -> Result<Reader, Fault> {
+        Ok(Reader {
+            user: parse("users.id", &self.id)?,
+            display_name: checked("users.display_name", &self.display_name, DisplayName::parse)?,
+            address: checked("users.address", &self.address, EmailAddress::parse)?,
+            language: parse("users.language", &self.language)?,
+            status: named("users.status", &self.status, UserStatus::from_name)?,
+        })
+    }
 }
 
 /// A member, and since when the person has a second factor.
@@ -44,6 +69,23 @@ impl Store {
                 .load(conn)?;
             let people = rows.iter().map(|row| read(row).map(|person| (person.user, person)));
             people.collect()
+        };
+        self.lanes.read(work).await
+    }
+
+    /// Reads who the members of an account are, as far as notices to them go.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn readers(&self, account: AccountId) -> Result<Readers, StoreError> {
+        let work = move |conn: &mut Conn| {
+            let rows: Vec<ReaderRow> = memberships::table
+                .inner_join(users::table)
+                .filter(memberships::account_id.eq(account.to_string()))
+                .select(ReaderRow::as_select())
+                .load(conn)?;
+            let readers = rows.iter().map(|row| row.read().map(|reader| (reader.user, reader)));
+            readers.collect()
         };
         self.lanes.read(work).await
     }

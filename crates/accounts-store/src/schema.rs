@@ -109,6 +109,14 @@ table! {
 }
 
 table! {
+    member_subscriptions (account_id, user_id, category) {
+        account_id -> Text,
+        user_id -> Text,
+        category -> Text,
+    }
+}
+
+table! {
     owners (account_id) {
         account_id -> Text,
         contact_id -> Text,
@@ -457,6 +465,7 @@ macro_rules! with_all_tables {
             contact_phones,
             contact_subscriptions,
             memberships,
+            member_subscriptions,
             owners,
             role_holders,
             role_primaries,

@@ -112,7 +112,9 @@ on_both! {
     fn only_who_may_sees_and_manages_members(app) {
         let (zoe, ana, bea) = office(app);
         assert_eq!(bea.get(bea.at("/members")).refused(403, "forbidden")["permission"], "members:view");
-        bea.get(path(&bea, &bea)).refused(403, "forbidden");
+        bea.get(path(&bea, &ana)).refused(403, "forbidden");
+        // The own entry is everybody's to see.
+        assert_eq!(bea.get(path(&bea, &bea)).expect(200)["id"], json!(bea.user()));
         assert_eq!(bea.expels(&ana).refused(403, "forbidden")["permission"], "members:manage");
         let dan = given::owner(app, "dan@other.example");
         dan.get(zoe.at("/members")).refused(404, "not-found");

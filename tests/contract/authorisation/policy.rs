@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use accounts_domain::integrations::IntegrationScope::{self, AccessCheck, AccountsOpen, AccountsView};
+use accounts_domain::integrations::IntegrationScope::{self, AccessCheck, AccountsOpen, AccountsView, InboundCheck};
 use accounts_domain::permission::ServicePermission::{
-    self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView, RolesManage,
+    self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView,
+    NotificationsManage, NotificationsView, RolesManage,
 };
 
 use Who::{
@@ -35,7 +36,7 @@ pub(super) enum Who {
     HasInPerson(ServicePermission),
     /// Members with the permission, but no operator in the place of one.
     HasOwnHand(ServicePermission),
-    /// Members with the permission, and the member who is the contact in the path.
+    /// Members with the permission, and the member who is the contact or the user in the path.
     HasOrSelf(ServicePermission),
     /// The owner of the account in the path, in person.
     Owner,
@@ -186,9 +187,14 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /v1/accounts/{account}/roles/{role}", Has(ContactsView)),
     ("DELETE /v1/accounts/{account}/roles/{role}/primary", Has(RolesManage)),
     ("GET /v1/accounts/{account}/members", Has(MembersView)),
-    ("GET /v1/accounts/{account}/members/{user}", Has(MembersView)),
+    ("GET /v1/accounts/{account}/members/{user}", HasOrSelf(MembersView)),
     ("PATCH /v1/accounts/{account}/members/{user}", Has(MembersManage)),
     ("DELETE /v1/accounts/{account}/members/{user}", Has(MembersManage)),
+    (
+        "PUT /v1/accounts/{account}/members/{user}/subscriptions",
+        HasOrSelf(NotificationsManage),
+    ),
+    ("GET /v1/accounts/{account}/recipients", Has(NotificationsView)),
     ("POST /v1/accounts/{account}/leave", MemberInPerson),
     ("GET /v1/accounts/{account}/invitations", Has(MembersView)),
     ("POST /v1/accounts/{account}/invitations", Has(MembersManage)),
@@ -227,6 +233,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
         Owner,
     ),
     ("POST /v1/access-checks", Scope(AccessCheck)),
+    ("POST /v1/inbound-checks", Scope(InboundCheck)),
     ("GET /v1/accounts/by-external-id/{external_id}", Scope(AccountsView)),
     ("PUT /v1/accounts/by-external-id/{external_id}", Scope(AccountsOpen)),
 ];
@@ -306,7 +313,7 @@ impl fmt::Display for Who {
             Has(permission) | HasInPerson(permission) | HasOwnHand(permission) => {
                 write!(f, "`{}`", permission.as_str())
             }
-            HasOrSelf(permission) => write!(f, "`{}`, or whoever is the contact", permission.as_str()),
+            HasOrSelf(permission) => write!(f, "`{}`, or whoever it is", permission.as_str()),
             Owner => f.write_str("the owner"),
             Recipient => f.write_str("whoever is offered the account"),
             Scope(scope) => write!(f, "an integration with `{}`", scope.as_str()),

@@ -226,7 +226,7 @@ impl Parse for ContactPatchBody {
     }
 }
 
-/// The categories that a contact wishes to receive.
+/// The categories that a contact or a member wishes to receive.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({"categories": ["invoice"]}))]
 pub struct SubscriptionsBody {

@@ -86,6 +86,8 @@ macro_rules! guards {
 guards! {
     /// An integration that may ask who may do what.
     ChecksAccess = AccessCheck;
+    /// An integration that may ask who speaks for an account.
+    ChecksInbound = InboundCheck;
     /// An integration that may open accounts.
     OpensAccounts = AccountsOpen;
     /// An integration that may find accounts.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::contained;
+use crate::contacts::keys;
 use crate::moment;
 use crate::precondition::Tag;
 use crate::reply::Reply;
@@ -37,6 +38,9 @@ pub struct MemberView {
     /// The contact that the member is.
     #[schema(required = true, example = "con_01h455vb4pex5vsknk084sn02q")]
     contact_id: Option<String>,
+    /// The categories that the member wishes to receive at this address, whether it has their permissions or not.
+    #[schema(example = json!(["invoice"]))]
+    subscriptions: Vec<String>,
     /// `active`, `suspended` (held back by somebody) or `expired`.
     #[schema(example = "active")]
     status: &'static str,
@@ -76,6 +80,7 @@ impl MemberView {
             permissions: contained(roster, permissions),
             permission_preset: preset.map(|preset| preset.key.clone()),
             contact_id: member.contact.map(|contact| contact.to_string()),
+            subscriptions: keys(&member.subscriptions),
             status: member.standing(at).as_str(),
             expires_at: member.expires_at.map(moment::shown),
             last_login_at: person.last_login_at.map(moment::shown),

@@ -390,3 +390,41 @@ fn k_08_a_member_who_is_no_contact_is_managed_like_any_other() {
     let changes = roster.remove_member(ANA.by(), CEM.user());
     assert_eq!(roster.then(changes).members().count(), 1);
 }
+
+mod wishes {
+    use super::*;
+    use crate::given::categories;
+
+    #[test]
+    fn k_07_a_member_sets_the_own_wishes_and_others_with_the_permission() {
+        let roster = standard()
+            .with_member(BEA, Permissions::none())
+            .with_member(CEM, chosen(&["notifications:manage"]));
+        let wished = categories(&["invoice"]);
+        let own = roster.subscribe_member(BEA.by(), BEA.user(), &wished);
+        let change = Change::MemberSubscriptionsChanged {
+            user: BEA.user(),
+            categories: wished.clone(),
+        };
+        assert_eq!(own, Ok(vec![change]));
+        assert_eq!(roster.subscribe_member(CEM.by(), BEA.user(), &wished), own);
+        let refused = roster.subscribe_member(BEA.by(), CEM.user(), &wished);
+        assert!(matches!(refused, Err(Violation::Forbidden { .. })));
+        let after = roster.then(own);
+        let member = after.member(BEA.user()).unwrap();
+        assert_eq!((&member.subscriptions, member.version), (&wished, 2));
+        assert_eq!(after.subscribe_member(BEA.by(), BEA.user(), &wished), Ok(vec![]));
+    }
+
+    #[test]
+    fn unknown_categories_strangers_and_suspended_accounts_are_refused() {
+        let roster = standard();
+        let unknown = roster.subscribe_member(ANA.by(), ANA.user(), &categories(&["gossip"]));
+        assert!(matches!(unknown, Err(Violation::UnknownCategory { .. })));
+        let stranger = roster.subscribe_member(ANA.by(), BEA.user(), &categories(&[]));
+        assert_eq!(stranger, Err(Violation::NotFound));
+        let suspended = roster.in_status(AccountStatus::Suspended);
+        let refused = suspended.subscribe_member(ANA.by(), ANA.user(), &categories(&["invoice"]));
+        assert_eq!(refused, Err(Violation::AccountSuspended));
+    }
+}

@@ -74,6 +74,7 @@ pub(super) enum Command {
     Reinstate(Pick),
     /// In so many days, or not at all.
     Expire(Pick, Option<i64>),
+    SubscribeMember(Pick, Vec<usize>),
     Expel(Pick),
     Leave,
 }
@@ -183,6 +184,7 @@ fn commands() -> impl Strategy<Value = Command> {
         1 => picks().prop_map(Command::Suspend),
         2 => picks().prop_map(Command::Reinstate),
         2 => (picks(), option::weighted(0.7, -1..9_i64)).prop_map(|(pick, days)| Command::Expire(pick, days)),
+        2 => (picks(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::SubscribeMember(pick, to)),
         1 => picks().prop_map(Command::Expel),
         1 => Just(Command::Leave),
         1 => prop_oneof![3 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),

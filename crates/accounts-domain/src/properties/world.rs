@@ -254,6 +254,7 @@ impl World {
                 let (member, patch) = self.member_patch(by, command);
                 roster.change_member(by, member, &patch)
             }
+            Command::SubscribeMember(pick, to) => roster.subscribe_member(by, self.member(*pick), &self.categories(to)),
             Command::Expel(pick) => roster.remove_member(by, self.member(*pick)),
             Command::Leave => roster.leave_account(by),
         }

@@ -76,8 +76,11 @@ const UNKNOWN_ROLE: &Query = &Query {
 
 const UNKNOWN_CATEGORY: &Query = &Query {
     key: "unknown-category",
-    sentence: "A contact subscribes to a category that the catalog does not have.",
-    sql: listed!("SELECT contact_id AS id FROM contact_subscriptions WHERE category = $1"),
+    sentence: "A contact or a member subscribes to a category that the catalog does not have.",
+    sql: listed!(
+        "SELECT contact_id AS id FROM contact_subscriptions WHERE category = $1
+         UNION ALL SELECT account_id || ' ' || user_id AS id FROM member_subscriptions WHERE category = $1"
+    ),
 };
 
 const UNKNOWN_PERMISSION: &Query = &Query {

@@ -135,6 +135,10 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN contacts c ON c.account_id = m.account_id AND c.id = m.contact_id
      WHERE m.contact_id IS NOT NULL AND c.id IS NULL";
 
+    "subscription-without-member", "Somebody subscribes to a category who is no member.",
+    "SELECT s.account_id || ' ' || s.user_id AS id FROM member_subscriptions s
+     LEFT JOIN memberships m ON m.account_id = s.account_id AND m.user_id = s.user_id WHERE m.user_id IS NULL";
+
     "contact-of-several-members", "Several members of an account are one contact.",
     "SELECT contact_id AS id FROM memberships
      WHERE contact_id IS NOT NULL GROUP BY account_id, contact_id HAVING count(*) > 1";

@@ -26,8 +26,8 @@ use crate::backend::Conn;
 use crate::error::Fault;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe};
 use crate::schema::{
-    accounts, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, memberships,
-    owners, ownership_transfers, role_holders, role_primaries,
+    accounts, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts,
+    member_subscriptions, memberships, owners, ownership_transfers, role_holders, role_primaries,
 };
 
 #[derive(Queryable, Selectable)]
@@ -361,6 +361,7 @@ fn load_members(conn: &mut Conn, account: &str) -> Result<BTreeMap<UserId, Membe
         .filter(memberships::account_id.eq(account))
         .select(MemberRow::as_select())
         .load(conn)?;
+    let mut subscriptions = load_member_subscriptions(conn, account)?;
     let read = |row: MemberRow| {
         let member = Membership {
             user: parse("memberships.user_id", &row.user_id)?,
@@ -368,6 +369,7 @@ fn load_members(conn: &mut Conn, account: &str) -> Result<BTreeMap<UserId, Membe
             permissions: from_json("memberships.permissions", &row.permissions)?,
             status: named("memberships.status", &row.status, MemberStatus::from_name)?,
             expires_at: row.expires_at.map(instant),
+            subscriptions: subscriptions.remove(&row.user_id).unwrap_or_default(),
             version: row.version,
             created_at: instant(row.created_at),
             updated_at: instant(row.updated_at),
@@ -375,6 +377,19 @@ fn load_members(conn: &mut Conn, account: &str) -> Result<BTreeMap<UserId, Membe
         Ok((member.user, member))
     };
     rows.into_iter().map(read).collect()
+}
+
+fn load_member_subscriptions(conn: &mut Conn, account: &str) -> Result<BTreeMap<String, BTreeSet<CategoryKey>>, Fault> {
+    let rows = member_subscriptions::table
+        .filter(member_subscriptions::account_id.eq(account))
+        .select((member_subscriptions::user_id, member_subscriptions::category))
+        .load::<(String, String)>(conn)?;
+    let mut subscriptions: BTreeMap<String, BTreeSet<CategoryKey>> = BTreeMap::new();
+    for (user, category) in rows {
+        let category = parse("member_subscriptions.category", &category)?;
+        subscriptions.entry(user).or_default().insert(category);
+    }
+    Ok(subscriptions)
 }
 
 fn load_verifications(conn: &mut Conn, account: &str) -> Result<BTreeMap<VerificationId, Verification>, Fault> {

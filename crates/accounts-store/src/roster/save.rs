@@ -137,6 +137,7 @@ impl Saving<'_> {
             Change::PermissionsChanged { user, permissions } => self.change_permissions(*user, permissions),
             Change::MemberStatusChanged { user, status } => self.change_member_status(*user, *status),
             Change::MemberExpiryChanged { user, expires_at } => self.change_expiry(*user, *expires_at),
+            Change::MemberSubscriptionsChanged { user, categories } => self.change_wishes(*user, categories),
             Change::MemberRemoved { user, .. } | Change::MemberLeft { user, .. } => self.remove_member(*user),
             Change::TransferRequested { transfer } => self.insert_transfer(transfer),
             Change::TransferEnded { transfer, outcome } => self.end_transfer(*transfer, *outcome),

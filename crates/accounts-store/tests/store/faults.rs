@@ -147,6 +147,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("membership-without-account", "DELETE FROM accounts WHERE id = '{account}'", "{account} {member_user}"),
     ("membership-without-user", "DELETE FROM users WHERE id = '{member_user}'", "{account} {member_user}"),
+    (
+        "subscription-without-member",
+        "INSERT INTO member_subscriptions (account_id, user_id, category) VALUES ('{account}', 'x', 'told')",
+        "{account} x",
+    ),
     ("membership-without-contact", "DELETE FROM contacts WHERE id = '{member}'", "{account} {member_user}"),
     (
         "several-pending-transfers",
@@ -320,6 +325,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "unknown-category",
         "INSERT INTO contact_subscriptions (account_id, contact_id, category) VALUES ('{account}', '{member}', 'weather')",
         "{member}",
+    ),
+    (
+        "unknown-category",
+        "INSERT INTO member_subscriptions (account_id, user_id, category) VALUES ('{account}', '{member_user}', 'weather')",
+        "{account} {member_user}",
     ),
     (
         "unknown-permission",

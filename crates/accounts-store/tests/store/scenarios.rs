@@ -12,6 +12,7 @@ mod operators;
 mod purge;
 mod races;
 mod second_factors;
+mod senders;
 mod sessions;
 mod sign_ups;
 mod stories;

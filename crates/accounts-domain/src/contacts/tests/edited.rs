@@ -103,7 +103,7 @@ fn u_22_u_23_wishes_act_at_once() {
     let wished = categories(&["invoices"]);
     let changes = roster.subscribe(ANA.by(), BEA.contact(), &wished);
     let roster = roster.then(changes);
-    assert!(roster.hearers(&category("invoices")).contains(&BEA.contact()));
+    assert!(roster.hearers(&category("invoices"), NOW).contains(&BEA.contact()));
     assert_eq!(roster.subscribe(ANA.by(), BEA.contact(), &wished), Ok(vec![]));
 }
 

@@ -1,6 +1,9 @@
 //! Saves what changes of a membership.
 
+use std::collections::BTreeSet;
+
 use accounts_domain::ids::UserId;
+use accounts_domain::keys::CategoryKey;
 use accounts_domain::permission::Permissions;
 use accounts_domain::roster::MemberStatus;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -10,7 +13,7 @@ use super::{Saving, permissions_json};
 use crate::api_keys;
 use crate::error::Fault;
 use crate::rows::stored;
-use crate::schema::memberships;
+use crate::schema::{member_subscriptions, memberships};
 
 /// The columns that change; what is absent stays.
 #[derive(Default, AsChangeset)]
@@ -59,7 +62,30 @@ impl Saving<'_> {
         )
     }
 
+    pub(super) fn change_wishes(&mut self, user: UserId, categories: &BTreeSet<CategoryKey>) -> Result<(), Fault> {
+        self.delete_wishes(user)?;
+        for category in categories {
+            diesel::insert_into(member_subscriptions::table)
+                .values((
+                    member_subscriptions::account_id.eq(&self.account),
+                    member_subscriptions::user_id.eq(user.to_string()),
+                    member_subscriptions::category.eq(category.as_str()),
+                ))
+                .execute(self.conn)?;
+        }
+        self.change_member(user, Columns::default())
+    }
+
+    fn delete_wishes(&mut self, user: UserId) -> Result<(), Fault> {
+        let rows = member_subscriptions::table
+            .filter(member_subscriptions::account_id.eq(&self.account))
+            .filter(member_subscriptions::user_id.eq(user.to_string()));
+        diesel::delete(rows).execute(self.conn)?;
+        Ok(())
+    }
+
     pub(super) fn remove_member(&mut self, user: UserId) -> Result<(), Fault> {
+        self.delete_wishes(user)?;
         api_keys::delete_of_member(self.conn, &self.account, user)?;
         diesel::delete(memberships::table.find((&self.account, user.to_string()))).execute(self.conn)?;
         Ok(())

@@ -1,0 +1,12 @@
+-- What members wish to be told at the address of their log-in. The index is for the comparison of the catalog with what is
+-- stored, as that of contacts is.
+
+CREATE TABLE member_subscriptions (
+    account_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    category TEXT NOT NULL,
+    PRIMARY KEY (account_id, user_id, category),
+    CHECK (length(category) > 0),
+    FOREIGN KEY (account_id, user_id) REFERENCES memberships (account_id, user_id)
+) STRICT;
+CREATE INDEX member_subscriptions_by_category ON member_subscriptions (category);
