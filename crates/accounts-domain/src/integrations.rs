@@ -359,17 +359,17 @@ mod tests {
         };
         let changes = desk.administer(&patch);
         assert_eq!(changes.len(), 2);
-        let changed = desk.after(&changes, NOW);
+        let moved = desk.after(&changes, NOW);
         assert_eq!(
-            (Some(&changed.scopes), changed.disabled_at),
+            (Some(&moved.scopes), moved.disabled_at),
             (patch.scopes.as_ref(), Some(NOW))
         );
-        assert_eq!(changed.administer(&patch), []);
+        assert_eq!(moved.administer(&patch), []);
         let enabling = IntegrationPatch {
             scopes: None,
             disabled: Some(false),
         };
-        assert_eq!(changed.administer(&enabling), [IntegrationChange::Enabled]);
+        assert_eq!(moved.administer(&enabling), [IntegrationChange::Enabled]);
     }
 
     #[test]
