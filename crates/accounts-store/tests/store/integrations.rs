@@ -96,8 +96,8 @@ async fn an_operator_makes_one_for_a_reason_and_once_for_a_key_of_the_request() 
     let all = store.integrations().await.unwrap();
     let names: Vec<&str> = all.iter().map(|integration| integration.name.as_str()).collect();
     assert_eq!(names, ["Desk", "Shop"]);
-    let made = ("integration.created".to_owned(), Some("A key was lost".to_owned()));
-    assert_eq!(told(store).await, [made.clone(), made]);
+    let created = ("integration.created".to_owned(), Some("A key was lost".to_owned()));
+    assert_eq!(told(store).await, [created.clone(), created]);
 }
 
 #[tokio::test]
@@ -108,8 +108,8 @@ async fn each_change_has_its_event_and_what_changes_nothing_leaves_no_trace() {
     let id = desk.id;
     store.create_integration(desk, &system(moment(0))).await.unwrap();
     let key = integration_key(1, None);
-    let (made, gone) = (key.clone(), key.id);
-    let make = move |desk: &Integration| desk.make_key(&made);
+    let gone = key.id;
+    let make = move |desk: &Integration| desk.make_key(&key);
     let decision = store.decide_integration(id, &system(moment(1)), make).await.unwrap();
     assert_eq!((decision.after.revision, decision.changes.len()), (2, 1));
     store
