@@ -296,7 +296,9 @@ on_both! {
         refused.fault("/owner_address", "unknown-user");
         let mut whole = asked;
         whole["external_id"] = json!("C-1");
-        sam.post(ACCOUNTS, &whole).refused(422, "invalid-fields").fault("/display_name", "required");
+        // Nothing tells how such a person is called.
+        let unnamed = sam.post(ACCOUNTS, &whole).refused(422, "invalid-fields");
+        unnamed.fault("/owner_address", "unknown-user");
         whole["display_name"] = json!("Ana Lima");
         let open = || sam.post(ACCOUNTS, &whole);
         let opened = open().idempotency_key("open").expect(201);

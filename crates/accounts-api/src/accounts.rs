@@ -219,21 +219,12 @@ impl Parse for AccountBody {
 }
 
 impl NewAccount {
-    /// The account of somebody who has no log-in yet, at this address. Nobody has proven it, so that the name of its owner
-    /// has to be given.
-    ///
-    /// # Errors
-    /// 422 without that name.
-    pub(crate) fn for_customer(
-        self,
-        address: EmailAddress,
-        external_id: ExternalId,
-    ) -> Result<OpenForCustomer, Problem> {
+    /// The account of somebody who has no log-in yet, at this address; nothing where it is not said how they are called,
+    /// because no log-in tells it.
+    pub(crate) fn for_customer(self, address: EmailAddress, external_id: ExternalId) -> Option<OpenForCustomer> {
         let language = self.language.unwrap_or_default();
-        let display_name = self
-            .display_name
-            .ok_or_else(|| Problem::invalid_field("/display_name", FieldCode::Required))?;
-        Ok(OpenForCustomer {
+        let display_name = self.display_name?;
+        Some(OpenForCustomer {
             account: AccountId::new(),
             external_id,
             contact: ContactId::new(),

@@ -322,10 +322,11 @@ async fn open_account_for(
 ) -> Result<Reply, Problem> {
     let store = &admin.service.store;
     let owner: Option<User> = store.user_by_address(asked.owner.key().to_owned()).await?;
+    let unknown = || Problem::invalid_field("/owner_address", FieldCode::UnknownUser);
     let command = match (owner, asked.external_id) {
         (Some(owner), number) => Opening::Owned(asked.account.command(&owner, number)),
-        (None, Some(number)) => Opening::Awaited(asked.account.for_customer(asked.owner, number)?),
-        (None, None) => return Err(Problem::invalid_field("/owner_address", FieldCode::UnknownUser)),
+        (None, Some(number)) => Opening::Awaited(asked.account.for_customer(asked.owner, number).ok_or_else(unknown)?),
+        (None, None) => return Err(unknown()),
     };
     let caller = admin.name();
     let answer = |roster: &Roster| {
