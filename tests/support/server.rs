@@ -38,7 +38,7 @@ use tokio::{
 use crate::app::Catalog;
 
 /// How long mails may take to leave.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where mails go, if not into a folder.
 const SMTP_URL: &str = "ACCOUNTS_SMTP_URL";
