@@ -19,9 +19,9 @@ fn asks(client: &Client) -> u16 {
 }
 
 /// Changes an integration, for the usual reason.
-fn patches(admin: &Operator, path: &str, mut patch: Value) -> Answer {
-    patch["reason"] = json!(REASON);
-    admin.patch(path, patch).send()
+fn patches(admin: &Operator, path: &str, mut wanted: Value) -> Answer {
+    wanted["reason"] = json!(REASON);
+    admin.patch(path, wanted).send()
 }
 
 /// The provider's own events of this type that somebody caused, the latest first, each with the reason that was given.
@@ -172,7 +172,8 @@ on_both! {
 
     fn there_are_ten_keys_of_an_integration_and_no_more(app) {
         let (admin, path) = desk(app);
-        let last = (0..10).map(|_| admin.makes_key(&path)).last().unwrap();
+        let keys: Vec<Answer> = (0..10).map(|_| admin.makes_key(&path)).collect();
+        let last = keys.last().unwrap();
         let full = admin.post(format!("{path}/keys"), json!({ "reason": REASON })).refused(409, "key-limit-reached");
         assert_eq!(full["limit"], 10);
         admin.delete(format!("{}?{WHY}", last.header("Location"))).expect(204);
