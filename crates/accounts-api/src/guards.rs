@@ -5,13 +5,14 @@ mod in_person;
 mod integrations;
 mod keys;
 mod operators;
+mod own;
 
 use std::sync::Arc;
 
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::{ApiKey, KeyHolder};
 use accounts_domain::change::Change;
-use accounts_domain::ids::{AccountId, ContactId, SessionId, UserId};
+use accounts_domain::ids::{AccountId, SessionId};
 use accounts_domain::operators::Impersonation;
 use accounts_domain::permission::ServicePermission;
 use accounts_domain::roster::{AccountStatus, Roster};
@@ -27,7 +28,7 @@ use chrono::{DateTime, Utc};
 
 use crate::describe::{Describe, Description};
 use crate::gate::{LocalFuture, opens};
-use crate::idempotency::{self, Idempotency};
+use crate::idempotency::Idempotency;
 use crate::key_text::KeyText;
 use crate::path;
 use crate::problem::{Code, Problem};
@@ -39,6 +40,7 @@ pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberIn
 pub use integrations::{ChecksAccess, ChecksInbound, IntegrationCaller, OpensAccounts, ViewsAccounts};
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};
+pub use own::{EditsContact, Leaves, SetsWishes, ViewsContact, ViewsMember};
 
 /// Whoever calls: a person in a session, or an API key. As an argument it takes persons and the keys that act as them.
 #[derive(Debug, Clone)]
@@ -413,79 +415,6 @@ guards! {
     ViewsAudit = AuditView;
 }
 
-/// A member who may see the contact of the path: the own one, or any with `contacts:view`.
-#[derive(Debug, Clone)]
-pub struct ViewsContact(pub Member);
-
-/// A member who may edit the contact of the path: any with `contacts:manage`; of the own one the rules decide
-/// what its person may edit (M-39).
-#[derive(Debug, Clone)]
-pub struct EditsContact(pub Member);
-
-/// A member who may see the member of the path: the own entry, or any with `members:view`.
-#[derive(Debug, Clone)]
-pub struct ViewsMember(pub Member);
-
-/// A member who may say what the member of the path wishes to be told: of the own wishes everybody, of others' with
-/// `notifications:manage`.
-#[derive(Debug, Clone)]
-pub struct SetsWishes(pub Member);
-
-fn is_own_contact(request: &HttpRequest, member: &Member) -> bool {
-    let contact = path::value::<ContactId>(request, "contact").ok();
-    contact.is_some_and(|contact| member.roster.is_self(member.by(), contact))
-}
-
-fn is_own_place(request: &HttpRequest, member: &Member) -> bool {
-    let user = path::value::<UserId>(request, "user").ok();
-    user.is_some_and(|user| member.roster.is_own_place(member.by(), user))
-}
-
-/// Declares guards that let a person past to what is the own.
-macro_rules! own_guards {
-    ($($guard:ident = $permission:ident or $own:ident;)*) => {$(
-        impl std::ops::Deref for $guard {
-            type Target = Member;
-
-            fn deref(&self) -> &Member {
-                &self.0
-            }
-        }
-
-        impl FromRequest for $guard {
-            type Error = Problem;
-            type Future = LocalFuture<Result<Self, Problem>>;
-
-            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                let request = request.clone();
-                opens(&request.clone(), async move {
-                    let member = enter(&request, Takes::AllKeys).await?;
-                    if !$own(&request, &member) {
-                        member.roster.require(member.by(), ServicePermission::$permission)?;
-                    }
-                    Ok(Self(member))
-                })
-            }
-        }
-
-        impl Describe for $guard {
-            const GUARD: bool = true;
-
-            fn describe(description: &mut Description) {
-                description.needs(ServicePermission::$permission.as_str());
-                describe_account(description);
-            }
-        }
-    )*};
-}
-
-own_guards! {
-    ViewsContact = ContactsView or is_own_contact;
-    EditsContact = ContactsManage or is_own_contact;
-    ViewsMember = MembersView or is_own_place;
-    SetsWishes = NotificationsManage or is_own_place;
-}
-
 /// The owner of the account in the path.
 #[derive(Debug, Clone)]
 pub struct Owner(pub Member);
@@ -521,47 +450,6 @@ impl Describe for Owner {
         description.secured();
         describe_account(description);
         description.refuses(Code::OwnerOnly);
-    }
-}
-
-/// A member who is about to leave the account of the path. Whoever has left by this very request before, and is no
-/// member any more, is told the first answer again.
-#[derive(Debug, Clone)]
-pub struct Leaves(pub Member);
-
-impl std::ops::Deref for Leaves {
-    type Target = Member;
-
-    fn deref(&self) -> &Member {
-        &self.0
-    }
-}
-
-impl FromRequest for Leaves {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let problem = match enter(&request, Takes::Persons).await {
-                Ok(member) => return Ok(Self(member)),
-                Err(problem) if problem.code() == Code::NotFound => problem,
-                Err(problem) => return Err(problem),
-            };
-            let person = in_session(&request, Takes::Persons).await?;
-            let answered = idempotency::answered(&request, &person.service, &person.name()).await?;
-            Err(answered.map_or(problem, Problem::replay))
-        })
-    }
-}
-
-impl Describe for Leaves {
-    const GUARD: bool = true;
-
-    fn describe(description: &mut Description) {
-        description.secured();
-        describe_account(description);
     }
 }
 

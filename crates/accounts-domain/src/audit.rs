@@ -1,23 +1,24 @@
 //! How a change stands in the audit log: what happened, on what, which fields; personal values apart, so that
 //! erasing them leaves the record.
 
+mod provider;
+mod users;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::change::Change;
 use crate::ids::{AccountId, ApiKeyId, ContactId, IntegrationId, InvitationId, JoinRequestId, OperatorId, UserId};
-use crate::integrations::{Integration, IntegrationChange, IntegrationKey, IntegrationScope};
 use crate::invitations::Invitation;
 use crate::join_requests::{JoinOutcome, JoinRequest};
 use crate::keys::PermissionKey;
 use crate::names::{AddressLine, Reason};
-use crate::operators::{Operator, OperatorChange, Staff};
 use crate::permission::Permissions;
 use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
-use crate::sessions::EndReason;
-use crate::users::{Person, User, UserChange, UserStatus};
+pub use provider::{integration_created, integration_entries, operator_created, operator_entries};
+pub use users::{user_entries, user_imported};
 
 /// What an event is about, or whom a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -471,179 +472,6 @@ fn invitation_mailed(kind: &'static str, invitation: &Invitation) -> Entry {
                 invitation.display_name.as_ref().map(ToString::to_string),
             ),
         ])
-}
-
-/// The event of an operator who came to be.
-pub fn operator_created(operator: &Operator) -> Entry {
-    let subject = Subject::Operator(operator.id);
-    let value = |field, after: String| PersonalValue {
-        of: subject,
-        field,
-        before: None,
-        after: Some(after),
-    };
-    Entry::new("operator.created", subject)
-        .word("kind", operator.kind.as_str())
-        .fields(vec![
-            value("address", operator.address.to_string()),
-            value("display_name", operator.display_name.to_string()),
-        ])
-}
-
-/// The event of each change of an operator.
-pub fn operator_entries(before: &Staff, changes: &[OperatorChange]) -> Vec<Entry> {
-    let operator = Subject::Operator(before.operator.id);
-    let entry = |change: &OperatorChange| match change {
-        OperatorChange::SessionStarted { session, .. } => {
-            Entry::new("operator.logged_in", operator).word("session", &session.id)
-        }
-        OperatorChange::SessionEnded { session } => {
-            Entry::new("operator.session_ended", operator).word("session", session)
-        }
-        OperatorChange::FactorReset { .. } => Entry::new("operator.factor_reset", operator),
-        OperatorChange::Removed => Entry::new("operator.removed", operator),
-    };
-    changes.iter().map(entry).collect()
-}
-
-/// The event of an integration that came to be.
-pub fn integration_created(integration: &Integration) -> Entry {
-    let subject = Subject::Integration(integration.id);
-    Entry::new("integration.created", subject)
-        .with("scopes", scope_words(&integration.scopes))
-        .fields(vec![PersonalValue {
-            of: subject,
-            field: "name",
-            before: None,
-            after: Some(integration.name.to_string()),
-        }])
-}
-
-/// The event of each change of an integration.
-pub fn integration_entries(before: &Integration, changes: &[IntegrationChange]) -> Vec<Entry> {
-    let integration = Subject::Integration(before.id);
-    let entry = |change: &IntegrationChange| match change {
-        IntegrationChange::ScopesChanged { scopes } => Entry::new("integration.scopes_changed", integration)
-            .with("scopes", scope_words(scopes))
-            .with("former_scopes", scope_words(&before.scopes)),
-        IntegrationChange::Disabled => Entry::new("integration.disabled", integration),
-        IntegrationChange::Enabled => Entry::new("integration.enabled", integration),
-        IntegrationChange::KeyMade { key } => integration_key_made(before, key),
-        IntegrationChange::KeyRevoked { key } => {
-            Entry::new("api_key.revoked", Subject::Key(*key)).word("integration", &before.id)
-        }
-    };
-    changes.iter().map(entry).collect()
-}
-
-fn integration_key_made(before: &Integration, key: &IntegrationKey) -> Entry {
-    Entry::new("api_key.made", Subject::Key(key.id))
-        .word("integration", &before.id)
-        .word("mode", key.mode.as_str())
-        .moment("expires_at", key.expires_at)
-}
-
-fn scope_words(scopes: &std::collections::BTreeSet<IntegrationScope>) -> Datum {
-    Datum::Words(scopes.iter().map(|scope| scope.as_str().to_owned()).collect())
-}
-
-/// The event of a user that was brought along from another system.
-pub fn user_imported(user: &User) -> Entry {
-    let subject = Subject::User(user.id);
-    let value = |field, value: String| PersonalValue {
-        of: subject,
-        field,
-        before: None,
-        after: Some(value),
-    };
-    Entry::new("user.imported", subject).fields(vec![
-        value("address", user.address.to_string()),
-        value("display_name", user.display_name.to_string()),
-        value("language", user.language.to_string()),
-    ])
-}
-
-/// The event of each change of a user.
-pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
-    let user = Subject::User(before.user.id);
-    let value = |field, before: Option<&EmailAddress>, after: &EmailAddress| PersonalValue {
-        of: user,
-        field,
-        before: before.map(ToString::to_string),
-        after: Some(after.to_string()),
-    };
-    let entry = |change: &UserChange| match change {
-        UserChange::ProfileChanged { display_name, language } => Entry::new("user.changed", user).fields(vec![
-            PersonalValue {
-                of: user,
-                field: "display_name",
-                before: Some(before.user.display_name.to_string()),
-                after: Some(display_name.to_string()),
-            },
-            PersonalValue {
-                of: user,
-                field: "language",
-                before: Some(before.user.language.to_string()),
-                after: Some(language.to_string()),
-            },
-        ]),
-        UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
-        UserChange::KeyMade { key } => key_made(key),
-        UserChange::KeyRevoked { key } => Entry::new("api_key.revoked", Subject::Key(*key)),
-        UserChange::HashUpgraded { .. } => Entry::new("user.password_hash_upgraded", user),
-        UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
-        UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
-        UserChange::SessionStarted { session, .. } => Entry::new("user.logged_in", user).word("session", &session.id),
-        UserChange::Reauthenticated { session } => Entry::new("user.reauthenticated", user).word("session", session),
-        UserChange::EmailChangeAsked { change, .. } => Entry::new("user.email_change_asked", user)
-            .word("email_change", &change.id)
-            .fields(vec![value("pending_address", None, &change.to)]),
-        UserChange::EmailChangeEnded { change } => {
-            Entry::new("user.email_change_ended", user).word("email_change", change)
-        }
-        UserChange::EmailChanged { change, to, .. } => Entry::new("user.email_changed", user)
-            .word("email_change", change)
-            .fields(vec![value("address", Some(&before.user.address), to)]),
-        UserChange::EmailChangeUndone { change, to } => Entry::new("user.email_change_undone", user)
-            .word("email_change", change)
-            .fields(vec![value("address", Some(&before.user.address), to)]),
-        UserChange::SecondFactorBegun { .. } => Entry::new("user.second_factor_begun", user),
-        UserChange::SecondFactorConfirmed { .. } => Entry::new("user.second_factor_set", user),
-        UserChange::SecondFactorRemoved => Entry::new("user.second_factor_removed", user),
-        UserChange::RecoveryCodesMade { .. } => Entry::new("user.recovery_codes_made", user),
-        UserChange::SecondFactorUsed { .. } => Entry::new("user.second_factor_used", user),
-        UserChange::RecoveryCodeSpent { left } => {
-            Entry::new("user.recovery_code_spent", user).word("left", &left.len())
-        }
-        UserChange::ChallengeMade { challenge } => {
-            Entry::new("user.second_factor_awaited", user).word("challenge", &challenge.id)
-        }
-        UserChange::ChallengeEnded { challenge } => {
-            Entry::new("user.second_factor_awaited_no_longer", user).word("challenge", challenge)
-        }
-        UserChange::ImpersonationStarted { session, .. } => {
-            let account = session.impersonation.and_then(|impersonation| impersonation.account);
-            Entry::new("user.impersonated", user)
-                .word("session", &session.id)
-                .maybe("account", account.as_ref())
-                .moment("until", Some(session.expires_at))
-        }
-        UserChange::StatusChanged { status } => {
-            let kind = match status {
-                UserStatus::Active => "user.reinstated",
-                UserStatus::Suspended => "user.suspended",
-            };
-            Entry::new(kind, user)
-        }
-        UserChange::SessionEnded {
-            session,
-            reason: EndReason::RefreshReused,
-        } => Entry::new("user.refresh_reused", user).word("session", session),
-        UserChange::SessionEnded { session, reason } => Entry::new("user.session_ended", user)
-            .word("session", session)
-            .word("reason", reason.as_str()),
-    };
-    changes.iter().map(entry).collect()
 }
 
 fn account_values(of: Subject, old: Option<&AccountProfile>, new: Option<&AccountProfile>) -> Vec<PersonalValue> {
