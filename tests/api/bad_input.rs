@@ -220,9 +220,10 @@ on_both! {
                 let authorization = format!("Authorization: Bearer {token}\r\n");
                 let authorization = if operation.secured { &authorization } else { "" };
                 let head = format!(
-                    "{} {} HTTP/1.1\r\nHost: a\r\n{authorization}Connection: close\r\nContent-Type: text/plain\r\n",
+                    "{} {}{} HTTP/1.1\r\nHost: a\r\n{authorization}Connection: close\r\nContent-Type: text/plain\r\n",
                     operation.method,
                     house.path(&operation.path),
+                    operation.query(),
                 );
                 for rest in [
                     "Content-Length: 2\r\n\r\n{}",

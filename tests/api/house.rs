@@ -194,7 +194,8 @@ impl<'a> House<'a> {
 
     /// A request that is well-formed, though it may be refused for a reason of the domain.
     pub fn request(&self, operation: &Operation) -> Request {
-        Self::request_to(operation, self.caller(operation), &self.path(&operation.path))
+        let path = self.path(&operation.path) + &operation.query();
+        Self::request_to(operation, self.caller(operation), &path)
     }
 
     /// A request of an operation to a path, by anybody.

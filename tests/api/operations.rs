@@ -158,6 +158,26 @@ impl Operation {
             .collect()
     }
 
+    /// The query with what it requires, by its examples; empty where that is nothing.
+    pub fn query(&self) -> String {
+        let required = self.parameters.iter().filter(|parameter| parameter["required"] == true);
+        let of_query = required.filter(|parameter| parameter["in"] == "query");
+        let pairs: Vec<String> = of_query
+            .map(|parameter| {
+                let (name, example) = (
+                    parameter["name"].as_str().unwrap(),
+                    parameter["example"].as_str().unwrap(),
+                );
+                format!("{name}={}", example.replace(' ', "%20"))
+            })
+            .collect();
+        if pairs.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", pairs.join("&"))
+        }
+    }
+
     /// Whether the provider's staff calls it.
     pub fn is_operators(&self) -> bool {
         self.path.starts_with("/v1/operator/")

@@ -1,5 +1,6 @@
 //! A removal bites: while a hundred requests of the member are under way, the first one that begins after the answer to
-//! the removal is refused on every instance, whichever of the member's tokens it bears, for that account and no other.
+//! the removal is refused on every instance, whichever of the member's tokens and keys it bears, for that account and no
+//! other; and an invitation that the member had made leads nowhere.
 
 use std::{
     sync::{
@@ -50,6 +51,8 @@ struct Office {
     bea: Login,
     /// Bea in her own.
     own: Login,
+    /// Whom Bea invites.
+    cem: Client,
 }
 
 impl Office {
@@ -79,7 +82,15 @@ fn bites(app: &App, end: impl Fn(&Office) -> Ask) {
     let bea = scene::member(app, ana.account, "bea@lima.example", Permissions::All);
     assert_eq!(own.user, bea.user);
     let owners = scene::session(app, ana.user).access;
-    let office = Office { ana, owners, bea, own };
+    let cem = scene::owner(app, "cem@lima.example", None);
+    let cem = app.client().with_token(&scene::session(app, cem.user).access);
+    let office = Office {
+        ana,
+        owners,
+        bea,
+        own,
+        cem,
+    };
     for round in 0..ROUNDS {
         if round > 0 {
             come_back(app, &office);
@@ -115,14 +126,18 @@ fn come_back(app: &App, office: &Office) {
 
 /// What those see who look while it ends.
 struct Round {
-    /// The same look with an access token of each of two sessions.
-    looks: [Ask; 2],
-    /// What stays open with the same tokens.
-    others: [Ask; 2],
+    /// The same look with an access token of each of two sessions, and with an API key.
+    looks: [Ask; 3],
+    /// What stays open with the same tokens and the same key.
+    others: [Ask; 3],
     there: String,
     elsewhere: String,
     /// Renews the second session.
     renewal: Ask,
+    /// The look with a key of the account, which the member had made.
+    by_account_key: Ask,
+    /// Accepts an invitation that the member had made.
+    acceptance: Ask,
     over: AtomicBool,
     opened: AtomicU64,
     failure: Mutex<Option<String>>,
@@ -135,13 +150,28 @@ impl Round {
             scene::session(app, office.bea.user),
         ];
         let (there, elsewhere) = (office.ana.at("/contacts"), office.own.at("/contacts"));
-        let asks = |path: &str| [0, 1].map(|of| Ask::get(path).bearer(&sessions[of].access));
+        let bea = app.client().with_token(&sessions[0].access);
+        let makes_key = |list: &str| {
+            let asked = json!({ "name": "Key", "all_permissions": true });
+            bea.post(list, asked).expect(201).text("key")
+        };
+        let bearers = [
+            sessions[0].access.clone(),
+            sessions[1].access.clone(),
+            makes_key("/v1/me/api-keys"),
+        ];
+        let asks = |path: &str| [0, 1, 2].map(|of| Ask::get(path).bearer(&bearers[of]));
+        let cem = json!({ "address": "cem@lima.example", "permissions": [] });
+        let invitation = bea.post(office.ana.at("/invitations"), cem).expect(201).text("id");
+        let acceptance = Ask::new("POST", &format!("/v1/me/invitations/{invitation}/accept"));
         Self {
             looks: asks(&there),
             others: asks(&elsewhere),
+            renewal: Ask::post("/v1/sessions/refresh", &json!({ "refresh_token": sessions[1].refresh })),
+            by_account_key: Ask::get(&there).bearer(&makes_key(&office.ana.at("/api-keys"))),
+            acceptance: acceptance.bearer(office.cem.token().unwrap_or_default()),
             there,
             elsewhere,
-            renewal: Ask::post("/v1/sessions/refresh", &json!({ "refresh_token": sessions[1].refresh })),
             over: AtomicBool::new(false),
             opened: AtomicU64::new(0),
             failure: Mutex::new(None),
@@ -154,7 +184,7 @@ impl Round {
             let _failing = FailsWithMe(self);
             for number in 0..IN_FLIGHT {
                 let client = instances[number % instances.len()];
-                scope.spawn(move || self.look(&mut Wire::to(client), number / instances.len() % 2));
+                scope.spawn(move || self.look(&mut Wire::to(client), number / instances.len() % self.looks.len()));
             }
             while self.opened.load(SeqCst) < 200 && !self.has_failed() {
                 thread::yield_now();
@@ -170,6 +200,8 @@ impl Round {
                     self.expect(wire, look, "404 not-found");
                     self.expect(wire, other, "200");
                 }
+                self.expect(wire, &self.by_account_key, "401 unauthenticated");
+                self.expect(wire, &self.acceptance, "410 invitation-ended");
             }
             let renewed = wires[0].ask(&self.renewal).text("/access_token").unwrap_or_default();
             for wire in &mut wires {
@@ -183,10 +215,10 @@ impl Round {
     }
 
     /// Asks until one request that began after the end was refused.
-    fn look(&self, wire: &mut Wire, session: usize) {
+    fn look(&self, wire: &mut Wire, bearer: usize) {
         while !self.has_failed() {
             let over = self.over.load(SeqCst);
-            let answer = wire.ask(&self.looks[session]);
+            let answer = wire.ask(&self.looks[bearer]);
             match answer.outcome().as_str() {
                 "200" if over => self.fail(format!("opened after it was over: {answer:#?}")),
                 "200" => {
