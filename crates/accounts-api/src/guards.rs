@@ -1,6 +1,7 @@
 //! Who may call: the first argument of a handler. Each guard says in its type what it asks for, and what it
 //! yields is all that a handler knows of its caller.
 
+mod admit;
 mod in_person;
 mod integrations;
 mod keys;
@@ -20,14 +21,12 @@ use accounts_domain::sessions::is_proven;
 use accounts_domain::users::User;
 use accounts_domain::violation::Violation;
 use accounts_store::{Act, Decision, Keep, UserDecision, Visit, Visitor};
-use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
 
 use crate::describe::{Describe, Description};
-use crate::gate::{LocalFuture, opens};
 use crate::idempotency::Idempotency;
 use crate::key_text::KeyText;
 use crate::path;
@@ -36,6 +35,7 @@ use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
+use admit::{Admit, guards};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
 pub use integrations::{ChecksAccess, ChecksInbound, IntegrationCaller, OpensAccounts, ViewsAccounts};
 use keys::{Takes, by_key};
@@ -252,16 +252,9 @@ impl Member {
     }
 }
 
-impl FromRequest for SignedIn {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(
-            &request.clone(),
-            async move { in_session(&request, Takes::Persons).await },
-        )
+impl Admit for SignedIn {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        in_session(request, Takes::Persons).await
     }
 }
 
@@ -273,15 +266,9 @@ impl Describe for SignedIn {
     }
 }
 
-impl FromRequest for Caller {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            sign_in(&request, None, Takes::UserKeys).await.map(|(caller, _)| caller)
-        })
+impl Admit for Caller {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        sign_in(request, None, Takes::UserKeys).await.map(|(caller, _)| caller)
     }
 }
 
@@ -299,25 +286,13 @@ impl Describe for Caller {
 #[derive(Debug, Clone)]
 pub struct Reauthenticated(pub SignedIn);
 
-impl std::ops::Deref for Reauthenticated {
-    type Target = SignedIn;
+guards!(Caller, SignedIn, Member, Reauthenticated around SignedIn, Owner around Member);
 
-    fn deref(&self) -> &SignedIn {
-        &self.0
-    }
-}
-
-impl FromRequest for Reauthenticated {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let person = in_session(&request, Takes::Persons).await?;
-            person.require_proof()?;
-            Ok(Self(person))
-        })
+impl Admit for Reauthenticated {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let person = in_session(request, Takes::Persons).await?;
+        person.require_proof()?;
+        Ok(Self(person))
     }
 }
 
@@ -330,13 +305,9 @@ impl Describe for Reauthenticated {
     }
 }
 
-impl FromRequest for Member {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move { enter(&request, Takes::AllKeys).await })
+impl Admit for Member {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        enter(request, Takes::AllKeys).await
     }
 }
 
@@ -357,31 +328,19 @@ fn describe_account(description: &mut Description) {
 }
 
 /// Declares guards that ask for a permission in the account of the path, each of them a [`Member`] that has it.
-macro_rules! guards {
+macro_rules! permission_guards {
     ($($(#[$doc:meta])* $guard:ident = $permission:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $guard(pub Member);
 
-        impl std::ops::Deref for $guard {
-            type Target = Member;
+        guards!($guard around Member);
 
-            fn deref(&self) -> &Member {
-                &self.0
-            }
-        }
-
-        impl FromRequest for $guard {
-            type Error = Problem;
-            type Future = LocalFuture<Result<Self, Problem>>;
-
-            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                let request = request.clone();
-                opens(&request.clone(), async move {
-                    let member = enter(&request, Takes::AllKeys).await?;
-                    member.roster.require(member.by(), ServicePermission::$permission)?;
-                    Ok(Self(member))
-                })
+        impl Admit for $guard {
+            async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+                let member = enter(request, Takes::AllKeys).await?;
+                member.roster.require(member.by(), ServicePermission::$permission)?;
+                Ok(Self(member))
             }
         }
 
@@ -396,7 +355,7 @@ macro_rules! guards {
     )*};
 }
 
-guards! {
+permission_guards! {
     /// A member who may change the account's own data.
     ManagesAccount = AccountManage;
     /// A member who may see the contacts.
@@ -419,27 +378,13 @@ guards! {
 #[derive(Debug, Clone)]
 pub struct Owner(pub Member);
 
-impl std::ops::Deref for Owner {
-    type Target = Member;
-
-    fn deref(&self) -> &Member {
-        &self.0
-    }
-}
-
-impl FromRequest for Owner {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let member = enter(&request, Takes::Persons).await?;
-            if !member.roster.is_owner(member.person.user.id) {
-                return Err(Problem::new(Code::OwnerOnly));
-            }
-            Ok(Self(member))
-        })
+impl Admit for Owner {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let member = enter(request, Takes::Persons).await?;
+        if !member.roster.is_owner(member.person.user.id) {
+            return Err(Problem::new(Code::OwnerOnly));
+        }
+        Ok(Self(member))
     }
 }
 

@@ -2,13 +2,12 @@
 
 use accounts_domain::operators::require_own_hand;
 use accounts_domain::permission::ServicePermission;
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::HttpRequest;
 
+use super::admit::{Admit, guards};
 use super::keys::Takes;
 use super::{Member, SignedIn, describe_account, enter, in_session};
 use crate::describe::{Describe, Description};
-use crate::gate::{LocalFuture, opens};
 use crate::problem::{Code, Problem};
 
 /// A live member of the account in the path, in person: no API key is taken.
@@ -32,46 +31,26 @@ pub struct ErasesContacts(pub Member);
 #[derive(Debug, Clone)]
 pub struct AnySession(pub SignedIn);
 
-impl std::ops::Deref for ErasesContacts {
-    type Target = Member;
+guards!(
+    MemberInPerson around Member,
+    ManagesKeys around Member,
+    MakesKeys around Member,
+    ErasesContacts around Member,
+    AnySession around SignedIn,
+);
 
-    fn deref(&self) -> &Member {
-        &self.0
+impl Admit for ErasesContacts {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let member = enter(request, Takes::AllKeys).await?;
+        require_own_hand(member.by())?;
+        member.roster.require(member.by(), ServicePermission::ContactsManage)?;
+        Ok(Self(member))
     }
 }
 
-impl std::ops::Deref for AnySession {
-    type Target = SignedIn;
-
-    fn deref(&self) -> &SignedIn {
-        &self.0
-    }
-}
-
-impl FromRequest for ErasesContacts {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let member = enter(&request, Takes::AllKeys).await?;
-            require_own_hand(member.by())?;
-            member.roster.require(member.by(), ServicePermission::ContactsManage)?;
-            Ok(Self(member))
-        })
-    }
-}
-
-impl FromRequest for AnySession {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            in_session(&request, Takes::Sessions).await.map(Self)
-        })
+impl Admit for AnySession {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        in_session(request, Takes::Sessions).await.map(Self)
     }
 }
 
@@ -93,68 +72,26 @@ impl Describe for AnySession {
     }
 }
 
-impl std::ops::Deref for MemberInPerson {
-    type Target = Member;
-
-    fn deref(&self) -> &Member {
-        &self.0
+impl Admit for MemberInPerson {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        enter(request, Takes::Persons).await.map(Self)
     }
 }
 
-impl std::ops::Deref for ManagesKeys {
-    type Target = Member;
-
-    fn deref(&self) -> &Member {
-        &self.0
+impl Admit for ManagesKeys {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let member = enter(request, Takes::Persons).await?;
+        member.roster.require(member.by(), ServicePermission::KeysManage)?;
+        Ok(Self(member))
     }
 }
 
-impl std::ops::Deref for MakesKeys {
-    type Target = Member;
-
-    fn deref(&self) -> &Member {
-        &self.0
-    }
-}
-
-impl FromRequest for MemberInPerson {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            enter(&request, Takes::Persons).await.map(Self)
-        })
-    }
-}
-
-impl FromRequest for ManagesKeys {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let member = enter(&request, Takes::Persons).await?;
-            member.roster.require(member.by(), ServicePermission::KeysManage)?;
-            Ok(Self(member))
-        })
-    }
-}
-
-impl FromRequest for MakesKeys {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let member = enter(&request, Takes::Persons).await?;
-            member.roster.require(member.by(), ServicePermission::KeysManage)?;
-            member.person.require_proof()?;
-            Ok(Self(member))
-        })
+impl Admit for MakesKeys {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let member = enter(request, Takes::Persons).await?;
+        member.roster.require(member.by(), ServicePermission::KeysManage)?;
+        member.person.require_proof()?;
+        Ok(Self(member))
     }
 }
 

@@ -9,14 +9,13 @@ use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::KeyHolder;
 use accounts_domain::integrations::{Integration, IntegrationScope, KeyRefusal};
 use accounts_store::Act;
-use actix_web::dev::Payload;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{HttpMessage, HttpRequest};
 
+use super::admit::{Admit, guards};
 use super::keys::{Takes, note_use};
 use super::{bearer_token, service, sign_in};
 use crate::describe::{Describe, Description};
-use crate::gate::{LocalFuture, opens};
 use crate::key_text::KeyText;
 use crate::problem::{Code, Problem};
 use crate::request_id::RequestId;
@@ -47,29 +46,17 @@ impl IntegrationCaller {
 }
 
 /// Declares guards that ask for a scope, each of them an [`IntegrationCaller`] that has it.
-macro_rules! guards {
+macro_rules! scope_guards {
     ($($(#[$doc:meta])* $guard:ident = $scope:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $guard(pub IntegrationCaller);
 
-        impl std::ops::Deref for $guard {
-            type Target = IntegrationCaller;
+        guards!($guard around IntegrationCaller);
 
-            fn deref(&self) -> &IntegrationCaller {
-                &self.0
-            }
-        }
-
-        impl FromRequest for $guard {
-            type Error = Problem;
-            type Future = LocalFuture<Result<Self, Problem>>;
-
-            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                let request = request.clone();
-                opens(&request.clone(), async move {
-                    admit(&request, IntegrationScope::$scope).await.map(Self)
-                })
+        impl Admit for $guard {
+            async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+                by_scope(request, IntegrationScope::$scope).await.map(Self)
             }
         }
 
@@ -83,7 +70,7 @@ macro_rules! guards {
     )*};
 }
 
-guards! {
+scope_guards! {
     /// An integration that may ask who may do what.
     ChecksAccess = AccessCheck;
     /// An integration that may ask who speaks for an account.
@@ -94,7 +81,7 @@ guards! {
     ViewsAccounts = AccountsView;
 }
 
-async fn admit(request: &HttpRequest, scope: IntegrationScope) -> Result<IntegrationCaller, Problem> {
+async fn by_scope(request: &HttpRequest, scope: IntegrationScope) -> Result<IntegrationCaller, Problem> {
     let token = bearer_token(request.headers())?;
     if !KeyText::is_meant(KeyHolder::Integration, token) {
         sign_in(request, None, Takes::NoCustomer).await?;

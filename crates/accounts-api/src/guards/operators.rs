@@ -11,13 +11,12 @@ use accounts_domain::roster::Roster;
 use accounts_domain::users::{Person as Customer, UserChange};
 use accounts_domain::violation::Violation;
 use accounts_store::{Act, Decision, IntegrationDecision, Keep, UserDecision};
-use actix_web::dev::Payload;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{HttpMessage, HttpRequest};
 
+use super::admit::{Admit, guards};
 use super::bearer_token;
 use crate::describe::{Describe, Description};
-use crate::gate::{LocalFuture, opens};
 use crate::idempotency::Idempotency;
 use crate::key_text::KeyText;
 use crate::path;
@@ -45,13 +44,7 @@ pub struct Operator {
 #[derive(Debug, Clone)]
 pub struct Admin(pub Operator);
 
-impl std::ops::Deref for Admin {
-    type Target = Operator;
-
-    fn deref(&self) -> &Operator {
-        &self.0
-    }
-}
+guards!(Operator, Admin around Operator);
 
 impl Operator {
     /// The act of this operator, now; `keep` says where its answer is kept.
@@ -147,34 +140,22 @@ impl Admin {
     }
 }
 
-impl FromRequest for Operator {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let operator = enter(&request).await?;
-            require_target(&request, &operator).await?;
-            Ok(operator)
-        })
+impl Admit for Operator {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let operator = enter(request).await?;
+        require_target(request, &operator).await?;
+        Ok(operator)
     }
 }
 
-impl FromRequest for Admin {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let operator = enter(&request).await?;
-            if operator.person.kind != OperatorKind::Admin {
-                return Err(Problem::new(Code::AdminOnly));
-            }
-            require_target(&request, &operator).await?;
-            Ok(Self(operator))
-        })
+impl Admit for Admin {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let operator = enter(request).await?;
+        if operator.person.kind != OperatorKind::Admin {
+            return Err(Problem::new(Code::AdminOnly));
+        }
+        require_target(request, &operator).await?;
+        Ok(Self(operator))
     }
 }
 

@@ -2,13 +2,12 @@
 
 use accounts_domain::ids::{ContactId, UserId};
 use accounts_domain::permission::ServicePermission;
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::HttpRequest;
 
+use super::admit::{Admit, guards};
 use super::keys::Takes;
 use super::{Member, describe_account, enter, in_session};
 use crate::describe::{Describe, Description};
-use crate::gate::{LocalFuture, opens};
 use crate::idempotency;
 use crate::path;
 use crate::problem::{Code, Problem};
@@ -44,27 +43,15 @@ fn is_own_place(request: &HttpRequest, member: &Member) -> bool {
 /// Declares guards that let a person past to what is the own.
 macro_rules! own_guards {
     ($($guard:ident = $permission:ident or $own:ident;)*) => {$(
-        impl std::ops::Deref for $guard {
-            type Target = Member;
+        guards!($guard around Member);
 
-            fn deref(&self) -> &Member {
-                &self.0
-            }
-        }
-
-        impl FromRequest for $guard {
-            type Error = Problem;
-            type Future = LocalFuture<Result<Self, Problem>>;
-
-            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                let request = request.clone();
-                opens(&request.clone(), async move {
-                    let member = enter(&request, Takes::AllKeys).await?;
-                    if !$own(&request, &member) {
-                        member.roster.require(member.by(), ServicePermission::$permission)?;
-                    }
-                    Ok(Self(member))
-                })
+        impl Admit for $guard {
+            async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+                let member = enter(request, Takes::AllKeys).await?;
+                if !$own(request, &member) {
+                    member.roster.require(member.by(), ServicePermission::$permission)?;
+                }
+                Ok(Self(member))
             }
         }
 
@@ -91,30 +78,18 @@ own_guards! {
 #[derive(Debug, Clone)]
 pub struct Leaves(pub Member);
 
-impl std::ops::Deref for Leaves {
-    type Target = Member;
+guards!(Leaves around Member);
 
-    fn deref(&self) -> &Member {
-        &self.0
-    }
-}
-
-impl FromRequest for Leaves {
-    type Error = Problem;
-    type Future = LocalFuture<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        opens(&request.clone(), async move {
-            let problem = match enter(&request, Takes::Persons).await {
-                Ok(member) => return Ok(Self(member)),
-                Err(problem) if problem.code() == Code::NotFound => problem,
-                Err(problem) => return Err(problem),
-            };
-            let person = in_session(&request, Takes::Persons).await?;
-            let answered = idempotency::answered(&request, &person.service, &person.name()).await?;
-            Err(answered.map_or(problem, Problem::replay))
-        })
+impl Admit for Leaves {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let problem = match enter(request, Takes::Persons).await {
+            Ok(member) => return Ok(Self(member)),
+            Err(problem) if problem.code() == Code::NotFound => problem,
+            Err(problem) => return Err(problem),
+        };
+        let person = in_session(request, Takes::Persons).await?;
+        let answered = idempotency::answered(request, &person.service, &person.name()).await?;
+        Err(answered.map_or(problem, Problem::replay))
     }
 }
 
