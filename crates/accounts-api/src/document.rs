@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::describe::Security;
-use crate::problem::{Code, FaultSchema, ProblemSchema};
+use crate::problem::{Code, ProblemSchema};
 use crate::router::{Documented, Route, Routes};
 
 /// What the document says about the service as a whole.
@@ -60,7 +60,9 @@ pub fn assemble(routes: &Routes, about: &About<'_>) -> Value {
         problem.insert("additionalProperties".to_owned(), json!(true));
     }
     components.insert(ProblemSchema::name().into_owned(), problem);
-    components.insert(FaultSchema::name().into_owned(), to_value(&FaultSchema::schema()));
+    let mut below = Vec::new();
+    ProblemSchema::schemas(&mut below);
+    components.extend(below.iter().map(|(name, schema)| (name.clone(), to_value(schema))));
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {
