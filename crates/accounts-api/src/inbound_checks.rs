@@ -1,5 +1,8 @@
 //! Inbound checks: whose address sent a mail, whether it speaks for an account, and who is told.
 
+use std::collections::BTreeMap;
+
+use accounts_domain::access_checks::Login;
 use accounts_domain::address::EmailAddress;
 use accounts_domain::catalog::{Category, InboundRight};
 use accounts_domain::ids::AccountId;
@@ -7,9 +10,10 @@ use accounts_domain::inbound_checks::{Authority, Mailed, Sender, Silence, Voice}
 use accounts_domain::keys::CategoryKey;
 use accounts_domain::language::Language;
 use accounts_domain::names::ExternalId;
-use accounts_domain::recipients::Opener;
+use accounts_domain::recipients::{Opener, Readers};
 use accounts_domain::roster::Roster;
-use accounts_store::{AccountsOfSender, AskedAbout, Found};
+use accounts_store::{AccountsOfSender, AskedAbout};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -234,34 +238,31 @@ impl InboundQuestion {
         Ok(Some(found))
     }
 
-    async fn answered_by(
+    /// What holds in one account; the recipients are worked out where the category and its members' persons are given.
+    fn answered_by(
         &self,
-        caller: &ChecksInbound,
-        found: &Found,
-        account: AccountId,
+        roster: &Roster,
+        login: Option<Login>,
+        told: Option<(&Category, &Readers)>,
+        at: DateTime<Utc>,
         language: Language,
-    ) -> Result<Option<InboundAccount>, Problem> {
-        let Some(roster) = found.account(account) else {
-            return Ok(None);
-        };
-        let category = self.category(caller)?;
+    ) -> Result<InboundAccount, Problem> {
         let mail = Mailed {
             sender: &self.sender,
-            login: found.login_of(self.sender.key()),
-            category,
+            login,
+            category: told.map(|(category, _)| category),
             opened_by: self.opened_by,
         };
-        let sender = roster.sender(mail, caller.by.at);
-        let recipients = match category.filter(|_| sender.authority.right() != InboundRight::None) {
-            Some(category) => {
-                let readers = caller.service.store.readers(account).await?;
+        let sender = roster.sender(mail, at);
+        let recipients = match told.filter(|_| sender.authority.right() != InboundRight::None) {
+            Some((category, readers)) => {
                 let opener = roster.opener_of(self.opened_by, &sender);
-                let resolution = roster.recipients(&category.key, opener, &readers, caller.by.at)?;
+                let resolution = roster.recipients(&category.key, opener, readers, at)?;
                 Some(RecipientsView::of(category, &resolution, language))
             }
             None => None,
         };
-        Ok(Some(InboundAccount::of(roster, &sender, recipients)))
+        Ok(InboundAccount::of(roster, &sender, recipients))
     }
 }
 
@@ -284,7 +285,7 @@ async fn check_inbound(
     Wanted(language): Wanted,
     Checked(question): Checked<InboundCheckBody>,
 ) -> Result<Reply, Problem> {
-    question.category(&caller)?;
+    let category = question.category(&caller)?;
     let accounts = question.accounts(&caller).await?;
     let asked = AskedAbout {
         accounts: accounts.ids.clone(),
@@ -292,9 +293,15 @@ async fn check_inbound(
         ..AskedAbout::default()
     };
     let found = caller.service.store.find_for_checks(asked).await?;
+    let readers = match category {
+        Some(_) => caller.service.store.readers_of(accounts.ids.clone()).await?,
+        None => BTreeMap::new(),
+    };
+    let (login, nobody) = (found.login_of(question.sender.key()), Readers::new());
     let mut answers = Vec::new();
-    for account in accounts.ids {
-        answers.extend(question.answered_by(&caller, &found, account, language).await?);
+    for (account, roster) in accounts.ids.iter().filter_map(|id| Some((id, found.account(*id)?))) {
+        let told = category.map(|category| (category, readers.get(account).unwrap_or(&nobody)));
+        answers.push(question.answered_by(roster, login, told, caller.by.at, language)?);
     }
     if question.account.is_some() && answers.is_empty() {
         answers.push(InboundAccount::not_there());

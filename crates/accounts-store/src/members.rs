@@ -1,6 +1,6 @@
 //! Who the members of an account are. What they may do there is part of the roster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accounts_domain::address::EmailAddress;
 use accounts_domain::ids::{AccountId, UserId};
@@ -78,14 +78,29 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn readers(&self, account: AccountId) -> Result<Readers, StoreError> {
+        let mut readers = self.readers_of([account].into()).await?;
+        Ok(readers.remove(&account).unwrap_or_default())
+    }
+
+    /// The same for several accounts, in one query.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn readers_of(&self, accounts: BTreeSet<AccountId>) -> Result<BTreeMap<AccountId, Readers>, StoreError> {
         let work = move |conn: &mut Conn| {
-            let rows: Vec<ReaderRow> = memberships::table
+            let ids: Vec<String> = accounts.iter().map(ToString::to_string).collect();
+            let rows: Vec<(String, ReaderRow)> = memberships::table
                 .inner_join(users::table)
-                .filter(memberships::account_id.eq(account.to_string()))
-                .select(ReaderRow::as_select())
+                .filter(memberships::account_id.eq_any(ids))
+                .select((memberships::account_id, ReaderRow::as_select()))
                 .load(conn)?;
-            let readers = rows.iter().map(|row| row.read().map(|reader| (reader.user, reader)));
-            readers.collect()
+            let mut readers: BTreeMap<AccountId, Readers> = BTreeMap::new();
+            for (account, row) in &rows {
+                let reader = row.read()?;
+                let of_account = readers.entry(parse("memberships.account_id", account)?).or_default();
+                of_account.insert(reader.user, reader);
+            }
+            Ok(readers)
         };
         self.lanes.read(work).await
     }
