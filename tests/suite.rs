@@ -17,6 +17,7 @@ mod api {
     mod inbound_checks;
     mod integrations;
     mod invitations;
+    mod notifications;
     mod operational;
     mod operations;
     mod operator_integrations;
@@ -63,6 +64,7 @@ mod races {
 mod outages {
     mod disk;
     mod figures;
+    mod notices;
     mod post_office;
     mod postgres;
     mod process;

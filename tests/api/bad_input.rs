@@ -213,7 +213,8 @@ on_both! {
         let house = House::of(app);
         for operation in operations::all()
             .into_iter()
-            .filter(|operation| operation.body.is_none())
+            // A mailer that unsubscribes by itself sends a body that says nothing (RFC 8058).
+            .filter(|operation| operation.body.is_none() && operation.to_string() != "POST /unsubscribe/{token}")
         {
             house.changes_nothing(&operation, || {
                 let token = house.caller(&operation).token().unwrap_or_default();

@@ -59,6 +59,10 @@ pub(super) struct House<'a> {
     pub dans_invitation: String,
     /// An operator who may do everything that operators may.
     pub admin: staff::Operator,
+    /// A notice that the integration has sent.
+    pub notification: String,
+    /// The token of the link for unsubscribing in it.
+    pub way_out: String,
     /// The path of an integration of the provider's.
     pub desk: String,
     /// A key of it.
@@ -93,6 +97,9 @@ impl<'a> House<'a> {
         let requests = [ana.at("/join-requests"), "/v1/me/join-requests".to_owned()]
             .map(|list| ana.get(list).expect(200).text("data/0/id"));
         given::opened_by_integration(app, "ida@example.com");
+        let integration = given::integration(app, &IntegrationScope::ALL.map(IntegrationScope::as_str));
+        let notification = given::notice(&integration, &ana.account, "product_news").text("id");
+        let way_out = app.mail_to("ana@example.com").unsubscribe_token();
         let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
         let desk = admin.integrates("Desk", &["access:check"]);
         let desk_key = admin.makes_key(&desk).text("id");
@@ -113,7 +120,9 @@ impl<'a> House<'a> {
             invitation,
             my_invitation,
             requests,
-            integration: given::integration(app, &IntegrationScope::ALL.map(IntegrationScope::as_str)),
+            integration,
+            notification,
+            way_out,
             dan,
             eve,
             fay_user: fay_person.user(),
@@ -143,6 +152,8 @@ impl<'a> House<'a> {
     pub fn reader(&self, path: &str) -> &Client {
         if path.starts_with("/v1/operator/") {
             &self.admin
+        } else if path.starts_with("/v1/notifications/") {
+            &self.integration
         } else {
             &self.ana
         }
@@ -152,6 +163,8 @@ impl<'a> House<'a> {
     pub fn value(&self, path: &str, parameter: &str) -> String {
         match (path, parameter) {
             (_, "account") => self.ana.account.clone(),
+            (_, "notification") => self.notification.clone(),
+            (_, "token") => self.way_out.clone(),
             (_, "external_id") => given::EXTERNAL_ID.to_owned(),
             (_, "contact") => self.bea.id.clone(),
             (_, "user") => self.cem_user.clone(),

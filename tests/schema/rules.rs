@@ -107,6 +107,26 @@ const REFUSED: &[(&str, &str)] = &[
         "a wish to be told names a category",
         "INSERT INTO member_subscriptions (account_id, user_id, category) VALUES ('a', 'u', '')",
     ),
+    (
+        "a notice of an integration says something",
+        "INSERT INTO notifications (id, account_id, kind, category, integration_id, step, revision, created_at)
+         VALUES ('n', 'a', 'notice', 'invoice', 'i', 'owner', 1, '2027-01-15 08:00:00')",
+    ),
+    (
+        "a test is nobody's but the account's",
+        "INSERT INTO notifications (id, account_id, kind, category, integration_id, step, revision, created_at)
+         VALUES ('n', 'a', 'test', 'invoice', 'i', 'owner', 1, '2027-01-15 08:00:00')",
+    ),
+    (
+        "a notice is an account's",
+        "INSERT INTO notifications (id, account_id, kind, category, step, revision, created_at)
+         VALUES ('n', 'x', 'test', 'invoice', 'owner', 1, '2027-01-15 08:00:00')",
+    ),
+    (
+        "a mail of a notice is addressed or a copy",
+        "INSERT INTO mails (id, address, address_key, language, message, created_at, attempts, next_attempt_at, part)
+         VALUES ('m', 'm@x', 'm@x', 'en', '{}', '2027-01-15 08:00:00', 0, '2027-01-15 08:00:00', 'bcc')",
+    ),
     ("the owner is not deleted", "DELETE FROM contacts WHERE id = 'o'"),
     (
         "the owner's address stays verified",

@@ -106,6 +106,22 @@ pub fn integration(app: &App, scopes: &[&str]) -> Client {
     app.client().with_token(&key)
 }
 
+/// A notice that an integration sends to a category of an account.
+#[track_caller]
+pub fn notice(sender: &Client, account: &str, category: &str) -> Answer {
+    let words = |subject: &str, text: &str| json!({ "subject": subject, "text": text });
+    let content = json!({
+        "en": words("A word from your provider", "First line\nsecond line\n\nSecond <paragraph>."),
+        "fr": words("Un mot de votre fournisseur", "Première ligne"),
+    });
+    sender
+        .post(
+            format!("/v1/accounts/{account}/notifications"),
+            json!({ "category": category, "content": content }),
+        )
+        .expect(201)
+}
+
 /// The provider's number of the account that [`opened_by_integration`] opens.
 pub const EXTERNAL_ID: &str = "4711";
 

@@ -69,6 +69,17 @@ impl Mail {
     }
 }
 
+impl Mail {
+    /// The token of this mail's link for unsubscribing, which stands in its path.
+    pub fn unsubscribe_token(&self) -> String {
+        let (_, rest) = self
+            .text
+            .split_once("/unsubscribe/")
+            .unwrap_or_else(|| panic!("this mail has no link for unsubscribing:\n{}", self.raw));
+        rest.split_whitespace().next().unwrap_or_default().to_owned()
+    }
+}
+
 /// Every mail in a folder of `.eml` files, the oldest first: their names sort by time.
 pub(crate) fn read_folder(folder: &Path) -> Vec<Mail> {
     let Ok(entries) = fs::read_dir(folder) else {

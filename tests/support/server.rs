@@ -22,7 +22,7 @@ use accounts_api::{
     vault::Vault,
 };
 use accounts_delivery::{
-    compose::Composer,
+    compose::{Composer, Look},
     transport::{Folder, Smtp, Transport},
     worker::Worker,
 };
@@ -243,8 +243,14 @@ fn start_worker(runtime: &Runtime, config: &Config<'_>, service: &Service) -> on
     let sender = "Accounts <accounts@provider.example>"
         .parse()
         .unwrap_or_else(|error| panic!("{error}"));
-    let composer = Composer::new(sender, service.settings.public_url.clone(), service.links.clone())
-        .unwrap_or_else(|error| panic!("the mail texts: {error}"));
+    let settings = &service.settings;
+    let composer = Composer::new(
+        Look::default(),
+        sender,
+        settings.public_url.clone(),
+        service.links.clone(),
+    )
+    .unwrap_or_else(|error| panic!("the mail texts: {error}"));
     let worker = Worker::new(
         service.store.clone(),
         composer,

@@ -20,9 +20,9 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
-    health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, operators, ownership_transfers,
-    password_resets, problems, reauthentication, recipients, roles, second_factor, server, sessions, sign_ups,
-    verifications,
+    health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, notifications, operators,
+    ownership_transfers, password_resets, problems, reauthentication, recipients, roles, second_factor, server,
+    sessions, sign_ups, unsubscribe, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -52,6 +52,8 @@ pub fn routes() -> Routes {
         .and(roles::routes())
         .and(members::routes())
         .and(recipients::routes())
+        .and(notifications::routes())
+        .and(unsubscribe::routes())
         .and(ownership_transfers::routes())
         .and(invitations::routes())
         .and(join_requests::routes())

@@ -92,7 +92,8 @@ pub struct ActorView {
 /// What something happened to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubjectView {
-    /// `account`, `contact`, `user`, `invitation`, `join_request`, `api_key`, `integration` or `operator`.
+    /// `account`, `contact`, `user`, `invitation`, `join_request`, `notification`, `api_key`, `integration` or
+    /// `operator`.
     #[schema(example = "contact")]
     kind: String,
     /// Its id.

@@ -103,6 +103,43 @@ impl<B: Parse> Describe for Checked<B> {
     }
 }
 
+/// A body that says nothing: whatever it is, it is read and forgotten. A mailer that unsubscribes by itself sends one
+/// (RFC 8058 section 3.2).
+#[derive(Debug)]
+pub(crate) struct Ignored;
+
+impl Ignored {
+    /// The greatest number of bytes.
+    const LIMIT: usize = 1024;
+}
+
+impl FromRequest for Ignored {
+    type Error = Problem;
+    type Future = LocalFuture<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let gate = Gate::of(request);
+        if let Err(problem) = check_length(request.headers(), Self::LIMIT) {
+            gate.lay_down(Rank::Media, problem);
+        }
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            gate.passage().await?;
+            receive(&request, payload, Self::LIMIT).await.map(|_| Self)
+        })
+    }
+}
+
+impl Describe for Ignored {
+    const BODY: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.refuses(Code::RequestTimeout);
+        description.refuses(Code::PayloadTooLarge);
+    }
+}
+
 fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     let given = request
         .headers()

@@ -37,7 +37,9 @@ use crate::service::Service;
 use crate::tokens::Bearer;
 use admit::{Admit, guards};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
-pub use integrations::{ChecksAccess, ChecksInbound, IntegrationCaller, OpensAccounts, ViewsAccounts};
+pub use integrations::{
+    ChecksAccess, ChecksInbound, IntegrationCaller, NotifiesAccount, OpensAccounts, SendsNotifications, ViewsAccounts,
+};
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};
 pub use own::{EditsContact, Leaves, SetsWishes, ViewsContact, ViewsMember};
@@ -370,6 +372,8 @@ permission_guards! {
     ManagesMembers = MembersManage;
     /// A member who may see who is told what.
     ViewsNotifications = NotificationsView;
+    /// A member who may say who is told what.
+    ManagesNotifications = NotificationsManage;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;
 }

@@ -29,11 +29,12 @@ pub(crate) const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 const STYLE: &str = include_str!("html/style.css");
 const FORM_SCRIPT: &str = include_str!("html/form.js");
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("frame.html", include_str!("html/frame.html")),
     ("landing.html", include_str!("landing/page.html")),
     ("invitation.html", include_str!("landing/invitation.html")),
     ("password.html", include_str!("landing/password.html")),
+    ("unsubscribe.html", include_str!("landing/unsubscribe.html")),
     ("problems.html", include_str!("problems/list.html")),
     ("problem.html", include_str!("problems/page.html")),
     ("mails.html", include_str!("mailbox/list.html")),
@@ -68,6 +69,8 @@ pub(crate) enum Script {
     None,
     /// It fills a form and sends it to this service.
     Form,
+    /// Nothing; its form has no fields, and the browser itself sends it to the address of the page.
+    FormAlone,
 }
 
 impl Page {
@@ -103,6 +106,7 @@ impl Page {
         let policy = match self.script {
             Script::None => &pages.plain_policy,
             Script::Form => &pages.form_policy,
+            Script::FormAlone => &pages.form_alone_policy,
         };
         Ok(Reply::bytes(MEDIA_TYPE, html.into_bytes())
             .in_language(language)
@@ -113,7 +117,7 @@ impl Page {
 impl Script {
     const fn text(self) -> Option<&'static str> {
         match self {
-            Self::None => None,
+            Self::None | Self::FormAlone => None,
             Self::Form => Some(FORM_SCRIPT),
         }
     }
@@ -151,6 +155,7 @@ struct Pages {
     templates: Environment<'static>,
     plain_policy: HeaderValue,
     form_policy: HeaderValue,
+    form_alone_policy: HeaderValue,
 }
 
 impl Pages {
@@ -166,19 +171,25 @@ impl Pages {
             templates,
             plain_policy: policy(Script::None),
             form_policy: policy(Script::Form),
+            form_alone_policy: policy(Script::FormAlone),
         })
     }
 }
 
 /// The content security policy (CSP 3) of a page: nothing but the style sheet and the script with
-/// exactly these bytes, and requests to this service where a script makes them. A form is never sent
+/// exactly these bytes, and requests to this service where a script makes them. A form with fields is never sent
 /// by the browser itself, so that no code ends in an address.
 fn policy(script: Script) -> HeaderValue {
     let scripts = script.text().map_or_else(String::new, |text| {
         format!("script-src {}; connect-src 'self'; ", source(text))
     });
+    let forms = if script == Script::FormAlone {
+        "'self'"
+    } else {
+        "'none'"
+    };
     let policy = format!(
-        "default-src 'none'; {scripts}style-src {}; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; {scripts}style-src {}; form-action {forms}; base-uri 'none'; frame-ancestors 'none'",
         source(STYLE)
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))

@@ -48,6 +48,7 @@ mod members;
 pub mod memo;
 pub mod metrics;
 mod moment;
+mod notifications;
 mod operators;
 mod ownership_transfers;
 pub mod page;
@@ -75,6 +76,7 @@ pub mod settings;
 mod sign_ups;
 pub mod texts;
 pub mod tokens;
+mod unsubscribe;
 pub mod vault;
 mod verifications;
 

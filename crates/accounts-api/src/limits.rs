@@ -43,6 +43,9 @@ const INVITATIONS_PER_ACCOUNT: i32 = 500;
 /// Mails of invitations to one address within an hour, whoever invites.
 const INVITATIONS_PER_ADDRESS: i32 = 10;
 
+/// Test messages of one account within an hour (R51).
+const TESTS_PER_ACCOUNT: i32 = 20;
+
 /// Requests of one person to join accounts within a day.
 const JOIN_REQUESTS_PER_PERSON: i32 = 20;
 
@@ -126,6 +129,15 @@ impl Limits {
                 window: TimeDelta::hours(1),
             },
         ])
+    }
+
+    /// The limit of test messages to the categories of an account.
+    pub fn tests_of(account: AccountId) -> Self {
+        Self(vec![Throttle {
+            key: format!("test:account:{account}"),
+            limit: TESTS_PER_ACCOUNT,
+            window: TimeDelta::hours(1),
+        }])
     }
 
     /// The limits of requests to join: of the person, and of the network as for everything that calls for a mail.

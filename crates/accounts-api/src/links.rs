@@ -23,6 +23,8 @@ pub enum LinkPurpose {
     EmailChange,
     /// It gives a person the former address back.
     EmailUndo,
+    /// It takes the wish to be told of a category back.
+    Unsubscribe,
 }
 
 impl LinkPurpose {
@@ -34,6 +36,7 @@ impl LinkPurpose {
             Self::Invitation => "invitation",
             Self::EmailChange => "email-change",
             Self::EmailUndo => "email-undo",
+            Self::Unsubscribe => "unsubscribe",
         }
     }
 
@@ -46,6 +49,7 @@ impl LinkPurpose {
             Self::Invitation => "/invitation",
             Self::EmailChange => "/email-change",
             Self::EmailUndo => "/email-undo",
+            Self::Unsubscribe => "/unsubscribe",
         }
     }
 }

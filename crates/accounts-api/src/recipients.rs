@@ -70,7 +70,7 @@ impl FromStr for OpenerId {
 }
 
 /// Why somebody is told.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct GroundView {
     /// `primary_holder`, `owner`, `role_holder`, `subscriber` or `opener` (who opened what the notice is about).
     #[schema(example = "primary_holder")]
@@ -150,21 +150,14 @@ page! {
 }
 
 impl GroundView {
-    fn all(grounds: &BTreeSet<Ground>) -> Vec<Self> {
+    pub(crate) fn all(grounds: &BTreeSet<Ground>) -> Vec<Self> {
         grounds.iter().map(Self::of).collect()
     }
 
     fn of(ground: &Ground) -> Self {
-        let (kind, role) = match ground {
-            Ground::PrimaryHolder(role) => ("primary_holder", Some(role)),
-            Ground::Owner => ("owner", None),
-            Ground::RoleHolder(role) => ("role_holder", Some(role)),
-            Ground::Subscriber => ("subscriber", None),
-            Ground::Opener => ("opener", None),
-        };
         Self {
-            kind,
-            role: role.map(ToString::to_string),
+            kind: ground.kind(),
+            role: ground.role().map(ToString::to_string),
         }
     }
 }

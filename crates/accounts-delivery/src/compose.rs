@@ -6,12 +6,15 @@ use std::str::FromStr;
 
 use accounts_api::links::{LinkPurpose, Links};
 use accounts_api::settings::PublicUrl;
+use accounts_domain::address::EmailAddress;
 use accounts_domain::email_changes::{EMAIL_CHANGE_LIFE, EMAIL_UNDO_LIFE};
+use accounts_domain::language::Language;
 use accounts_domain::mail::Letter;
 use accounts_domain::names::is_plain;
+use accounts_domain::notifications::NoticeWords;
 use accounts_domain::users::{RESET_LIFE, SIGN_UP_LIFE};
 use accounts_domain::verification::VERIFICATION_LIFE;
-use accounts_store::ClaimedMail;
+use accounts_store::{ClaimedMail, Notice};
 use chrono::TimeDelta;
 use lettre::Message;
 use lettre::address::AddressError;
@@ -19,10 +22,15 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use minijinja::{Value, context};
 
+use crate::templates::Templates;
 use crate::words::{Form, Values, Words, WordsError, paragraphs, rendered};
 
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 const CONTENT_LANGUAGE: HeaderName = HeaderName::new_from_ascii_str("Content-Language");
+const LIST_UNSUBSCRIBE: HeaderName = HeaderName::new_from_ascii_str("List-Unsubscribe");
+const LIST_UNSUBSCRIBE_POST: HeaderName = HeaderName::new_from_ascii_str("List-Unsubscribe-Post");
+/// What a mailer sends to the link by itself (RFC 8058 section 3.2).
+const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
 /// Who mails come from: `accounts@example.com`, or `Example <accounts@example.com>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +59,15 @@ impl FromStr for Sender {
             Err(InvalidSender)
         }
     }
+}
+
+/// What a provider has mails look like.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// The templates that stand in place of the service's own.
+    pub templates: Templates,
+    /// The address of a picture that stands above every mail in HTML: `https://…`.
+    pub logo: Option<String>,
 }
 
 /// A mail that is ready to be sent.
@@ -82,19 +99,22 @@ pub struct Composer {
     sender: Sender,
     public_url: PublicUrl,
     links: Links,
+    /// A picture that stands above every mail in HTML.
+    logo: Option<String>,
 }
 
 impl Composer {
-    /// Reads the words. Links lead to `public_url` and nowhere else (security decision D7).
+    /// Takes the words. Links lead to `public_url` and nowhere else (security decision D7).
     ///
     /// # Errors
     /// [`WordsError`], which the tests of this crate rule out.
-    pub fn new(sender: Sender, public_url: PublicUrl, links: Links) -> Result<Self, WordsError> {
+    pub fn new(look: Look, sender: Sender, public_url: PublicUrl, links: Links) -> Result<Self, WordsError> {
         Ok(Self {
-            words: Words::read()?,
+            words: Words::with(&look.templates)?,
             sender,
             public_url,
             links,
+            logo: look.logo,
         })
     }
 
@@ -109,36 +129,57 @@ impl Composer {
             let token = self.links.token(link.purpose, &link.id, mail.to.key());
             Sealed { link, token }
         });
-        let mut values = Values::from([
-            ("provider", in_one_line(self.sender.provider())),
-            ("address", mail.to.to_string()),
-        ]);
-        values.extend(outline.names.iter().map(|(key, name)| (*key, in_one_line(name))));
-        let draft = Draft {
-            composer: self,
-            mail,
-            section: outline.section,
-            link,
-            values,
+        let mut draft = self.draft(&mail.to, mail.language, outline.section);
+        draft.name(&outline.names);
+        draft.link = link;
+        draft.written(mail)
+    }
+
+    /// Writes a notice, to whom it goes now. What the provider says stands in it as it is, line by line; a recipient who
+    /// may take the wish back gets a link for that, which a mailer can follow by itself, too (RFC 8058).
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn compose_notice(&self, mail: &ClaimedMail, notice: &Notice) -> Result<Composed, ComposeError> {
+        let section = if notice.words.is_some() {
+            "notice"
+        } else {
+            "test_notice"
         };
-        let subject = draft.subject()?;
-        let message = Message::builder()
-            .from(self.sender.0.clone())
-            .to(Mailbox::new(None, mail.to.as_str().parse()?))
-            .subject(subject.as_str())
-            .date(mail.created_at.into())
-            .message_id(Some(format!("<{}@{}>", mail.claim.mail, host(&self.public_url))))
-            // A responder must not answer it (RFC 3834 section 5).
-            .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
-            .raw_header(HeaderValue::new(CONTENT_LANGUAGE, mail.language.to_string()))
-            .multipart(MultiPart::alternative_plain_html(
-                draft.whole(Form::Plain, &subject)?,
-                draft.whole(Form::Html, &subject)?,
-            ))?;
-        Ok(Composed {
-            message,
-            token: draft.link.map(|link| link.token),
-        })
+        let mut draft = self.draft(&notice.to, notice.language, section);
+        draft.name(&[
+            ("name", &notice.name),
+            ("account", &notice.account),
+            ("category", &notice.category),
+        ]);
+        draft.words = notice.words.as_ref();
+        draft.unsubscribe = notice.may_unsubscribe.then(|| {
+            self.links
+                .token(LinkPurpose::Unsubscribe, &mail.claim.mail.to_string(), notice.to.key())
+        });
+        draft.written(mail)
+    }
+
+    fn draft<'a>(&'a self, to: &'a EmailAddress, language: Language, section: &'static str) -> Draft<'a> {
+        let values = Values::from([
+            ("provider", in_one_line(self.sender.provider())),
+            ("address", to.to_string()),
+        ]);
+        Draft {
+            composer: self,
+            to,
+            language,
+            section,
+            link: None,
+            words: None,
+            unsubscribe: None,
+            values,
+        }
+    }
+
+    fn unsubscribe_url(&self, token: &str) -> String {
+        self.public_url
+            .at(&format!("{}/{token}", LinkPurpose::Unsubscribe.page()))
     }
 }
 
@@ -170,6 +211,8 @@ impl Link {
             LinkPurpose::Reset => ("reset", String::new()),
             LinkPurpose::EmailChange => ("email_change", String::new()),
             LinkPurpose::EmailUndo => ("email_undo", String::new()),
+            // It is no link that lives for a while: it stands as long as the mail is remembered.
+            LinkPurpose::Unsubscribe => ("days", self.life.num_days().to_string()),
             LinkPurpose::Invitation if self.life.num_hours() % 24 == 0 && self.life.num_days() > 1 => {
                 ("days", self.life.num_days().to_string())
             }
@@ -272,6 +315,8 @@ impl<'a> Outline<'a> {
                 "ownership_moved",
                 vec![("name", name), ("account", account), ("owner", owner)],
             ),
+            // Its words come with the notice.
+            Letter::Notice { .. } => plain("notice", Vec::new()),
             Letter::Invitation {
                 sending,
                 name,
@@ -305,27 +350,73 @@ struct Sealed {
 /// One mail on its way to being a text.
 struct Draft<'a> {
     composer: &'a Composer,
-    mail: &'a ClaimedMail,
+    to: &'a EmailAddress,
+    language: Language,
     section: &'static str,
     link: Option<Sealed>,
+    /// What the provider says, in place of words of the service.
+    words: Option<&'a NoticeWords>,
+    /// The token of the link by which the recipient takes the wish back.
+    unsubscribe: Option<String>,
     values: Values,
 }
 
 impl Draft<'_> {
+    fn name(&mut self, names: &[(&'static str, &str)]) {
+        let names = names.iter().map(|(key, name)| (*key, in_one_line(name)));
+        self.values.extend(names);
+    }
+
+    fn written(self, mail: &ClaimedMail) -> Result<Composed, ComposeError> {
+        let composer = self.composer;
+        let subject = self.subject()?;
+        let mut builder = Message::builder()
+            .from(composer.sender.0.clone())
+            .to(Mailbox::new(None, self.to.as_str().parse()?))
+            .subject(subject.as_str())
+            .date(mail.created_at.into())
+            .message_id(Some(format!("<{}@{}>", mail.claim.mail, host(&composer.public_url))))
+            // A responder must not answer it (RFC 3834 section 5).
+            .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
+            .raw_header(HeaderValue::new(CONTENT_LANGUAGE, self.language.to_string()));
+        if let Some(token) = &self.unsubscribe {
+            let url = composer.unsubscribe_url(token);
+            builder = builder
+                .raw_header(HeaderValue::new(LIST_UNSUBSCRIBE, format!("<{url}>")))
+                .raw_header(HeaderValue::new(LIST_UNSUBSCRIBE_POST, ONE_CLICK.to_owned()));
+        }
+        let message = builder.multipart(MultiPart::alternative_plain_html(
+            self.whole(Form::Plain, &subject)?,
+            self.whole(Form::Html, &subject)?,
+        ))?;
+        Ok(Composed {
+            message,
+            token: self.link.map(|link| link.token).or(self.unsubscribe),
+        })
+    }
+
     fn subject(&self) -> Result<String, minijinja::Error> {
-        self.say(self.section, "subject", Form::Plain, &self.values)
+        match self.words {
+            Some(words) => Ok(in_one_line(words.subject.as_str())),
+            None => self.say(self.section, "subject", Form::Plain, &self.values),
+        }
     }
 
     fn whole(&self, form: Form, subject: &str) -> Result<String, minijinja::Error> {
         let frame = |name| self.say("frame", name, form, &self.values).map(rendered);
         let own = |name| self.say(self.section, name, form, &self.values);
         let parts = context! {
-            language => self.mail.language.as_str(),
+            language => self.language.as_str(),
             subject,
             greeting => frame("greeting")?,
-            opening => paragraphs(&own("opening")?),
+            opening => match self.words {
+                Some(words) => paragraphs_of_lines(words.text.as_str()),
+                None => paragraphs(&own("opening")?).into_iter().map(|paragraph| vec![paragraph]).collect(),
+            },
             link => self.link.as_ref().map(|link| self.link(link, form)).transpose()?,
             closing => paragraphs(&own("closing")?),
+            unsubscribe => self.unsubscribe.as_ref().map(|token| self.way_out(token, form)).transpose()?,
+            logo => self.composer.logo.clone(),
             provider => self.values.get("provider"),
             automatic => frame("automatic")?,
         };
@@ -348,9 +439,25 @@ impl Draft<'_> {
         })
     }
 
-    fn say(&self, section: &str, name: &str, form: Form, values: &Values) -> Result<String, minijinja::Error> {
-        self.composer.words.say(self.mail.language, section, name, form, values)
+    fn way_out(&self, token: &str, form: Form) -> Result<Value, minijinja::Error> {
+        Ok(context! {
+            url => self.composer.unsubscribe_url(token),
+            action => rendered(self.say("frame", "unsubscribe", form, &self.values)?),
+        })
     }
+
+    fn say(&self, section: &str, name: &str, form: Form, values: &Values) -> Result<String, minijinja::Error> {
+        self.composer.words.say(self.language, section, name, form, values)
+    }
+}
+
+/// The paragraphs of a text that somebody wrote, each with its lines. None of it is a template, and in HTML all of it is
+/// escaped.
+fn paragraphs_of_lines(text: &str) -> Vec<Vec<Value>> {
+    let lines = |paragraph: &str| paragraph.lines().map(|line| Value::from(in_one_line(line))).collect();
+    text.split("\n\n")
+        .map(|paragraph| lines(paragraph.trim_matches('\n')))
+        .collect()
 }
 
 /// A name as it may stand in a header or a sentence. Names are checked when they come in; a line

@@ -5,6 +5,7 @@
 //! into the outbox, [`worker`] claims it, [`compose`] writes it and [`transport`] hands it over.
 
 pub mod compose;
+pub mod templates;
 pub mod transport;
 mod words;
 pub mod worker;

@@ -1,11 +1,13 @@
 //! The words of the mails: small templates by language, section and name, and the frames around
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accounts_domain::language::Language;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
+
+use crate::templates::Templates;
 
 const TEXTS: [(Language, &str); 2] = [
     (Language::En, include_str!("../text/en.toml")),
@@ -16,17 +18,28 @@ const FRAMES: [(Form, &str); 2] = [
     (Form::Html, include_str!("../text/frame.html")),
 ];
 
+/// The texts of one language, by section and name.
+pub(crate) type Sections = BTreeMap<String, BTreeMap<String, String>>;
+
 /// What the templates may name.
 pub(crate) type Values = BTreeMap<&'static str, String>;
 
 /// The two forms of one mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
     Plain,
     Html,
 }
 
 impl Form {
+    /// The name of the frame around the texts.
+    pub(crate) const fn frame(self) -> &'static str {
+        match self {
+            Self::Plain => "frame.txt",
+            Self::Html => "frame.html",
+        }
+    }
+
     /// The end of a template's name. It decides whether values are escaped.
     const fn suffix(self) -> &'static str {
         match self {
@@ -54,26 +67,53 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// Reads the texts that the binary carries.
-    pub(crate) fn read() -> Result<Self, WordsError> {
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    /// Reads the texts that the binary carries, and puts the provider's own in their places.
+    pub(crate) fn with(own: &Templates) -> Result<Self, WordsError> {
+        let mut words = Self {
+            templates: environment()?,
+        };
         for (form, frame) in FRAMES {
-            templates.add_template_owned(frame_name(form), frame)?;
+            let frame = own.frames.get(&form).map_or(frame, String::as_str);
+            words.templates.add_template_owned(form.frame(), frame.to_owned())?;
         }
         for (language, text) in TEXTS {
-            let sections: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(text)?;
-            for (section, texts) in sections {
-                for (name, text) in texts {
-                    for form in [Form::Plain, Form::Html] {
-                        let name = text_name(language, &section, &name, form);
-                        templates.add_template_owned(name, text.trim().to_owned())?;
-                    }
+            words.add(language, &toml::from_str(text)?)?;
+        }
+        for (language, sections) in &own.texts {
+            words.add(*language, sections)?;
+        }
+        Ok(words)
+    }
+
+    fn add(&mut self, language: Language, sections: &Sections) -> Result<(), WordsError> {
+        for (section, texts) in sections {
+            for (name, text) in texts {
+                for form in [Form::Plain, Form::Html] {
+                    let name = text_name(language, section, name, form);
+                    self.templates.add_template_owned(name, text.trim().to_owned())?;
                 }
             }
         }
-        Ok(Self { templates })
+        Ok(())
+    }
+
+    /// The values that a text names; nothing where there is no such text.
+    pub(crate) fn values_of(&self, language: Language, section: &str, name: &str) -> Option<BTreeSet<String>> {
+        self.templates
+            .get_template(&text_name(language, section, name, Form::Plain))
+            .ok()
+            .map(|template| template.undeclared_variables(false).into_iter().collect())
+    }
+
+    /// The values that a frame is given.
+    pub(crate) fn values_of_frame(&self, form: Form) -> BTreeSet<String> {
+        let frame = self.templates.get_template(form.frame());
+        let named = frame.map(|frame| frame.undeclared_variables(false)).unwrap_or_default();
+        // The plain frame names fewer than there are.
+        named
+            .into_iter()
+            .chain(["language", "subject", "logo"].map(ToOwned::to_owned))
+            .collect()
     }
 
     /// One text with its values filled in. In HTML they are escaped.
@@ -98,7 +138,7 @@ impl Words {
     /// # Errors
     /// Where a part is missing.
     pub(crate) fn frame(&self, form: Form, parts: Value) -> Result<String, minijinja::Error> {
-        self.templates.get_template(frame_name(form))?.render(parts)
+        self.templates.get_template(form.frame())?.render(parts)
     }
 }
 
@@ -118,11 +158,21 @@ fn text_name(language: Language, section: &str, name: &str, form: Form) -> Strin
     format!("{language}/{section}/{name}.{}", form.suffix())
 }
 
-const fn frame_name(form: Form) -> &'static str {
-    match form {
-        Form::Plain => "frame.txt",
-        Form::Html => "frame.html",
-    }
+/// The values that a template names.
+///
+/// # Errors
+/// Where it is no template.
+pub(crate) fn values_in(text: &str) -> Result<BTreeSet<String>, minijinja::Error> {
+    let environment = environment()?;
+    let template = environment.template_from_str(text)?;
+    Ok(template.undeclared_variables(false).into_iter().collect())
+}
+
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    Ok(templates)
 }
 
 #[cfg(test)]
@@ -174,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_missing_text_and_a_missing_value_are_errors() {
-        let words = Words::read().unwrap();
+        let words = Words::with(&Templates::default()).unwrap();
         let say = |section, name, values: &Values| words.say(Language::En, section, name, Form::Plain, values);
         assert!(say("frame", "greeting", &Values::new()).is_err());
         assert!(say("frame", "nothing", &Values::new()).is_err());

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use accounts_api::clock::Clock;
 use accounts_domain::ids::MailId;
-use accounts_store::{Claim, ClaimedMail, Store, StoreError};
+use accounts_domain::mail::Letter;
+use accounts_store::{Claim, ClaimedMail, Outgoing, Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::compose::{Composer, link_life};
+use crate::compose::{Composed, Composer, link_life};
 use crate::transport::{Reason, SendError, Transport};
 
 /// How often the outbox is looked at when nobody says that something was put into it.
@@ -166,12 +167,21 @@ impl Round {
     }
 }
 
+/// What came of a mail that nothing stood against.
+enum Sending {
+    /// A server has accepted it.
+    Accepted,
+    /// It was a notice whose recipient is none any more.
+    Withdrawn,
+}
+
 impl Desk {
     async fn deliver(&self, mail: ClaimedMail) {
         let outcome = self.send(&mail).await;
         let now = self.clock.now();
         match outcome {
-            Ok(()) => self.record_sent(mail.claim.mail, now).await,
+            Ok(Sending::Accepted) => self.record_sent(mail.claim.mail, now).await,
+            Ok(Sending::Withdrawn) => tracing::info!(mail = %mail.claim.mail, "a notice has lost its recipient"),
             Err(SendError::Never(reason)) => self.give_up(&mail, now, &reason).await,
             Err(SendError::Later(reason)) => match next_attempt(&mail, now) {
                 Some(next) => self.put_off(&mail, next, &reason).await,
@@ -180,25 +190,42 @@ impl Desk {
         }
     }
 
-    async fn send(&self, mail: &ClaimedMail) -> Result<(), SendError> {
+    async fn send(&self, mail: &ClaimedMail) -> Result<Sending, SendError> {
         if link_life(&mail.letter).is_some_and(|life| mail.created_at + life <= self.clock.now()) {
             return Err(SendError::Never(Reason::new(
                 "its link ran out before it could be sent",
             )));
         }
-        let composed = self.composer.compose(mail).map_err(|error| {
+        let Some(composed) = self.compose(mail).await? else {
+            return Ok(Sending::Withdrawn);
+        };
+        let name = file_name(mail);
+        let sent = self.transport.send(&name, &composed.message).await;
+        sent.map(|()| Sending::Accepted).map_err(|error| match composed.token {
+            // A server may repeat in its refusal what it was sent.
+            Some(token) => error.without(&token),
+            None => error,
+        })
+    }
+
+    /// Writes the mail; nothing where a notice goes to nobody any more. To whom a notice goes, and where, is worked out
+    /// again now: whoever has lost the place since it was queued is not told.
+    async fn compose(&self, mail: &ClaimedMail) -> Result<Option<Composed>, SendError> {
+        let composed = if let Letter::Notice { notification } = &mail.letter {
+            let now = self.clock.now();
+            let found = self.store.notice_to_send(mail.claim.mail, *notification, now).await;
+            match found.map_err(|error| SendError::Later(Reason::new(error.cause())))? {
+                Outgoing::Send(notice) => self.composer.compose_notice(mail, &notice),
+                Outgoing::Withdrawn => return Ok(None),
+                Outgoing::Gone => return Err(SendError::Never(Reason::new("its notice is not there any more"))),
+            }
+        } else {
+            self.composer.compose(mail)
+        };
+        composed.map(Some).map_err(|error| {
             tracing::error!(mail = %mail.claim.mail, %error, "a mail cannot be written");
             SendError::Later(Reason::new(error))
-        })?;
-        let name = file_name(mail);
-        self.transport
-            .send(&name, &composed.message)
-            .await
-            .map_err(|error| match composed.token {
-                // A server may repeat in its refusal what it was sent.
-                Some(token) => error.without(&token),
-                None => error,
-            })
+        })
     }
 
     /// A mail that was accepted must not go out a second time, so this is tried until it succeeds.

@@ -9,11 +9,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::change::Change;
-use crate::ids::{AccountId, ApiKeyId, ContactId, IntegrationId, InvitationId, JoinRequestId, OperatorId, UserId};
+use crate::ids::{
+    AccountId, ApiKeyId, ContactId, IntegrationId, InvitationId, JoinRequestId, NotificationId, OperatorId, UserId,
+};
 use crate::invitations::Invitation;
 use crate::join_requests::{JoinOutcome, JoinRequest};
 use crate::keys::PermissionKey;
 use crate::names::{AddressLine, Reason};
+use crate::notifications::{Notification, Told};
 use crate::permission::Permissions;
 use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
@@ -39,6 +42,8 @@ pub enum Subject {
     Integration(IntegrationId),
     /// A request to join.
     JoinRequest(JoinRequestId),
+    /// A notice to a category.
+    Notification(NotificationId),
 }
 
 impl Subject {
@@ -53,6 +58,7 @@ impl Subject {
             Self::Key(_) => "api_key",
             Self::Integration(_) => "integration",
             Self::JoinRequest(_) => "join_request",
+            Self::Notification(_) => "notification",
         }
     }
 
@@ -67,6 +73,7 @@ impl Subject {
             Self::Key(id) => id.to_string(),
             Self::Integration(id) => id.to_string(),
             Self::JoinRequest(id) => id.to_string(),
+            Self::Notification(id) => id.to_string(),
         }
     }
 }
@@ -168,6 +175,20 @@ impl Entry {
     }
 }
 
+/// What a notice says and where it goes stands in the notice; whom it was queued for stands here.
+fn notification_entry(notification: &Notification, told: &[Told]) -> Entry {
+    let ids = |told: &Told| {
+        let contact = told.recipient.contact.map(|contact| contact.to_string());
+        contact.or_else(|| told.recipient.user.map(|user| user.to_string()))
+    };
+    Entry::new("notification.queued", Subject::Notification(notification.id))
+        .word("category", &notification.category)
+        .word("kind", notification.message.kind())
+        .maybe("opened_by", notification.opened_by.map(|opener| opener.id()).as_ref())
+        .word("step", notification.step.as_str())
+        .with("recipients", Datum::Words(told.iter().filter_map(ids).collect()))
+}
+
 /// The event of each change, in order. `before` is the roster that was decided upon.
 pub fn entries(before: &Roster, changes: &[Change]) -> Vec<Entry> {
     changes.iter().map(|change| entry(before, change)).collect()
@@ -213,6 +234,7 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::Impersonated { user, session, until } => Entry::new("member.impersonated", Subject::User(*user))
             .word("session", session)
             .moment("until", Some(*until)),
+        Change::NotificationQueued { notification, told } => notification_entry(notification, told),
         Change::ContactAdded { contact: added } => {
             let mut values = contact_values(added.id, None, Some(&added.profile));
             values.extend(address(added.id, "address", None, Some(added.address.email.as_str())));

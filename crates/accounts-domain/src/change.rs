@@ -12,6 +12,7 @@ use crate::invitations::{Invitation, InvitationOutcome};
 use crate::join_requests::{Asking, JoinOutcome, JoinRequest};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::names::DisplayName;
+use crate::notifications::{Notification, Told};
 use crate::ownership::TransferOutcome;
 use crate::permission::Permissions;
 use crate::roster::{
@@ -55,6 +56,13 @@ pub enum Change {
         session: SessionId,
         /// Until when, at the latest.
         until: DateTime<Utc>,
+    },
+    /// A notice to a category waits to be sent. It changes nothing of the account.
+    NotificationQueued {
+        /// The notice.
+        notification: Box<Notification>,
+        /// To whom it goes as things are, those first whom it is addressed to.
+        told: Vec<Told>,
     },
     /// A contact was added, unverified and without roles (M-45, M-46).
     ContactAdded {
@@ -310,6 +318,7 @@ impl Change {
             | Self::AccountStatusChanged { .. }
             | Self::ContactLimitChanged { .. }
             | Self::Impersonated { .. }
+            | Self::NotificationQueued { .. }
             | Self::ContactAdded { .. }
             | Self::ContactRemoved { .. }
             | Self::ContactErased { .. }
@@ -404,7 +413,7 @@ impl Parts {
     )]
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
-            Change::AccountOpened { .. } | Change::Impersonated { .. } => {}
+            Change::AccountOpened { .. } | Change::Impersonated { .. } | Change::NotificationQueued { .. } => {}
             Change::AccountChanged { profile } => self.account.profile = (**profile).clone(),
             Change::SecondFactorPolicyChanged { required } => self.account.second_factor_required = *required,
             Change::AccountStatusChanged { status } => self.account.status = *status,

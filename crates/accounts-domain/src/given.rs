@@ -13,7 +13,10 @@ use crate::address::EmailAddress;
 use crate::catalog::Catalog;
 use crate::change::Change;
 use crate::contacts::CreateContact;
-use crate::ids::{AccountId, ContactId, InvitationId, SendingId, TransferId, UserId, VerificationId};
+use crate::ids::{
+    AccountId, ContactId, IntegrationId, InvitationId, MailId, NotificationId, SendingId, TransferId, UserId,
+    VerificationId,
+};
 use crate::invitations::{InvitationLife, InvitationRecord, Invite};
 use crate::keys::{CategoryKey, PermissionKey, RoleKey};
 use crate::language::Language;
@@ -131,6 +134,18 @@ pub(crate) fn link_id(number: u32) -> VerificationId {
 
 pub(crate) fn transfer_id(number: u32) -> TransferId {
     TransferId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+pub(crate) fn notification_id(number: u32) -> NotificationId {
+    NotificationId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+pub(crate) fn mail_id(number: u32) -> MailId {
+    MailId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+pub(crate) fn integration_id(number: u32) -> IntegrationId {
+    IntegrationId::from_uuid(Uuid::from_u128(number.into()))
 }
 
 pub(crate) fn sending_id(number: u32) -> SendingId {

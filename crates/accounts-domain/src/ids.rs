@@ -56,6 +56,8 @@ identifiers! {
     ApiKeyId = ApiKeyTag, "key";
     /// One machine caller of the provider.
     IntegrationId = IntegrationTag, "int";
+    /// One notice that was sent to a category.
+    NotificationId = NotificationTag, "ntf";
     /// One outgoing mail.
     MailId = MailTag, "mai";
 }

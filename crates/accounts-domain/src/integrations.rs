@@ -26,15 +26,18 @@ pub enum IntegrationScope {
     AccountsView,
     /// `inbound:check`: ask whose mail it is, and whether it speaks for an account.
     InboundCheck,
+    /// `notifications:send`: send notices to the categories of accounts, and see what became of them.
+    NotificationsSend,
 }
 
 impl IntegrationScope {
     /// Every scope, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::AccessCheck,
         Self::AccountsOpen,
         Self::AccountsView,
         Self::InboundCheck,
+        Self::NotificationsSend,
     ];
 
     /// The scope as it is written: `access:check`, say.
@@ -44,6 +47,7 @@ impl IntegrationScope {
             Self::AccountsOpen => "accounts:open",
             Self::AccountsView => "accounts:view",
             Self::InboundCheck => "inbound:check",
+            Self::NotificationsSend => "notifications:send",
         }
     }
 
@@ -56,7 +60,7 @@ impl IntegrationScope {
     pub const fn reads(self) -> bool {
         match self {
             Self::AccessCheck | Self::AccountsView | Self::InboundCheck => true,
-            Self::AccountsOpen => false,
+            Self::AccountsOpen | Self::NotificationsSend => false,
         }
     }
 }
@@ -321,7 +325,8 @@ mod tests {
         let desk = integration(&IntegrationScope::ALL);
         let test = key(1, KeyMode::Test);
         for scope in IntegrationScope::ALL {
-            let wanted = if scope == IntegrationScope::AccountsOpen {
+            let changes = [IntegrationScope::AccountsOpen, IntegrationScope::NotificationsSend];
+            let wanted = if changes.contains(&scope) {
                 Err(KeyRefusal::ReadsOnly)
             } else {
                 Ok(())

@@ -27,6 +27,7 @@ pub mod language;
 pub mod mail;
 pub mod members;
 pub mod names;
+pub mod notifications;
 pub mod operators;
 pub mod ownership;
 pub mod passwords;

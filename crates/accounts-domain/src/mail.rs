@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::EmailAddress;
 use crate::change::Change;
-use crate::ids::{ContactId, EmailChangeId, ResetId, SendingId, SignUpId, VerificationId};
+use crate::ids::{ContactId, EmailChangeId, NotificationId, ResetId, SendingId, SignUpId, VerificationId};
 use crate::invitations::Invitation;
 use crate::language::Language;
 use crate::names::DisplayName;
@@ -202,6 +202,11 @@ pub enum Letter {
         /// The new owner's name.
         owner: String,
     },
+    /// A notice to a category. What it says is read when it is sent, because the reader may have changed by then.
+    Notice {
+        /// The notice.
+        notification: NotificationId,
+    },
     /// Follow this link to become a member of the account (U-17).
     Invitation {
         /// The mailing whose link it carries.
@@ -348,6 +353,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::AccountStatusChanged { .. }
         | Change::ContactLimitChanged { .. }
         | Change::Impersonated { .. }
+        | Change::NotificationQueued { .. }
         | Change::ContactAdded { .. }
         | Change::ContactChanged { .. }
         | Change::ContactRemoved { .. }

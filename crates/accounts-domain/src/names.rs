@@ -120,6 +120,42 @@ texts! {
     Reason = 500;
     /// One line of a postal address.
     AddressLine = 100;
+    /// What stands above a notice.
+    NoticeSubject = 200;
+}
+
+/// A text of several lines: what a notice says. Lines end with a line feed, and an empty line separates paragraphs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct NoticeText(String);
+
+impl NoticeText {
+    /// The greatest number of characters.
+    pub const MAX: usize = 10_000;
+
+    /// Takes a text of 1 to [`Self::MAX`] characters, trimmed and in Unicode normal form C; a carriage return before a
+    /// line feed is left out.
+    ///
+    /// # Errors
+    /// [`ValueFault`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, ValueFault> {
+        let text: String = text.replace("\r\n", "\n").trim().nfc().collect();
+        if text.is_empty() {
+            return Err(ValueFault::Empty);
+        }
+        if text.chars().count() > Self::MAX {
+            return Err(ValueFault::TooLong { max: Self::MAX });
+        }
+        if !text.chars().all(|character| character == '\n' || is_plain(character)) {
+            return Err(ValueFault::ForbiddenCharacter);
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The key by which names sort: accents and case folded, so that `Émile` stands beside `emil`.
@@ -160,6 +196,17 @@ mod tests {
             );
         }
         assert_eq!(DisplayName::parse(" \t "), Err(ValueFault::Empty));
+    }
+
+    #[test]
+    fn a_notice_keeps_its_lines_and_nothing_else_that_moves_a_cursor() {
+        let text = NoticeText::parse(" one\r\ntwo\n\nthree ").unwrap();
+        assert_eq!(text.as_str(), "one\ntwo\n\nthree");
+        for text in ["a\rb", "a\tb", "a\u{1b}[0m", "a\u{202E}b"] {
+            assert_eq!(NoticeText::parse(text), Err(ValueFault::ForbiddenCharacter), "{text:?}");
+        }
+        assert!(NoticeText::parse(&"é".repeat(NoticeText::MAX)).is_ok());
+        assert!(NoticeText::parse(&"é".repeat(NoticeText::MAX + 1)).is_err());
     }
 
     #[test]

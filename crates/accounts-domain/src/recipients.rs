@@ -1,6 +1,7 @@
 //! Who receives a notice, and why: the audience of its category, and the steps that are taken where that is nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
@@ -42,6 +43,32 @@ pub enum Opener {
     User(UserId),
 }
 
+impl Opener {
+    /// The id as text.
+    pub fn id(self) -> String {
+        match self {
+            Self::Contact(contact) => contact.to_string(),
+            Self::User(user) => user.to_string(),
+        }
+    }
+}
+
+impl FromStr for Opener {
+    type Err = UnknownOpener;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOpener> {
+        let contact = text.parse().map(Self::Contact);
+        contact
+            .or_else(|_| text.parse().map(Self::User))
+            .map_err(|_| UnknownOpener)
+    }
+}
+
+/// The text is neither the id of a contact nor that of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither the id of a contact nor that of a user")]
+pub struct UnknownOpener;
+
 /// Somebody who may be told something: a contact at its main address, or a member at the address of the log-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Listener {
@@ -64,6 +91,39 @@ pub enum Ground {
     Subscriber,
     /// The contact or the member opened the item.
     Opener,
+}
+
+impl Ground {
+    /// The kind's name in the API.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::PrimaryHolder(_) => "primary_holder",
+            Self::Owner => "owner",
+            Self::RoleHolder(_) => "role_holder",
+            Self::Subscriber => "subscriber",
+            Self::Opener => "opener",
+        }
+    }
+
+    /// The role, where one is the reason.
+    pub fn role(&self) -> Option<&RoleKey> {
+        match self {
+            Self::PrimaryHolder(role) | Self::RoleHolder(role) => Some(role),
+            Self::Owner | Self::Subscriber | Self::Opener => None,
+        }
+    }
+
+    /// The ground of that kind, and of that role where it has one.
+    pub fn from_parts(kind: &str, role: Option<RoleKey>) -> Option<Self> {
+        match (kind, role) {
+            ("primary_holder", Some(role)) => Some(Self::PrimaryHolder(role)),
+            ("role_holder", Some(role)) => Some(Self::RoleHolder(role)),
+            ("owner", None) => Some(Self::Owner),
+            ("subscriber", None) => Some(Self::Subscriber),
+            ("opener", None) => Some(Self::Opener),
+            _ => None,
+        }
+    }
 }
 
 /// Why somebody is not told who has a ground to be.
@@ -135,6 +195,11 @@ pub enum Step {
 }
 
 impl Step {
+    /// The step of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == name)
+    }
+
     /// Every step, in the order in which they are taken.
     pub const ALL: [Self; 7] = [
         Self::PrimaryHolder,

@@ -91,6 +91,9 @@ pub enum Violation {
         /// The category's key.
         category: CategoryKey,
     },
+    /// Who is said to have opened something is nobody of the account.
+    #[error("nobody of the account opened it")]
+    UnknownOpener,
     /// Neither the service nor the catalog has this permission.
     #[error("there is no permission {permission}")]
     UnknownPermission {

@@ -411,6 +411,29 @@ pub struct Flags {
     )]
     pub mail_from: Option<OsString>,
 
+    /// The folder of your own words for mails: en.toml, fr.toml, frame.txt, frame.html, each of which may be missing
+    /// [default: none]
+    ///
+    /// What they say stands in place of the service's own texts of the same names
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        env = "ACCOUNTS_MAIL_TEMPLATES",
+        hide_env_values = true
+    )]
+    pub mail_templates: Option<OsString>,
+
+    /// The address of a picture that stands above every mail: https://example.com/logo.png [default: none]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ACCOUNTS_MAIL_LOGO",
+        hide_env_values = true
+    )]
+    pub mail_logo: Option<OsString>,
+
     /// Origins whose pages may call the API, with commas between them [default: none]
     ///
     /// Each is exactly what a browser sends: https://app.example.com

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use accounts_api::settings::PublicUrl;
 use accounts_api::tokens::StoredKey;
-use accounts_delivery::compose::Sender;
+use accounts_delivery::compose::{Look, Sender};
+use accounts_delivery::templates::Templates;
 use accounts_delivery::transport::{Smtp, SmtpUrl};
 use accounts_domain::catalog::Catalog;
 use accounts_store::Database;
@@ -78,6 +79,8 @@ pub struct Serving {
     pub mail: MailWay,
     /// Who mails come from.
     pub mail_from: Sender,
+    /// What mails look like.
+    pub mail_look: Look,
     /// The origins whose pages may call the API.
     pub cors_origins: Vec<String>,
     /// How many proxies stand in front.
@@ -218,6 +221,7 @@ impl Reader<'_> {
         let keys = self.keys(data);
         let mail = self.mail(data);
         let mail_from = self.mail_from();
+        let mail_look = self.mail_look();
         let cors_origins = self.cors_origins();
         let trusted_proxies = self.number(Setting::TrustedProxies, 0..=10);
         let workers = self.number(Setting::Workers, 1..=256);
@@ -236,6 +240,7 @@ impl Reader<'_> {
             keys,
             mail: mail?,
             mail_from: mail_from?,
+            mail_look: mail_look?,
             cors_origins: cors_origins?,
             trusted_proxies: trusted_proxies?.unwrap_or(0),
             workers: workers?.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
@@ -375,6 +380,33 @@ impl Reader<'_> {
             return Err(self.fault(Setting::MailFrom, "it is missing, and required where mails are sent"));
         }
         NOBODY.parse().map_err(|problem| self.fault(Setting::MailFrom, problem))
+    }
+
+    fn mail_look(&mut self) -> Read<Look> {
+        let templates = self
+            .path(Setting::MailTemplates)?
+            .map(|folder| Templates::read(&folder));
+        let templates = templates.unwrap_or_else(|| Ok(Templates::default())).map_err(|faults| {
+            for fault in faults {
+                self.fault(Setting::MailTemplates, fault);
+            }
+            Faulty
+        });
+        let logo = self.parsed(Setting::MailLogo, |text| {
+            let plain = text
+                .chars()
+                .all(|character| character.is_ascii_graphic() && character != '"');
+            let secure = text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
+            if plain && secure && text.len() <= 2_000 {
+                Ok(text.to_owned())
+            } else {
+                Err("it is an address of at most 2000 characters that begins with https://")
+            }
+        });
+        Ok(Look {
+            templates: templates?,
+            logo: logo?,
+        })
     }
 
     fn cors_origins(&mut self) -> Read<Vec<String>> {

@@ -27,6 +27,7 @@ mod lanes;
 mod live_use;
 mod mails;
 mod members;
+mod notifications;
 mod operators;
 mod purge;
 mod roster;
@@ -59,8 +60,10 @@ pub use key_visits::{KeyVisit, KeyVisitor};
 pub use lanes::Settings;
 pub use live_use::obstacles;
 pub use mails::*;
+pub use notifications::{DeliveryRecord, Notice, NotificationRecord, Outgoing, Sender, UnsubscribeOffer};
 pub use purge::{
-    INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, SESSIONS_REMEMBERED_FOR,
+    INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, NOTIFICATIONS_REMEMBERED_FOR,
+    SESSIONS_REMEMBERED_FOR,
 };
 pub use roster::InvitationFilter;
 pub use searches::{AccountSearch, AccountSummary, MembershipSummary, OwnerSummary};

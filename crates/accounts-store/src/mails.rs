@@ -6,14 +6,16 @@
 use std::collections::BTreeSet;
 
 use accounts_domain::address::EmailAddress;
-use accounts_domain::ids::MailId;
+use accounts_domain::ids::{MailId, NotificationId};
 use accounts_domain::language::Language;
 use accounts_domain::mail::{Letter, Mail};
+use accounts_domain::notifications::Told;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use crate::backend::{Conn, insert_all, load_unclaimed};
 use crate::error::{Fault, StoreError};
+use crate::notifications::stored_grounds;
 use crate::rows::{checked, from_json, instant, parse, stored, to_json};
 use crate::schema::mails;
 use crate::store::Store;
@@ -137,6 +139,21 @@ pub(crate) fn insert_mails(conn: &mut Conn, outgoing: &[Mail], at: DateTime<Utc>
     Ok(())
 }
 
+/// Puts the mails of a notice into the outbox, one for each recipient.
+pub(crate) fn insert_told(
+    conn: &mut Conn,
+    notification: NotificationId,
+    told: &[Told],
+    at: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let rows = told
+        .iter()
+        .map(|told| NewRow::of_notice(notification, told, at))
+        .collect::<Result<Vec<_>, _>>()?;
+    insert_all!(conn, mails::table, &rows)?;
+    Ok(())
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = mails)]
 struct NewRow {
@@ -149,6 +166,10 @@ struct NewRow {
     created_at: NaiveDateTime,
     attempts: i32,
     next_attempt_at: NaiveDateTime,
+    notification_id: Option<String>,
+    user_id: Option<String>,
+    part: Option<&'static str>,
+    grounds: Option<String>,
 }
 
 impl NewRow {
@@ -163,6 +184,27 @@ impl NewRow {
             created_at: stored(at),
             attempts: 0,
             next_attempt_at: stored(at),
+            notification_id: None,
+            user_id: None,
+            part: None,
+            grounds: None,
+        })
+    }
+
+    fn of_notice(notification: NotificationId, told: &Told, at: DateTime<Utc>) -> Result<Self, Fault> {
+        let Told { recipient, part } = told;
+        let mail = Mail {
+            contact: recipient.contact,
+            to: recipient.address.clone(),
+            language: recipient.language,
+            letter: Letter::Notice { notification },
+        };
+        Ok(Self {
+            notification_id: Some(notification.to_string()),
+            user_id: recipient.user.map(|user| user.to_string()),
+            part: Some(part.as_str()),
+            grounds: Some(stored_grounds(&recipient.grounds)?),
+            ..Self::new(&mail, at)?
         })
     }
 }

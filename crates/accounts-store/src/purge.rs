@@ -10,7 +10,8 @@ use crate::idempotency::KEPT_FOR;
 use crate::rows::stored;
 use crate::schema::{
     api_keys, contact_verifications, email_changes, idempotency_keys, integration_keys, invitations, join_requests,
-    operator_sessions, password_resets, refresh_tokens, second_factor_challenges, sessions, sign_ups, throttles,
+    mails, notifications, operator_sessions, password_resets, refresh_tokens, second_factor_challenges, sessions,
+    sign_ups, throttles,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -27,6 +28,9 @@ pub const INVITATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 /// How long a request to join is remembered after the time at which it ends by itself.
 pub const JOIN_REQUESTS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 
+/// How long a notice is remembered at least. It goes with the last of its mails.
+pub const NOTIFICATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+
 /// How many rows of a kind go at once at most: each is named in the statement.
 const MOST: u32 = 10_000;
 
@@ -40,7 +44,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 13] = [
+        let steps: [Step; 14] = [
             answers,
             counters,
             of_sign_ups,
@@ -54,6 +58,7 @@ impl Store {
             of_integration_keys,
             of_sessions,
             of_operator_sessions,
+            of_notifications,
         ];
         let mut purged = 0;
         for step in steps {
@@ -161,6 +166,19 @@ fn of_integration_keys(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result
 /// What is left of one that has ended is in the audit log.
 fn of_operator_sessions(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     ended_links!(conn, operator_sessions, stored(at), limit)
+}
+
+/// A notice without mails tells nobody anything any more.
+fn of_notifications(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    let mails_of = mails::table.filter(mails::notification_id.eq(notifications::id.nullable()));
+    let ids: Vec<String> = notifications::table
+        .filter(notifications::created_at.le(stored(at - NOTIFICATIONS_REMEMBERED_FOR)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(mails_of)))
+        .order(notifications::created_at)
+        .limit(limit)
+        .select(notifications::id)
+        .load(conn)?;
+    Ok(diesel::delete(notifications::table.filter(notifications::id.eq_any(ids))).execute(conn)?)
 }
 
 /// A session goes once its spent tokens have gone, together with the last one: until then it has that one.

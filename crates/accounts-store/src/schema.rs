@@ -318,6 +318,26 @@ table! {
         sent_at -> Nullable<Timestamp>,
         failed_at -> Nullable<Timestamp>,
         last_error -> Nullable<Text>,
+        notification_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        part -> Nullable<Text>,
+        grounds -> Nullable<Text>,
+        withdrawn -> Nullable<Text>,
+    }
+}
+
+table! {
+    notifications (id) {
+        id -> Text,
+        account_id -> Text,
+        kind -> Text,
+        category -> Text,
+        opened_by -> Nullable<Text>,
+        integration_id -> Nullable<Text>,
+        content -> Nullable<Text>,
+        step -> Text,
+        revision -> BigInt,
+        created_at -> Timestamp,
     }
 }
 
@@ -480,6 +500,7 @@ macro_rules! with_all_tables {
             audit_events,
             audit_values,
             mails,
+            notifications,
             idempotency_keys,
             operators,
             operator_sessions,

@@ -98,6 +98,8 @@ pub(super) struct Caller {
     invitation: String,
     /// A request of the caller to join an account that there is not, to be withdrawn.
     request: String,
+    /// A notice that the caller may look at: of an integration, its own.
+    notification: String,
 }
 
 /// What there is in an account.
@@ -121,6 +123,10 @@ struct Side {
     key: String,
     /// A request of somebody to join, which was declined: to answer it changes nothing.
     request: String,
+    /// A notice that was sent to the owner.
+    notification: String,
+    /// The token of a link for unsubscribing, which was followed.
+    way_out: String,
 }
 
 /// Everybody and everything.
@@ -155,7 +161,7 @@ impl<'a> Cast<'a> {
         let (ana, bea, home) = side(app, "ana@example.com", "bea@example.com");
         let (dan, _, other) = side(app, "dan@example.com", "eve@example.com");
         let gus = given::owner(app, "gus@example.com");
-        let caller = |kind, person: &Person<'_>| caller(kind, person, &ana, &gus);
+        let caller = |kind, person: &Person<'_>| caller(kind, person, &ana, &gus, &home.notification);
         let member = |name: &str, login: &Value| member(app, &ana, name, login);
         let (removed, former) = member("former", &json!({ "all_permissions": true }));
         let (_, bare) = member("bare", &json!({}));
@@ -170,6 +176,7 @@ impl<'a> Cast<'a> {
                 account_key: home.key.clone(),
                 invitation: home.invitation.clone(),
                 request: home.request.clone(),
+                notification: home.notification.clone(),
             },
             caller(Kind::Stranger, &dan),
             caller(Kind::Former, &former),
@@ -179,7 +186,7 @@ impl<'a> Cast<'a> {
         ];
         let owner = caller(Kind::Owner, &ana);
         callers.extend(key_callers(&ana, &owner));
-        callers.extend(integrations(app, &owner));
+        callers.extend(integrations(app, &owner, &ana.account));
         callers.extend(staff_callers(app, &ana, &owner));
         callers.push(owner);
         for permission in ServicePermission::ALL {
@@ -259,6 +266,9 @@ impl<'a> Cast<'a> {
     fn value(&self, side: &Side, caller: &Caller, path: &str, parameter: &str) -> String {
         match (path, parameter) {
             (_, "account") => side.account.clone(),
+            ("/v1/notifications/{notification}", "notification") => caller.notification.clone(),
+            (_, "notification") => side.notification.clone(),
+            (_, "token") => side.way_out.clone(),
             (_, "external_id") => given::EXTERNAL_ID.to_owned(),
             (_, "contact") => side.contact.clone(),
             (_, "user") => side.user.clone(),
@@ -286,6 +296,7 @@ impl<'a> Cast<'a> {
         let an_id = |prefix: &str| format!("{prefix}_01h455vb4pex5vsknk084sn02q");
         match (ids, parameter) {
             (Ids::Foreign(_), "account") => self.other.account.clone(),
+            (Ids::Foreign(_), "notification") => self.other.notification.clone(),
             (Ids::Foreign(_), "contact") => self.other.contact.clone(),
             (Ids::Foreign(_), "user") => self.other.user.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
@@ -302,6 +313,8 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "account") => an_id("acc"),
             (Ids::Random(_), "contact") => an_id("con"),
             (Ids::Random(_), "user") => an_id("usr"),
+            (Ids::Random(_), "notification") => an_id("ntf"),
+            (Ids::Random(_), "token") => an_id("mai") + ".3q2-7w",
             (Ids::Random(_), "transfer") => an_id("trf"),
             (Ids::Random(_), "invitation") => an_id("inv"),
             (Ids::Random(_), "session") => an_id("ses"),
@@ -317,7 +330,7 @@ impl<'a> Cast<'a> {
             (
                 Ids::WrongKind(_),
                 "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "external_id"
-                | "integration" | "address" | "role" | "code" | "file",
+                | "integration" | "address" | "role" | "code" | "file" | "notification" | "token",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
@@ -351,13 +364,18 @@ impl<'a> Ids<'a> {
             match *parameter {
                 // The other account with things of this one; without such things it is `Others`.
                 "account"
-                    if parameters
-                        .iter()
-                        .any(|name| matches!(*name, "contact" | "user" | "transfer" | "invitation" | "request")) =>
+                    if parameters.iter().any(|name| {
+                        matches!(
+                            *name,
+                            "contact" | "user" | "transfer" | "invitation" | "request" | "notification"
+                        )
+                    }) =>
                 {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" | "invitation" | "key" | "request" => all.push(Self::Foreign(parameter)),
+                "transfer" | "address" | "invitation" | "key" | "request" | "notification" => {
+                    all.push(Self::Foreign(parameter))
+                }
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
@@ -398,6 +416,10 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
     owner
         .delete(owner.at(&format!("/invitations/{invitation}")))
         .expect(204);
+    let sender = given::integration(app, &["notifications:send"]);
+    let notification = given::notice(&sender, &owner.account, "product_news").text("id");
+    let way_out = app.mail_to(&owner.address).unsubscribe_token();
+    app.client().post(format!("/unsubscribe/{way_out}"), ()).expect(200);
     let side = Side {
         invitation,
         account: owner.account.clone(),
@@ -409,6 +431,8 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
         session: session(&owner),
         key: key(&owner, &owner.at("/api-keys")),
         request: declined_request(app, &owner),
+        notification,
+        way_out,
     };
     (owner, person, side)
 }
@@ -455,12 +479,16 @@ fn key_callers(ana: &Person<'_>, owner: &Caller) -> Vec<Caller> {
 }
 
 /// Every integration. Whatever else a caller has is the owner's.
-fn integrations(app: &App, owner: &Caller) -> Vec<Caller> {
+fn integrations(app: &App, owner: &Caller, account: &str) -> Vec<Caller> {
     let by = |kind, scopes: &[IntegrationScope]| {
         let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let client = given::integration(app, &names);
+        let sends = scopes.contains(&IntegrationScope::NotificationsSend);
+        let sent = sends.then(|| given::notice(&client, account, "announcement").text("id"));
         Caller {
             kind,
-            client: given::integration(app, &names),
+            client,
+            notification: sent.unwrap_or_else(|| owner.notification.clone()),
             ..owner.clone()
         }
     };
@@ -493,7 +521,7 @@ fn key(person: &Person<'_>, list: &str) -> String {
     person.post(list, body).expect(201).text("id")
 }
 
-fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_>) -> Caller {
+fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_>, notification: &str) -> Caller {
     let invitation = inviter.invites(&person.address, &json!([])).expect(201).text("id");
     person
         .post(format!("/v1/me/invitations/{invitation}/decline"), ())
@@ -511,6 +539,7 @@ fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_
         account_key: key(ana, &ana.at("/api-keys")),
         invitation,
         request: person.get("/v1/me/join-requests").expect(200).text("data/0/id"),
+        notification: notification.to_owned(),
     }
 }
 

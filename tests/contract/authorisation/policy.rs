@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use accounts_domain::integrations::IntegrationScope::{self, AccessCheck, AccountsOpen, AccountsView, InboundCheck};
+use accounts_domain::integrations::IntegrationScope::{
+    self, AccessCheck, AccountsOpen, AccountsView, InboundCheck, NotificationsSend,
+};
 use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView,
     NotificationsManage, NotificationsView, RolesManage,
@@ -68,6 +70,8 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("GET /readyz", Anyone),
     ("GET /reset", Anyone),
     ("GET /sign-up", Anyone),
+    ("GET /unsubscribe/{token}", Anyone),
+    ("POST /unsubscribe/{token}", Anyone),
     ("GET /verify", Anyone),
     ("GET /v1/catalog", Anyone),
     ("POST /v1/contact-verifications/confirm", Anyone),
@@ -234,6 +238,18 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ),
     ("POST /v1/access-checks", Scope(AccessCheck)),
     ("POST /v1/inbound-checks", Scope(InboundCheck)),
+    ("POST /v1/accounts/{account}/notifications", Scope(NotificationsSend)),
+    ("GET /v1/notifications", Scope(NotificationsSend)),
+    ("GET /v1/notifications/{notification}", Scope(NotificationsSend)),
+    ("GET /v1/accounts/{account}/notifications", Has(NotificationsView)),
+    (
+        "GET /v1/accounts/{account}/notifications/{notification}",
+        Has(NotificationsView),
+    ),
+    (
+        "POST /v1/accounts/{account}/notifications/test",
+        Has(NotificationsManage),
+    ),
     ("GET /v1/accounts/by-external-id/{external_id}", Scope(AccountsView)),
     ("PUT /v1/accounts/by-external-id/{external_id}", Scope(AccountsOpen)),
 ];

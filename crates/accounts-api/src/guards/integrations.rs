@@ -3,12 +3,14 @@
 //! The two planes are apart (R40). To a customer what integrations do is not there: 404, for a person and for a key alike.
 //! A key of an integration is no credential of a customer: 401, as for a text that is none at all.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::KeyHolder;
+use accounts_domain::ids::AccountId;
 use accounts_domain::integrations::{Integration, IntegrationScope, KeyRefusal};
-use accounts_store::Act;
+use accounts_store::{Act, AskedAbout};
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 
@@ -17,6 +19,7 @@ use super::keys::{Takes, note_use};
 use super::{bearer_token, service, sign_in};
 use crate::describe::{Describe, Description};
 use crate::key_text::KeyText;
+use crate::path;
 use crate::problem::{Code, Problem};
 use crate::request_id::RequestId;
 use crate::service::Service;
@@ -79,6 +82,42 @@ scope_guards! {
     OpensAccounts = AccountsOpen;
     /// An integration that may find accounts.
     ViewsAccounts = AccountsView;
+    /// An integration that may send notices.
+    SendsNotifications = NotificationsSend;
+}
+
+/// An integration that may send notices, and the account of the path, which is there.
+#[derive(Debug, Clone)]
+pub struct NotifiesAccount {
+    /// Who calls.
+    pub caller: IntegrationCaller,
+    /// The account.
+    pub account: AccountId,
+}
+
+guards!(NotifiesAccount);
+
+impl Admit for NotifiesAccount {
+    async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let caller = by_scope(request, IntegrationScope::NotificationsSend).await?;
+        let account = path::value::<AccountId>(request, "account")?;
+        let asked = AskedAbout {
+            accounts: BTreeSet::from([account]),
+            ..AskedAbout::default()
+        };
+        let found = caller.service.store.find_for_checks(asked).await?;
+        found.account(account).ok_or_else(Problem::not_found)?;
+        Ok(Self { caller, account })
+    }
+}
+
+impl Describe for NotifiesAccount {
+    const GUARD: bool = true;
+
+    fn describe(description: &mut Description) {
+        description.needs_scope(IntegrationScope::NotificationsSend);
+        description.path_id("account", "acc", "The account.");
+    }
 }
 
 async fn by_scope(request: &HttpRequest, scope: IntegrationScope) -> Result<IntegrationCaller, Problem> {

@@ -262,6 +262,8 @@ field_codes! {
     InThePast = "in-the-past",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
+    /// The account has no such contact and no such member.
+    UnknownOpener = "unknown-opener",
     /// Nobody logs in with this address.
     UnknownUser = "unknown-user",
     /// A moment that has passed, or one that is more than ten years away.

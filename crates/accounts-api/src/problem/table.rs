@@ -49,6 +49,7 @@ impl From<Violation> for Problem {
             Violation::UnknownCategory { category } => {
                 Self::invalid_field("/categories", unknown(FieldCode::UnknownCategory, category.as_str()))
             }
+            Violation::UnknownOpener => Self::invalid_field("/opened_by", FieldCode::UnknownOpener),
             Violation::UnknownPermission { permission } => Self::invalid_field(
                 "/login/permissions",
                 unknown(FieldCode::UnknownPermission, permission.as_str()),

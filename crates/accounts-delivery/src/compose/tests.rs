@@ -2,8 +2,9 @@
 
 use accounts_api::settings::Secret;
 use accounts_domain::address::EmailAddress;
-use accounts_domain::ids::{EmailChangeId, MailId, ResetId, SendingId, SignUpId, VerificationId};
+use accounts_domain::ids::{EmailChangeId, MailId, NotificationId, ResetId, SendingId, SignUpId, VerificationId};
 use accounts_domain::language::Language;
+use accounts_domain::names::{NoticeSubject, NoticeText};
 use accounts_store::Claim;
 use chrono::{DateTime, Utc};
 use mail_parser::MessageParser;
@@ -16,11 +17,15 @@ fn mail_id() -> MailId {
     "mai_01h455vb4pex5vsknk084sn02q".parse().unwrap()
 }
 
-fn composer() -> Composer {
+fn parts() -> (Sender, PublicUrl, Links) {
     let sender = "Example Hosting <accounts@provider.example>".parse().unwrap();
     let url = PublicUrl::parse("https://accounts.provider.example/area").unwrap();
-    let links = Links::new(Secret::new(&[7; 32]).unwrap());
-    Composer::new(sender, url, links).unwrap()
+    (sender, url, Links::new(Secret::new(&[7; 32]).unwrap()))
+}
+
+fn composer() -> Composer {
+    let (sender, url, links) = parts();
+    Composer::new(Look::default(), sender, url, links).unwrap()
 }
 
 #[expect(clippy::too_many_lines, reason = "one entry for each letter")]
@@ -399,4 +404,90 @@ fn every_address_that_the_service_takes_can_be_written_to() {
         let address = EmailAddress::parse(address).unwrap();
         assert!(address.as_str().parse::<lettre::Address>().is_ok(), "{address}");
     }
+}
+
+fn notice(may_unsubscribe: bool, said: Option<&str>) -> Notice {
+    let words = said.map(|text| NoticeWords {
+        subject: NoticeSubject::parse("{{ provider }} & <b>").unwrap(),
+        text: NoticeText::parse(text).unwrap(),
+    });
+    Notice {
+        to: EmailAddress::parse("Ana.Lima+x@customer.example").unwrap(),
+        language: Language::En,
+        name: "Ana".to_owned(),
+        account: "Lima".to_owned(),
+        category: "Invoices".to_owned(),
+        words,
+        may_unsubscribe,
+    }
+}
+
+fn read_notice(composer: &Composer, notice: &Notice) -> (Composed, String, String) {
+    let letter = Letter::Notice {
+        notification: NotificationId::new(),
+    };
+    let written = composer.compose_notice(&mail(letter, Language::En), notice).unwrap();
+    let raw = written.message.formatted();
+    let parsed = MessageParser::default().parse(&raw).unwrap();
+    let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
+    let both = (text.replace("\r\n", "\n"), html.into_owned());
+    (written, both.0, both.1)
+}
+
+#[test]
+fn what_the_provider_says_is_no_template_and_keeps_its_lines() {
+    let said = "{{ 7*7 }} one\ntwo <b>\n\nthree";
+    let (written, text, html) = read_notice(&composer(), &notice(false, Some(said)));
+    assert!(text.contains(&format!("Hello Ana,\n\n{said}\n\n")), "{text}");
+    assert!(html.contains("{{ 7*7 }} one<br>two &lt;b&gt;"), "{html}");
+    assert!(text.contains("among the recipients of \"Invoices\""), "{text}");
+    let raw = String::from_utf8(written.message.formatted()).unwrap();
+    assert_eq!(headers(&raw, "Subject"), ["{{ provider }} & <b>"]);
+    assert_eq!(written.token, None);
+    assert!(headers(&raw, "List-Unsubscribe").is_empty());
+}
+
+#[test]
+fn the_way_out_stands_in_the_headers_and_in_both_parts() {
+    let (written, text, html) = read_notice(&composer(), &notice(true, Some("News.")));
+    let token = written.token.unwrap();
+    let url = format!("https://accounts.provider.example/area/unsubscribe/{token}");
+    let raw = String::from_utf8(written.message.formatted()).unwrap();
+    assert_eq!(headers(&raw, "List-Unsubscribe"), [format!("<{url}>")]);
+    assert_eq!(headers(&raw, "List-Unsubscribe-Post"), ["List-Unsubscribe=One-Click"]);
+    assert!(text.contains(&url), "{text}");
+    assert!(html.replace("&#x2f;", "/").contains(&url), "{html}");
+}
+
+#[test]
+fn a_test_message_is_the_services_own() {
+    let (_, text, html) = read_notice(&composer(), &notice(false, None));
+    for part in [text, html] {
+        assert!(part.contains("This is a test."), "{part}");
+    }
+}
+
+#[test]
+fn a_provider_has_its_own_words_and_picture() {
+    let mut templates = Templates::default();
+    let own = "[test_notice]\nsubject = \"Hear, hear: {{ category }}\"\n";
+    templates.texts.insert(Language::En, toml::from_str(own).unwrap());
+    templates
+        .frames
+        .insert(Form::Plain, "{{ greeting }} {{ provider }}".to_owned());
+    let look = Look {
+        templates,
+        logo: Some("https://provider.example/logo.png".to_owned()),
+    };
+    let (sender, url, links) = parts();
+    let composer = Composer::new(look, sender, url, links).unwrap();
+    let (written, text, html) = read_notice(&composer, &notice(false, None));
+    let raw = String::from_utf8(written.message.formatted()).unwrap();
+    assert_eq!(headers(&raw, "Subject"), ["Hear, hear: Invoices"]);
+    assert_eq!(text.trim(), "Hello Ana, Example Hosting");
+    let html = html.replace("&#x2f;", "/");
+    assert!(
+        html.contains("<img src=\"https://provider.example/logo.png\""),
+        "{html}"
+    );
 }

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::compose::Look;
 use crate::transport::{Folder, Smtp};
 
 const START: DateTime<Utc> = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
@@ -68,7 +69,7 @@ impl Place {
         let sender = "accounts@provider.example".parse().unwrap();
         let links = Links::new(Secret::new(&[7; 32]).unwrap());
         let url = PublicUrl::parse("https://provider.example").unwrap();
-        let composer = Composer::new(sender, url, links).unwrap();
+        let composer = Composer::new(Look::default(), sender, url, links).unwrap();
         let (store, clock) = (self.store.clone(), self.clock.clone());
         Worker::new(store, composer, transport, clock, Arc::clone(&self.wake))
     }

@@ -133,7 +133,7 @@ impl Process {
         let passwords =
             Passwords::start().map_err(|error| Failure::while_doing("starting the hashing threads", error))?;
         let (transport, mailbox) = transport(serving.mail)?;
-        let composer = Composer::new(serving.mail_from, public_url.clone(), links.clone())
+        let composer = Composer::new(serving.mail_look, serving.mail_from, public_url.clone(), links.clone())
             .map_err(|error| Failure::Failed(error.to_string()))?;
         let mut settings = ApiSettings::new(public_url, keys.cursors);
         settings.cors_origins = serving.cors_origins;

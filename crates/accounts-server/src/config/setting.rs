@@ -21,6 +21,8 @@ pub enum Setting {
     SigningKeys,
     SmtpUrl,
     MailFrom,
+    MailTemplates,
+    MailLogo,
     CorsOrigins,
     TrustedProxies,
     Log,
@@ -30,7 +32,7 @@ pub enum Setting {
 
 impl Setting {
     /// All of them, in the order of the help text.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Data,
         Self::DatabaseUrl,
         Self::Listen,
@@ -41,6 +43,8 @@ impl Setting {
         Self::SigningKeys,
         Self::SmtpUrl,
         Self::MailFrom,
+        Self::MailTemplates,
+        Self::MailLogo,
         Self::CorsOrigins,
         Self::TrustedProxies,
         Self::Log,
@@ -61,6 +65,8 @@ impl Setting {
             Self::SigningKeys => "signing-keys",
             Self::SmtpUrl => "smtp-url",
             Self::MailFrom => "mail-from",
+            Self::MailTemplates => "mail-templates",
+            Self::MailLogo => "mail-logo",
             Self::CorsOrigins => "cors-origins",
             Self::TrustedProxies => "trusted-proxies",
             Self::Log => "log",
@@ -87,6 +93,8 @@ impl Setting {
             Self::SigningKeys => &flags.signing_keys,
             Self::SmtpUrl => &flags.smtp_url,
             Self::MailFrom => &flags.mail_from,
+            Self::MailTemplates => &flags.mail_templates,
+            Self::MailLogo => &flags.mail_logo,
             Self::CorsOrigins => &flags.cors_origins,
             Self::TrustedProxies => &flags.trusted_proxies,
             Self::Log => &flags.log,
