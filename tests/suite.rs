@@ -25,6 +25,7 @@ mod api {
     mod preconditions;
     mod recipients;
     mod repeats;
+    mod reviews;
     mod second_factor;
     mod secrets;
     mod smoke;
@@ -75,6 +76,7 @@ mod outages {
 #[cfg(test)]
 mod rules {
     mod datacenter;
+    mod departments;
     mod hosting;
     mod hosting_invitations;
     mod hosting_join_requests;

@@ -38,6 +38,8 @@ pub(super) struct House<'a> {
     pub cem_contact: Contact,
     /// The user whom Cem logs in as.
     pub cem_user: String,
+    /// A review of Ana's account.
+    pub review: String,
     /// Ana's offer to Cem.
     pub transfer: String,
     /// Ana's invitation to somebody.
@@ -93,6 +95,7 @@ impl<'a> House<'a> {
         let requests = [ana.at("/join-requests"), "/v1/me/join-requests".to_owned()]
             .map(|list| ana.get(list).expect(200).text("data/0/id"));
         given::opened_by_integration(app, "ida@example.com");
+        let review = ana.post(ana.at("/reviews"), json!({})).expect(201).text("id");
         let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
         let desk = admin.integrates("Desk", &["access:check"]);
         let desk_key = admin.makes_key(&desk).text("id");
@@ -111,6 +114,7 @@ impl<'a> House<'a> {
             cem_contact,
             transfer,
             invitation,
+            review,
             my_invitation,
             requests,
             integration: given::integration(app, &IntegrationScope::ALL.map(IntegrationScope::as_str)),
@@ -162,6 +166,7 @@ impl<'a> House<'a> {
             (_, "invitation") => self.invitation.clone(),
             ("/v1/me/join-requests/{request}", "request") => self.requests[1].clone(),
             (_, "request") => self.requests[0].clone(),
+            (_, "review") => self.review.clone(),
             (_, "session") => self.spare_session.clone(),
             (_, "integration") => self.desk.rsplit('/').next().unwrap().to_owned(),
             (_, "key") if path.starts_with("/v1/operator/") => self.desk_key.clone(),

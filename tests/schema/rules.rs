@@ -27,6 +27,8 @@ const ACCOUNT: &str = "
     INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'billing', 'o', TRUE);
     INSERT INTO audit_events (id, account_id, revision, position, at, actor_kind, kind, subject_kind, subject_id, data)
         VALUES ('e', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
+    INSERT INTO account_reviews (id, account_id, reviewed_at, due_at, actor_kind, findings, note)
+        VALUES ('r', 'a', '2026-01-01 00:00:00', '2026-07-01 00:00:00', 'user', '[]', 'N');
     INSERT INTO api_keys (id, kind, account_id, user_id, name, mode, permissions, secret_hash, created_at)
         VALUES ('k', 'account', 'a', 'u', 'K', 'live', '[]', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
     INSERT INTO integrations (id, name, scopes, revision, created_at)
@@ -107,6 +109,10 @@ const REFUSED: &[(&str, &str)] = &[
         "a wish to be told names a category",
         "INSERT INTO member_subscriptions (account_id, user_id, category) VALUES ('a', 'u', '')",
     ),
+    ("a review is of an account", "UPDATE account_reviews SET account_id = 'x'"),
+    ("a review is due after it was done", "UPDATE account_reviews SET due_at = reviewed_at"),
+    ("a review says what stood", "UPDATE account_reviews SET findings = ''"),
+    ("a note says something", "UPDATE account_reviews SET note = ''"),
     ("the owner is not deleted", "DELETE FROM contacts WHERE id = 'o'"),
     (
         "the owner's address stays verified",
@@ -243,6 +249,7 @@ const ALLOWED: &[(&str, &str)] = &[
          UPDATE contact_addresses SET verified = TRUE, verified_at = '2026-01-02 00:00:00' WHERE contact_id = 'c';
          COMMIT",
     ),
+    ("erasing empties the notes", "UPDATE account_reviews SET note = NULL"),
     (
         "erasing empties the values",
         "UPDATE audit_values SET before = NULL, after = NULL WHERE person_id = 'o'",

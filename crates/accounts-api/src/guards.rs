@@ -370,6 +370,8 @@ permission_guards! {
     ManagesMembers = MembersManage;
     /// A member who may see who is told what.
     ViewsNotifications = NotificationsView;
+    /// A member who may review the account.
+    ReviewsAccount = ReviewManage;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;
 }

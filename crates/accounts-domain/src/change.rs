@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::actor::Actor;
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::ids::{ApiKeyId, ContactId, InvitationId, JoinRequestId, SessionId, TransferId, UserId};
@@ -14,6 +15,7 @@ use crate::keys::{CategoryKey, RoleKey};
 use crate::names::DisplayName;
 use crate::ownership::TransferOutcome;
 use crate::permission::Permissions;
+use crate::review::Review;
 use crate::roster::{
     AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts,
     PendingTransfer, Roster, Verification,
@@ -55,6 +57,13 @@ pub enum Change {
         session: SessionId,
         /// Until when, at the latest.
         until: DateTime<Utc>,
+    },
+    /// Somebody has reviewed the account. It changes nothing by itself, and stands in the history (U-31).
+    AccountReviewed {
+        /// The review.
+        review: Box<Review>,
+        /// Who did it.
+        actor: Actor,
     },
     /// A contact was added, unverified and without roles (M-45, M-46).
     ContactAdded {
@@ -310,6 +319,7 @@ impl Change {
             | Self::AccountStatusChanged { .. }
             | Self::ContactLimitChanged { .. }
             | Self::Impersonated { .. }
+            | Self::AccountReviewed { .. }
             | Self::ContactAdded { .. }
             | Self::ContactRemoved { .. }
             | Self::ContactErased { .. }
@@ -404,7 +414,7 @@ impl Parts {
     )]
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
-            Change::AccountOpened { .. } | Change::Impersonated { .. } => {}
+            Change::AccountOpened { .. } | Change::Impersonated { .. } | Change::AccountReviewed { .. } => {}
             Change::AccountChanged { profile } => self.account.profile = (**profile).clone(),
             Change::SecondFactorPolicyChanged { required } => self.account.second_factor_required = *required,
             Change::AccountStatusChanged { status } => self.account.status = *status,

@@ -348,6 +348,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::AccountStatusChanged { .. }
         | Change::ContactLimitChanged { .. }
         | Change::Impersonated { .. }
+        | Change::AccountReviewed { .. }
         | Change::ContactAdded { .. }
         | Change::ContactChanged { .. }
         | Change::ContactRemoved { .. }

@@ -29,6 +29,7 @@ mod mails;
 mod members;
 mod operators;
 mod purge;
+mod reviews;
 mod roster;
 mod rows;
 mod schema;
@@ -62,6 +63,7 @@ pub use mails::*;
 pub use purge::{
     INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, SESSIONS_REMEMBERED_FOR,
 };
+pub use reviews::ReviewRecord;
 pub use roster::InvitationFilter;
 pub use searches::{AccountSearch, AccountSummary, MembershipSummary, OwnerSummary};
 pub use sessions::{Rotated, Rotation};

@@ -159,6 +159,21 @@ table! {
 }
 
 table! {
+    account_reviews (id) {
+        id -> Text,
+        account_id -> Text,
+        reviewed_at -> Timestamp,
+        due_at -> Timestamp,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        on_behalf_of -> Nullable<Text>,
+        contact_id -> Nullable<Text>,
+        findings -> Text,
+        note -> Nullable<Text>,
+    }
+}
+
+table! {
     invitations (id) {
         id -> Text,
         account_id -> Text,
@@ -470,6 +485,7 @@ macro_rules! with_all_tables {
             role_holders,
             role_primaries,
             ownership_transfers,
+            account_reviews,
             invitations,
             sessions,
             refresh_tokens,

@@ -111,6 +111,8 @@ struct Side {
     main: String,
     /// One more address of it, not verified.
     more: String,
+    /// A review of the account.
+    review: String,
     /// An offer to it, which was taken back: to answer it changes nothing.
     transfer: String,
     /// An invitation that was revoked.
@@ -233,6 +235,8 @@ impl<'a> Cast<'a> {
         let side = if ids == Ids::Others { &self.other } else { &self.home };
         match operation.path.rsplit_once("}/").map(|(_, last)| last) {
             Some("addresses/verification") => json!({ "address": side.main }),
+            // Whoever may review may also say nothing about it: only a note that is no note is refused.
+            Some("reviews") => json!({ "note": "" }),
             Some("promote") => json!({ "roles": ["billing"] }),
             Some("subscriptions") => json!({ "categories": [] }),
             Some("accept") if operation.path.contains("/join-requests/") => json!({ "permissions": [] }),
@@ -274,6 +278,7 @@ impl<'a> Cast<'a> {
             (_, "key") => caller.account_key.clone(),
             (_, "request") if path.starts_with("/v1/me/") => caller.request.clone(),
             (_, "request") => side.request.clone(),
+            (_, "review") => side.review.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
@@ -291,6 +296,7 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
             (Ids::Foreign(_), "key") => self.other.key.clone(),
+            (Ids::Foreign(_), "review") => self.other.review.clone(),
             // To somebody else, for whoever answers the own ones.
             (Ids::Foreign(_), "invitation") => self.other.invitation.clone(),
             (Ids::Foreign(_), "request") => self.other.request.clone(),
@@ -306,6 +312,7 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "invitation") => an_id("inv"),
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "key") => an_id("key"),
+            (Ids::Random(_), "review") => an_id("rev"),
             (Ids::Random(_), "request") => an_id("jrq"),
             (Ids::Random(_), "integration") => an_id("int"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
@@ -316,8 +323,8 @@ impl<'a> Cast<'a> {
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
             (
                 Ids::WrongKind(_),
-                "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "external_id"
-                | "integration" | "address" | "role" | "code" | "file",
+                "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "review"
+                | "external_id" | "integration" | "address" | "role" | "code" | "file",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
@@ -351,13 +358,18 @@ impl<'a> Ids<'a> {
             match *parameter {
                 // The other account with things of this one; without such things it is `Others`.
                 "account"
-                    if parameters
-                        .iter()
-                        .any(|name| matches!(*name, "contact" | "user" | "transfer" | "invitation" | "request")) =>
+                    if parameters.iter().any(|name| {
+                        matches!(
+                            *name,
+                            "contact" | "user" | "transfer" | "invitation" | "request" | "review"
+                        )
+                    }) =>
                 {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" | "invitation" | "key" | "request" => all.push(Self::Foreign(parameter)),
+                "transfer" | "address" | "invitation" | "key" | "request" | "review" => {
+                    all.push(Self::Foreign(parameter))
+                }
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
@@ -398,7 +410,9 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
     owner
         .delete(owner.at(&format!("/invitations/{invitation}")))
         .expect(204);
+    let review = owner.post(owner.at("/reviews"), json!({})).expect(201).text("id");
     let side = Side {
+        review,
         invitation,
         account: owner.account.clone(),
         contact: added.id,

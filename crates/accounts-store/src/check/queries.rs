@@ -193,6 +193,15 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN accounts a ON a.id = r.account_id
      WHERE u.id IS NULL OR (r.account_id IS NOT NULL AND a.id IS NULL)";
 
+    "review-without-account", "A review is of an account that is not there.",
+    "SELECT r.id FROM account_reviews r LEFT JOIN accounts a ON a.id = r.account_id WHERE a.id IS NULL";
+
+    "review-without-event", "A review was done of which the events of its account tell nothing.",
+    "SELECT r.id FROM account_reviews r
+     LEFT JOIN audit_events e
+     ON e.account_id = r.account_id AND e.kind = 'account.reviewed' AND e.at = r.reviewed_at
+     WHERE e.id IS NULL";
+
     "integration-key-of-none", "A key belongs to an integration that is not there.",
     "SELECT k.id FROM integration_keys k
      LEFT JOIN integrations i ON i.id = k.integration_id WHERE i.id IS NULL";

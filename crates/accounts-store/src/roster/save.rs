@@ -21,6 +21,7 @@ use crate::api_keys;
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::join_requests;
+use crate::reviews;
 use crate::rows::{stored, to_json};
 use crate::schema::{accounts, contacts, memberships, owners, ownership_transfers, role_holders, role_primaries};
 
@@ -105,6 +106,7 @@ impl Saving<'_> {
             Change::SecondFactorPolicyChanged { required } => self.change_second_factor_policy(*required),
             Change::AccountStatusChanged { status } => self.change_status(*status),
             Change::ContactLimitChanged { limit } => self.change_contact_limit(*limit),
+            Change::AccountReviewed { review, actor } => reviews::insert(self.conn, &self.account, review, *actor),
             Change::ContactAdded { contact } => self.add_contact(contact),
             Change::ContactChanged { contact, profile } => self.change_contact(*contact, profile),
             Change::ContactRemoved { contact } => self.remove_contact(*contact),

@@ -374,6 +374,18 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{account}",
     ),
     (
+        "review-without-account",
+        "INSERT INTO account_reviews (id, account_id, reviewed_at, due_at, actor_kind, findings)
+         VALUES ('{account} r', 'nobody', '2026-01-01 00:00:00', '2026-01-02 00:00:00', 'system', '[]')",
+        "{account} r",
+    ),
+    (
+        "review-without-event",
+        "INSERT INTO account_reviews (id, account_id, reviewed_at, due_at, actor_kind, findings)
+         VALUES ('{account} r', '{account}', '2026-01-01 00:00:00', '2026-01-02 00:00:00', 'system', '[]')",
+        "{account} r",
+    ),
+    (
         "owner-chain-broken",
         "UPDATE owners SET contact_id = '{member}', user_id = '{member_user}' WHERE account_id = '{account}'",
         "{account}",
