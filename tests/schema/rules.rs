@@ -113,6 +113,13 @@ const REFUSED: &[(&str, &str)] = &[
     ("a review is due after it was done", "UPDATE account_reviews SET due_at = reviewed_at"),
     ("a review says what stood", "UPDATE account_reviews SET findings = ''"),
     ("a note says something", "UPDATE account_reviews SET note = ''"),
+    ("there is one horizon of the audit log", "INSERT INTO audit_horizon (log, moment) VALUES ('all', '2026-01-01 00:00:00')"),
+    ("the horizon of the audit log remains", "DELETE FROM audit_horizon"),
+    ("the horizon of the audit log does not move back", "UPDATE audit_horizon SET moment = '1969-12-31 00:00:00'"),
+    ("the horizon of the audit log stays behind now", "UPDATE audit_horizon SET moment = '2999-01-01 00:00:00'"),
+    ("an event stays until its time", "DELETE FROM audit_events WHERE id = 'e'"),
+    ("a value stays until its time", "DELETE FROM audit_values"),
+    ("what is gone begins with the first decision", "INSERT INTO audit_trimmed (log_id, revision) VALUES ('a', 0)"),
     ("the owner is not deleted", "DELETE FROM contacts WHERE id = 'o'"),
     (
         "the owner's address stays verified",
@@ -247,6 +254,18 @@ const ALLOWED: &[(&str, &str)] = &[
         "BEGIN;
          UPDATE contacts SET verified = TRUE WHERE id = 'c';
          UPDATE contact_addresses SET verified = TRUE, verified_at = '2026-01-02 00:00:00' WHERE contact_id = 'c';
+         COMMIT",
+    ),
+    (
+        "events go once they are behind the horizon",
+        "BEGIN;
+         INSERT INTO audit_events (id, account_id, revision, position, at, actor_kind, kind, subject_kind, subject_id, data)
+             VALUES ('f', 'a', 0, 0, '2001-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
+         INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
+             VALUES ('f', 0, 'contact', 'o', 'display_name', NULL, 'O');
+         UPDATE audit_horizon SET moment = '2002-01-01 00:00:00';
+         DELETE FROM audit_values WHERE event_id = 'f';
+         DELETE FROM audit_events WHERE id = 'f';
          COMMIT",
     ),
     ("erasing empties the notes", "UPDATE account_reviews SET note = NULL"),

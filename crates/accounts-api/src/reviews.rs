@@ -254,7 +254,8 @@ async fn read_review(
 /// Record a review
 ///
 /// Says that somebody has looked through the account: who, when, what stood at that moment, and a note. The next review is
-/// due so many days later as the catalog says. What was found stays to be found until it is put right.
+/// due so many days later as the catalog says. What was found stays to be found until it is put right, but for invitations
+/// that nobody answered: those are told once.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/reviews",

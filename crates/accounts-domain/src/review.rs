@@ -59,7 +59,7 @@ pub enum FindingCode {
     CategoryWithoutRecipient,
     /// Members have not logged in for [`IDLE_AFTER`].
     MemberIdle,
-    /// Nobody answered these invitations in time.
+    /// Nobody answered these invitations in time, and nobody has reviewed the account since.
     InvitationExpired,
     /// Nobody has reviewed the account for longer than the catalog allows (U-31).
     ReviewOverdue,
@@ -334,11 +334,14 @@ impl Roster {
         keys.filter(move |category| reaches_nobody(category)).cloned()
     }
 
-    /// The invitations that nobody answered in time, but for those to somebody who became a member in another way.
+    /// The invitations that nobody answered in time, but for those to somebody who became a member in another way. Nothing
+    /// but another invitation can be done about one that is over, so whoever has reviewed the account since has seen it.
     fn unanswered(&self, evidence: &Evidence, at: DateTime<Utc>) -> impl Iterator<Item = InvitationId> {
         let members: BTreeSet<&str> = evidence.readers.values().map(|reader| reader.address.key()).collect();
+        let is_new = |end: DateTime<Utc>| evidence.reviewed_at.is_none_or(|reviewed_at| reviewed_at < end);
         self.invitations()
-            .filter(move |invitation| invitation.has_lapsed(at) && !members.contains(invitation.address.key()))
+            .filter(move |invitation| invitation.has_lapsed(at) && is_new(invitation.expires_at))
+            .filter(move |invitation| !members.contains(invitation.address.key()))
             .map(|invitation| invitation.id)
     }
 }

@@ -61,7 +61,7 @@ pub use lanes::Settings;
 pub use live_use::obstacles;
 pub use mails::*;
 pub use purge::{
-    INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, SESSIONS_REMEMBERED_FOR,
+    INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, Retention, SESSIONS_REMEMBERED_FOR,
 };
 pub use reviews::ReviewRecord;
 pub use roster::InvitationFilter;

@@ -319,6 +319,20 @@ table! {
 }
 
 table! {
+    audit_horizon (log) {
+        log -> Text,
+        moment -> Timestamp,
+    }
+}
+
+table! {
+    audit_trimmed (log_id) {
+        log_id -> Text,
+        revision -> BigInt,
+    }
+}
+
+table! {
     mails (id) {
         id -> Text,
         contact_id -> Nullable<Text>,
@@ -495,6 +509,8 @@ macro_rules! with_all_tables {
             contact_verifications,
             audit_events,
             audit_values,
+            audit_horizon,
+            audit_trimmed,
             mails,
             idempotency_keys,
             operators,

@@ -160,6 +160,12 @@ impl World {
         self.transfers.iter().rev().nth(number)
     }
 
+    fn review(&self, by: By) -> Result<Vec<Change>, Violation> {
+        let id = ReviewId::from_uuid(Uuid::from_u128(self.ids.into()));
+        let command = RecordReview { id, note: None };
+        self.roster.review(by, &command, &Evidence::default())
+    }
+
     pub(super) fn decide(&self, by: By, command: &Command) -> Result<Vec<Change>, Violation> {
         let roster = &self.roster;
         match command {
@@ -245,10 +251,7 @@ impl World {
                 )
             }
             Command::RequireFactor(required) => roster.require_second_factor(by, *required, &protected(by)),
-            Command::Review => {
-                let id = ReviewId::from_uuid(Uuid::from_u128(self.ids.into()));
-                roster.review(by, &RecordReview { id, note: None }, &Evidence::default())
-            }
+            Command::Review => self.review(by),
             Command::MakeKey(everything) => roster.make_key(by, &self.key(by, *everything)),
             Command::RevokeKey(number) => {
                 let key = roster.api_keys().nth(*number).map(|key| key.id);

@@ -228,6 +228,14 @@ fn an_invitation_that_nobody_answered_is_found_once_its_time_is_over() {
     );
     let found = Some(vec![Matter::Invitation(invite.id)]);
     assert_eq!(about(&roster, code, &evidence(&[ANA]), over), found);
+    // Whoever has reviewed the account since has seen it.
+    let reviewed = |reviewed_at| Evidence {
+        reviewed_at: Some(reviewed_at),
+        ..evidence(&[ANA])
+    };
+    assert_eq!(about(&roster, code, &reviewed(over), over), None);
+    let before = over - TimeDelta::microseconds(1);
+    assert_eq!(about(&roster, code, &reviewed(before), over), found);
     // Somebody who is a member by now was not left unanswered.
     assert_eq!(about(&roster, code, &evidence(&[ANA, ZOE]), over), None);
 }

@@ -374,6 +374,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{account}",
     ),
     (
+        "event-left-behind",
+        "INSERT INTO audit_trimmed (log_id, revision) VALUES ('{account}', 1)",
+        "",
+    ),
+    (
         "review-without-account",
         "INSERT INTO account_reviews (id, account_id, reviewed_at, due_at, actor_kind, findings)
          VALUES ('{account} r', 'nobody', '2026-01-01 00:00:00', '2026-01-02 00:00:00', 'system', '[]')",
