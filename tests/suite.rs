@@ -26,6 +26,7 @@ mod api {
     mod preconditions;
     mod recipients;
     mod repeats;
+    mod reviews;
     mod second_factor;
     mod secrets;
     mod smoke;
@@ -77,6 +78,7 @@ mod outages {
 #[cfg(test)]
 mod rules {
     mod datacenter;
+    mod departments;
     mod hosting;
     mod hosting_invitations;
     mod hosting_join_requests;

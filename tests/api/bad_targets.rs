@@ -181,6 +181,7 @@ on_both! {
             .expect(200);
         ana.transfers_ownership(&house.cem_contact).expect(201);
         ana.invites("kim@example.com", &json!([])).expect(201);
+        ana.post(ana.at("/reviews"), json!({})).expect(201);
         house.dan.invites(&ana.address, &json!([])).expect(201);
         house
             .dan

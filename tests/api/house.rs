@@ -38,6 +38,8 @@ pub(super) struct House<'a> {
     pub cem_contact: Contact,
     /// The user whom Cem logs in as.
     pub cem_user: String,
+    /// A review of Ana's account.
+    pub review: String,
     /// Ana's offer to Cem.
     pub transfer: String,
     /// Ana's invitation to somebody.
@@ -100,6 +102,7 @@ impl<'a> House<'a> {
         let integration = given::integration(app, &IntegrationScope::ALL.map(IntegrationScope::as_str));
         let notification = given::notice(&integration, &ana.account, "product_news").text("id");
         let way_out = app.mail_to("ana@example.com").unsubscribe_token();
+        let review = ana.post(ana.at("/reviews"), json!({})).expect(201).text("id");
         let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
         let desk = admin.integrates("Desk", &["access:check"]);
         let desk_key = admin.makes_key(&desk).text("id");
@@ -118,6 +121,7 @@ impl<'a> House<'a> {
             cem_contact,
             transfer,
             invitation,
+            review,
             my_invitation,
             requests,
             integration,
@@ -175,6 +179,7 @@ impl<'a> House<'a> {
             (_, "invitation") => self.invitation.clone(),
             ("/v1/me/join-requests/{request}", "request") => self.requests[1].clone(),
             (_, "request") => self.requests[0].clone(),
+            (_, "review") => self.review.clone(),
             (_, "session") => self.spare_session.clone(),
             (_, "integration") => self.desk.rsplit('/').next().unwrap().to_owned(),
             (_, "key") if path.starts_with("/v1/operator/") => self.desk_key.clone(),

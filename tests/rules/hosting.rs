@@ -9,6 +9,7 @@ use accounts_tests::{Answer, json};
 
 mod areas;
 mod notices;
+mod reviews;
 mod tickets;
 mod users;
 

@@ -27,6 +27,8 @@ const ACCOUNT: &str = "
     INSERT INTO role_primaries (account_id, role, contact_id, verified) VALUES ('a', 'billing', 'o', TRUE);
     INSERT INTO audit_events (id, account_id, revision, position, at, actor_kind, kind, subject_kind, subject_id, data)
         VALUES ('e', 'a', 1, 0, '2026-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
+    INSERT INTO account_reviews (id, account_id, reviewed_at, due_at, actor_kind, findings, note)
+        VALUES ('r', 'a', '2026-01-01 00:00:00', '2026-07-01 00:00:00', 'user', '[]', 'N');
     INSERT INTO api_keys (id, kind, account_id, user_id, name, mode, permissions, secret_hash, created_at)
         VALUES ('k', 'account', 'a', 'u', 'K', 'live', '[]', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
     INSERT INTO integrations (id, name, scopes, revision, created_at)
@@ -127,6 +129,17 @@ const REFUSED: &[(&str, &str)] = &[
         "INSERT INTO mails (id, address, address_key, language, message, created_at, attempts, next_attempt_at, part)
          VALUES ('m', 'm@x', 'm@x', 'en', '{}', '2027-01-15 08:00:00', 0, '2027-01-15 08:00:00', 'bcc')",
     ),
+    ("a review is of an account", "UPDATE account_reviews SET account_id = 'x'"),
+    ("a review is due after it was done", "UPDATE account_reviews SET due_at = reviewed_at"),
+    ("a review says what stood", "UPDATE account_reviews SET findings = ''"),
+    ("a note says something", "UPDATE account_reviews SET note = ''"),
+    ("there is one horizon of the audit log", "INSERT INTO audit_horizon (log, moment) VALUES ('all', '2026-01-01 00:00:00')"),
+    ("the horizon of the audit log remains", "DELETE FROM audit_horizon"),
+    ("the horizon of the audit log does not move back", "UPDATE audit_horizon SET moment = '1969-12-31 00:00:00'"),
+    ("the horizon of the audit log stays behind now", "UPDATE audit_horizon SET moment = '2999-01-01 00:00:00'"),
+    ("an event stays until its time", "DELETE FROM audit_events WHERE id = 'e'"),
+    ("a value stays until its time", "DELETE FROM audit_values"),
+    ("what is gone begins with the first decision", "INSERT INTO audit_trimmed (log_id, revision) VALUES ('a', 0)"),
     ("the owner is not deleted", "DELETE FROM contacts WHERE id = 'o'"),
     (
         "the owner's address stays verified",
@@ -263,6 +276,19 @@ const ALLOWED: &[(&str, &str)] = &[
          UPDATE contact_addresses SET verified = TRUE, verified_at = '2026-01-02 00:00:00' WHERE contact_id = 'c';
          COMMIT",
     ),
+    (
+        "events go once they are behind the horizon",
+        "BEGIN;
+         INSERT INTO audit_events (id, account_id, revision, position, at, actor_kind, kind, subject_kind, subject_id, data)
+             VALUES ('f', 'a', 0, 0, '2001-01-01 00:00:00', 'system', 'account.created', 'account', 'a', '{}');
+         INSERT INTO audit_values (event_id, position, person_kind, person_id, field, before, after)
+             VALUES ('f', 0, 'contact', 'o', 'display_name', NULL, 'O');
+         UPDATE audit_horizon SET moment = '2002-01-01 00:00:00';
+         DELETE FROM audit_values WHERE event_id = 'f';
+         DELETE FROM audit_events WHERE id = 'f';
+         COMMIT",
+    ),
+    ("erasing empties the notes", "UPDATE account_reviews SET note = NULL"),
     (
         "erasing empties the values",
         "UPDATE audit_values SET before = NULL, after = NULL WHERE person_id = 'o'",

@@ -21,8 +21,8 @@ use crate::service::Service;
 use crate::{
     access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
     health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, notifications, operators,
-    ownership_transfers, password_resets, problems, reauthentication, recipients, roles, second_factor, server,
-    sessions, sign_ups, unsubscribe, verifications,
+    ownership_transfers, password_resets, problems, reauthentication, recipients, reviews, roles, second_factor,
+    server, sessions, sign_ups, unsubscribe, verifications,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -54,6 +54,7 @@ pub fn routes() -> Routes {
         .and(recipients::routes())
         .and(notifications::routes())
         .and(unsubscribe::routes())
+        .and(reviews::routes())
         .and(ownership_transfers::routes())
         .and(invitations::routes())
         .and(join_requests::routes())
@@ -105,6 +106,10 @@ const ABOUT: About<'static> = About {
         ),
         ("members", "The users who enter an account, and what they may do there."),
         ("notifications", "Who is told what, and why."),
+        (
+            "review",
+            "What should be looked at now and then, and the record that somebody has looked.",
+        ),
         ("ownership", "Giving an account to another contact."),
         (
             "api-keys",

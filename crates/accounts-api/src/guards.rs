@@ -374,6 +374,8 @@ permission_guards! {
     ViewsNotifications = NotificationsView;
     /// A member who may say who is told what.
     ManagesNotifications = NotificationsManage;
+    /// A member who may review the account.
+    ReviewsAccount = ReviewManage;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;
 }

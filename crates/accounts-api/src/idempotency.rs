@@ -21,6 +21,7 @@ use crate::gate::{Held, Rank, held};
 use crate::problem::{Code, Fault, FieldCode, Place, Problem};
 use crate::reply::Reply;
 use crate::service::Service;
+use crate::settings::ApiSettings;
 use crate::tokens::sha256_hex;
 
 /// The name of the header.
@@ -100,12 +101,14 @@ pub(crate) async fn answered(request: &HttpRequest, service: &Service, caller: &
 }
 
 fn keep(request: &HttpRequest, caller: &str, key: String) -> Keep {
+    let settings = request.app_data::<Data<ApiSettings>>();
     Keep {
         caller: caller.to_owned(),
         method: request.method().as_str().to_owned(),
         path: request.path().to_owned(),
         key,
         fingerprint: Fingerprint::of(request),
+        kept_for: settings.map_or(accounts_store::KEPT_FOR, |settings| settings.answers_kept_for),
     }
 }
 

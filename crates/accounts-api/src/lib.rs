@@ -66,6 +66,7 @@ mod recipients;
 mod recovery_codes;
 pub mod reply;
 pub mod request_id;
+mod reviews;
 mod roles;
 pub mod router;
 mod second_factor;

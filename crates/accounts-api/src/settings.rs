@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use chrono::TimeDelta;
 
 /// The settings of the HTTP edge. They are values, read once, and passed on as application data.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct ApiSettings {
     pub request_deadline: Duration,
     /// How long a body may take to arrive (security decision D16).
     pub body_deadline: Duration,
+    /// How long the answer to a request with an `Idempotency-Key` is kept for a repeat.
+    pub answers_kept_for: TimeDelta,
     /// The key that cursors are sealed with. Two processes behind one address share it.
     pub cursor_key: Secret,
 }
@@ -33,6 +36,7 @@ impl ApiSettings {
             trusted_hops: 0,
             request_deadline: Duration::from_secs(30),
             body_deadline: Duration::from_secs(10),
+            answers_kept_for: accounts_store::KEPT_FOR,
             cursor_key,
         }
     }

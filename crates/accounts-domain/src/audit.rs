@@ -2,6 +2,7 @@
 //! erasing them leaves the record.
 
 mod provider;
+mod reviews;
 mod users;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -235,6 +236,7 @@ fn entry(before: &Roster, change: &Change) -> Entry {
             .word("session", session)
             .moment("until", Some(*until)),
         Change::NotificationQueued { notification, told } => notification_entry(notification, told),
+        Change::AccountReviewed { review, actor } => reviews::reviewed(account, review, *actor),
         Change::ContactAdded { contact: added } => {
             let mut values = contact_values(added.id, None, Some(&added.profile));
             values.extend(address(added.id, "address", None, Some(added.address.email.as_str())));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::actor::Actor;
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::ids::{ApiKeyId, ContactId, InvitationId, JoinRequestId, SessionId, TransferId, UserId};
@@ -15,6 +16,7 @@ use crate::names::DisplayName;
 use crate::notifications::{Notification, Told};
 use crate::ownership::TransferOutcome;
 use crate::permission::Permissions;
+use crate::review::Review;
 use crate::roster::{
     AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts,
     PendingTransfer, Roster, Verification,
@@ -63,6 +65,13 @@ pub enum Change {
         notification: Box<Notification>,
         /// To whom it goes as things are, those first whom it is addressed to.
         told: Vec<Told>,
+    },
+    /// Somebody has reviewed the account. It changes nothing by itself, and stands in the history (U-31).
+    AccountReviewed {
+        /// The review.
+        review: Box<Review>,
+        /// Who did it.
+        actor: Actor,
     },
     /// A contact was added, unverified and without roles (M-45, M-46).
     ContactAdded {
@@ -319,6 +328,7 @@ impl Change {
             | Self::ContactLimitChanged { .. }
             | Self::Impersonated { .. }
             | Self::NotificationQueued { .. }
+            | Self::AccountReviewed { .. }
             | Self::ContactAdded { .. }
             | Self::ContactRemoved { .. }
             | Self::ContactErased { .. }
@@ -391,9 +401,7 @@ impl Roster {
         self.parts.account.revision += 1;
         self
     }
-}
 
-impl Roster {
     /// Takes back the rise of the revision that came with the account's lock, so that [`Roster::after`] is what
     /// the store loads once the changes are saved.
     pub fn rewind_revision(&mut self) {
@@ -413,7 +421,10 @@ impl Parts {
     )]
     fn apply(&mut self, change: &Change, at: DateTime<Utc>) {
         match change {
-            Change::AccountOpened { .. } | Change::Impersonated { .. } | Change::NotificationQueued { .. } => {}
+            Change::AccountOpened { .. }
+            | Change::Impersonated { .. }
+            | Change::NotificationQueued { .. }
+            | Change::AccountReviewed { .. } => {}
             Change::AccountChanged { profile } => self.account.profile = (**profile).clone(),
             Change::SecondFactorPolicyChanged { required } => self.account.second_factor_required = *required,
             Change::AccountStatusChanged { status } => self.account.status = *status,

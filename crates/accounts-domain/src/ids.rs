@@ -46,6 +46,8 @@ identifiers! {
     SendingId = SendingTag, "snd";
     /// One request to join an account.
     JoinRequestId = JoinRequestTag, "jrq";
+    /// One review of an account.
+    ReviewId = ReviewTag, "rev";
     /// One audit event.
     EventId = EventTag, "evt";
     /// One of the provider's staff.

@@ -123,7 +123,7 @@ impl Invitation {
         hours.and_then(InvitationLife::of_hours).unwrap_or_default()
     }
 
-    fn has_lapsed(&self, at: DateTime<Utc>) -> bool {
+    pub(crate) fn has_lapsed(&self, at: DateTime<Utc>) -> bool {
         self.expires_at <= at
     }
 }

@@ -34,6 +34,7 @@ pub mod passwords;
 pub mod permission;
 pub mod phone;
 pub mod recipients;
+pub mod review;
 pub mod roles;
 pub mod roster;
 pub mod second_factor;

@@ -354,6 +354,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::ContactLimitChanged { .. }
         | Change::Impersonated { .. }
         | Change::NotificationQueued { .. }
+        | Change::AccountReviewed { .. }
         | Change::ContactAdded { .. }
         | Change::ContactChanged { .. }
         | Change::ContactRemoved { .. }

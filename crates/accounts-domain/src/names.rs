@@ -114,6 +114,8 @@ texts! {
     KeyName = 100;
     /// What somebody says who asks for access to an account.
     JoinMessage = 500;
+    /// What somebody says who has reviewed an account.
+    ReviewNote = 500;
     /// What a question calls an application or a permission; there may be none of that name.
     AskedName = 100;
     /// Why an operator did something, as the customer reads it.

@@ -487,6 +487,38 @@ pub struct Flags {
         hide_env_values = true
     )]
     pub workers: Option<OsString>,
+
+    /// How many days audit events are kept, 31 to 36500, or `forever` [default: forever]
+    ///
+    /// Older ones go for good, with the personal values beside them.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DAYS",
+        env = "ACCOUNTS_KEEP_AUDIT_DAYS",
+        hide_env_values = true
+    )]
+    pub keep_audit_days: Option<OsString>,
+
+    /// How many days mails are kept after they were sent or given up, 1 to 3650 [default: 90]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DAYS",
+        env = "ACCOUNTS_KEEP_MAIL_DAYS",
+        hide_env_values = true
+    )]
+    pub keep_mail_days: Option<OsString>,
+
+    /// How many hours the answer to an Idempotency-Key is kept for a repeat, 24 to 720 [default: 24]
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOURS",
+        env = "ACCOUNTS_KEEP_ANSWER_HOURS",
+        hide_env_values = true
+    )]
+    pub keep_answer_hours: Option<OsString>,
 }
 
 #[cfg(test)]

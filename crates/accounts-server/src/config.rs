@@ -16,7 +16,8 @@ use accounts_delivery::compose::{Look, Sender};
 use accounts_delivery::templates::Templates;
 use accounts_delivery::transport::{Smtp, SmtpUrl};
 use accounts_domain::catalog::Catalog;
-use accounts_store::Database;
+use accounts_store::{Database, Retention};
+use chrono::TimeDelta;
 
 pub use setting::Setting;
 
@@ -87,6 +88,8 @@ pub struct Serving {
     pub trusted_proxies: usize,
     /// How many threads serve the API.
     pub workers: usize,
+    /// How long what has served its time is kept.
+    pub retention: Retention,
 }
 
 /// How mails leave.
@@ -197,6 +200,18 @@ impl Said {
     }
 }
 
+/// For how long audit events are kept: days, or for ever.
+fn audit_days(text: &str) -> Result<Option<TimeDelta>, &'static str> {
+    if text == "forever" {
+        return Ok(None);
+    }
+    let days = text.parse::<u16>().ok().filter(|days| *days <= 36_500);
+    days.map(|days| TimeDelta::days(days.into()))
+        .filter(|kept_for| *kept_for >= Retention::LEAST_AUDIT_EVENTS)
+        .map(Some)
+        .ok_or("it is a number of days from 31 to 36500, or `forever`")
+}
+
 fn finish<T>(reader: Reader<'_>, read: Read<T>) -> Result<T, Failure> {
     reader
         .finish(read)
@@ -225,6 +240,7 @@ impl Reader<'_> {
         let cors_origins = self.cors_origins();
         let trusted_proxies = self.number(Setting::TrustedProxies, 0..=10);
         let workers = self.number(Setting::Workers, 1..=256);
+        let retention = self.retention();
         let allowed = if demo { self.allow_demo() } else { Ok(()) };
         apart.and(allowed)?;
         let (key_file, keys) = keys?;
@@ -244,6 +260,25 @@ impl Reader<'_> {
             cors_origins: cors_origins?,
             trusted_proxies: trusted_proxies?.unwrap_or(0),
             workers: workers?.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            retention: retention?,
+        })
+    }
+
+    fn retention(&mut self) -> Read<Retention> {
+        let audit_events = self.parsed(Setting::KeepAuditDays, audit_days);
+        let mails = self.parsed(Setting::KeepMailDays, |text| {
+            let days = text.parse().ok().filter(|days| (1..=3650).contains(days));
+            days.ok_or("it is a number of days from 1 to 3650")
+        });
+        let answers = self.parsed(Setting::KeepAnswerHours, |text| {
+            let hours = text.parse().ok().filter(|hours| (24..=720).contains(hours));
+            hours.ok_or("it is a number of hours from 24 to 720")
+        });
+        let usual = Retention::default();
+        Ok(Retention {
+            audit_events: audit_events?.unwrap_or(usual.audit_events),
+            mails: mails?.map_or(usual.mails, TimeDelta::days),
+            answers: answers?.map_or(usual.answers, TimeDelta::hours),
         })
     }
 

@@ -9,7 +9,7 @@ use crate::rows::{from_json, instant, stored, to_json};
 use crate::schema::idempotency_keys;
 use crate::store::{Act, Keep, Kept, Refusal, Store};
 
-/// How long an answer is kept.
+/// How long an answer is kept at least.
 pub const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// What is known of a key.
@@ -98,7 +98,7 @@ fn look_up(conn: &mut Conn, keep: &Keep, at: DateTime<Utc>) -> Result<Recall, Fa
     let Some((fingerprint, status, headers, body, created_at)) = row else {
         return Ok(Recall::New);
     };
-    if at >= instant(created_at) + KEPT_FOR {
+    if at >= instant(created_at) + keep.kept_for {
         return Ok(Recall::New);
     }
     if fingerprint != keep.fingerprint {
@@ -117,7 +117,7 @@ fn insert(conn: &mut Conn, keep: &Keep, kept: &Kept, at: DateTime<Utc>) -> Resul
     // A row that is older than its life stands in the way of nobody; one that came in this moment stays.
     let outlived = idempotency_keys::table
         .find((&keep.caller, &keep.method, &keep.path, &keep.key))
-        .filter(idempotency_keys::created_at.le(stored(at - KEPT_FOR)));
+        .filter(idempotency_keys::created_at.le(stored(at - keep.kept_for)));
     diesel::delete(outlived).execute(conn)?;
     let row = (
         idempotency_keys::caller.eq(&keep.caller),

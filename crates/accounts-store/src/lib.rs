@@ -30,6 +30,7 @@ mod members;
 mod notifications;
 mod operators;
 mod purge;
+mod reviews;
 mod roster;
 mod rows;
 mod schema;
@@ -63,8 +64,9 @@ pub use mails::*;
 pub use notifications::{DeliveryRecord, Notice, NotificationRecord, Outgoing, Sender, UnsubscribeOffer};
 pub use purge::{
     INVITATIONS_REMEMBERED_FOR, JOIN_REQUESTS_REMEMBERED_FOR, LINKS_REMEMBERED_FOR, NOTIFICATIONS_REMEMBERED_FOR,
-    SESSIONS_REMEMBERED_FOR,
+    Retention, SESSIONS_REMEMBERED_FOR,
 };
+pub use reviews::ReviewRecord;
 pub use roster::InvitationFilter;
 pub use searches::{AccountSearch, AccountSummary, MembershipSummary, OwnerSummary};
 pub use sessions::{Rotated, Rotation};

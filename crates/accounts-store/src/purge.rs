@@ -1,5 +1,7 @@
 //! Clears away what has served its time, in small steps.
 
+mod retained;
+
 use accounts_domain::api_keys::KEYS_REMEMBERED_FOR;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -30,22 +32,47 @@ pub const JOIN_REQUESTS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 
 /// How long a notice is remembered at least. It goes with the last of its mails.
 pub const NOTIFICATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+/// What the provider says how long to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// How long audit events are kept, at least [`Retention::LEAST_AUDIT_EVENTS`]; nothing keeps them for ever.
+    pub audit_events: Option<TimeDelta>,
+    /// How long mails are kept after they were sent or given up.
+    pub mails: TimeDelta,
+    /// How long answers are kept for a repeat, at least [`KEPT_FOR`].
+    pub answers: TimeDelta,
+}
+
+impl Retention {
+    /// The schema lets no event go before thirty days; a day more is for clocks that do not agree.
+    pub const LEAST_AUDIT_EVENTS: TimeDelta = TimeDelta::days(31);
+}
+
+impl Default for Retention {
+    /// Audit events for ever, mails for 90 days, answers for 24 hours.
+    fn default() -> Self {
+        Self {
+            audit_events: None,
+            mails: TimeDelta::days(90),
+            answers: KEPT_FOR,
+        }
+    }
+}
 
 /// How many rows of a kind go at once at most: each is named in the statement.
 const MOST: u32 = 10_000;
 
 impl Store {
-    /// Deletes what nobody asks for any more: kept answers past [`KEPT_FOR`], counters whose window has ended,
+    /// Deletes what nobody asks for any more: counters whose window has ended,
     /// links past [`LINKS_REMEMBERED_FOR`], invitations past [`INVITATIONS_REMEMBERED_FOR`], requests to join past
     /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], and sessions past
-    /// [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
+    /// [`SESSIONS_REMEMBERED_FOR`], and kept answers, mails and audit events as `retention` says; at most `limit` rows of each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
+    pub async fn purge(&self, at: DateTime<Utc>, retention: Retention, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 14] = [
-            answers,
+        let steps: [Step; 13] = [
             counters,
             of_sign_ups,
             of_resets,
@@ -65,14 +92,17 @@ impl Store {
             // Each in a transaction of its own, so that nobody waits for all of them.
             purged += self.change(move |conn| step(conn, at, limit)).await?;
         }
+        for step in [answers, retained::of_mails, retained::of_audit_events] {
+            purged += self.change(move |conn| step(conn, at, retention, limit)).await?;
+        }
         Ok(purged)
     }
 }
 
 type Step = fn(&mut Conn, DateTime<Utc>, i64) -> Result<usize, Fault>;
 
-fn answers(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
-    let outlived = idempotency_keys::created_at.le(stored(at - KEPT_FOR));
+fn answers(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
+    let outlived = idempotency_keys::created_at.le(stored(at - retention.answers));
     let keys = idempotency_keys::table
         .filter(outlived)
         .order(idempotency_keys::created_at)

@@ -159,6 +159,21 @@ table! {
 }
 
 table! {
+    account_reviews (id) {
+        id -> Text,
+        account_id -> Text,
+        reviewed_at -> Timestamp,
+        due_at -> Timestamp,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        on_behalf_of -> Nullable<Text>,
+        contact_id -> Nullable<Text>,
+        findings -> Text,
+        note -> Nullable<Text>,
+    }
+}
+
+table! {
     invitations (id) {
         id -> Text,
         account_id -> Text,
@@ -300,6 +315,20 @@ table! {
         field -> Text,
         before -> Nullable<Text>,
         after -> Nullable<Text>,
+    }
+}
+
+table! {
+    audit_horizon (log) {
+        log -> Text,
+        moment -> Timestamp,
+    }
+}
+
+table! {
+    audit_trimmed (log_id) {
+        log_id -> Text,
+        revision -> BigInt,
     }
 }
 
@@ -490,6 +519,7 @@ macro_rules! with_all_tables {
             role_holders,
             role_primaries,
             ownership_transfers,
+            account_reviews,
             invitations,
             sessions,
             refresh_tokens,
@@ -499,6 +529,8 @@ macro_rules! with_all_tables {
             contact_verifications,
             audit_events,
             audit_values,
+            audit_horizon,
+            audit_trimmed,
             mails,
             notifications,
             idempotency_keys,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::catalog::Catalog;
 use accounts_domain::violation::Violation;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::backend::{Conn, Database, OpenError};
 use crate::error::{Fault, Stop, StoreError, WriteError};
@@ -71,6 +71,8 @@ pub struct Keep {
     pub key: String,
     /// The SHA-256 of the body, in hexadecimal.
     pub fingerprint: String,
+    /// How long the answer is kept.
+    pub kept_for: TimeDelta,
 }
 
 /// An answer that is kept for a repeat of the request.

@@ -113,6 +113,8 @@ struct Side {
     main: String,
     /// One more address of it, not verified.
     more: String,
+    /// A review of the account.
+    review: String,
     /// An offer to it, which was taken back: to answer it changes nothing.
     transfer: String,
     /// An invitation that was revoked.
@@ -240,6 +242,8 @@ impl<'a> Cast<'a> {
         let side = if ids == Ids::Others { &self.other } else { &self.home };
         match operation.path.rsplit_once("}/").map(|(_, last)| last) {
             Some("addresses/verification") => json!({ "address": side.main }),
+            // Whoever may review may also say nothing about it: only a note that is no note is refused.
+            Some("reviews") => json!({ "note": "" }),
             Some("promote") => json!({ "roles": ["billing"] }),
             Some("subscriptions") => json!({ "categories": [] }),
             Some("accept") if operation.path.contains("/join-requests/") => json!({ "permissions": [] }),
@@ -284,6 +288,7 @@ impl<'a> Cast<'a> {
             (_, "key") => caller.account_key.clone(),
             (_, "request") if path.starts_with("/v1/me/") => caller.request.clone(),
             (_, "request") => side.request.clone(),
+            (_, "review") => side.review.clone(),
             (_, "role") => "technical".to_owned(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
@@ -302,6 +307,7 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
             (Ids::Foreign(_), "key") => self.other.key.clone(),
+            (Ids::Foreign(_), "review") => self.other.review.clone(),
             // To somebody else, for whoever answers the own ones.
             (Ids::Foreign(_), "invitation") => self.other.invitation.clone(),
             (Ids::Foreign(_), "request") => self.other.request.clone(),
@@ -319,6 +325,7 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "invitation") => an_id("inv"),
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "key") => an_id("key"),
+            (Ids::Random(_), "review") => an_id("rev"),
             (Ids::Random(_), "request") => an_id("jrq"),
             (Ids::Random(_), "integration") => an_id("int"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
@@ -329,8 +336,8 @@ impl<'a> Cast<'a> {
             (Ids::WrongKind(_), "account") => self.home.contact.clone(),
             (
                 Ids::WrongKind(_),
-                "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "external_id"
-                | "integration" | "address" | "role" | "code" | "file" | "notification" | "token",
+                "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "review"
+                | "external_id" | "integration" | "address" | "role" | "code" | "file" | "notification" | "token",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
@@ -367,14 +374,14 @@ impl<'a> Ids<'a> {
                     if parameters.iter().any(|name| {
                         matches!(
                             *name,
-                            "contact" | "user" | "transfer" | "invitation" | "request" | "notification"
+                            "contact" | "user" | "transfer" | "invitation" | "request" | "review" | "notification"
                         )
                     }) =>
                 {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" | "invitation" | "key" | "request" | "notification" => {
-                    all.push(Self::Foreign(parameter))
+                "transfer" | "address" | "invitation" | "key" | "request" | "review" | "notification" => {
+                    all.push(Self::Foreign(parameter));
                 }
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
@@ -420,7 +427,9 @@ fn side<'a>(app: &'a App, owner: &str, contact: &str) -> (Person<'a>, Person<'a>
     let notification = given::notice(&sender, &owner.account, "product_news").text("id");
     let way_out = app.mail_to(&owner.address).unsubscribe_token();
     app.client().post(format!("/unsubscribe/{way_out}"), ()).expect(200);
+    let review = owner.post(owner.at("/reviews"), json!({})).expect(201).text("id");
     let side = Side {
+        review,
         invitation,
         account: owner.account.clone(),
         contact: added.id,

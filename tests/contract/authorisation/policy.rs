@@ -8,7 +8,7 @@ use accounts_domain::integrations::IntegrationScope::{
 };
 use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView,
-    NotificationsManage, NotificationsView, RolesManage,
+    NotificationsManage, NotificationsView, ReviewManage, RolesManage,
 };
 
 use Who::{
@@ -199,6 +199,10 @@ pub(super) const POLICY: &[(&str, Who)] = &[
         HasOrSelf(NotificationsManage),
     ),
     ("GET /v1/accounts/{account}/recipients", Has(NotificationsView)),
+    ("GET /v1/accounts/{account}/review", Has(ReviewManage)),
+    ("GET /v1/accounts/{account}/reviews", Has(ReviewManage)),
+    ("POST /v1/accounts/{account}/reviews", Has(ReviewManage)),
+    ("GET /v1/accounts/{account}/reviews/{review}", Has(ReviewManage)),
     ("POST /v1/accounts/{account}/leave", MemberInPerson),
     ("GET /v1/accounts/{account}/invitations", Has(MembersView)),
     ("POST /v1/accounts/{account}/invitations", Has(MembersManage)),

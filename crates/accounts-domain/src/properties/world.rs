@@ -15,7 +15,7 @@ use crate::contacts::{ContactPatch, CreateContact};
 use crate::given::{
     ANA, NOW, Person, account, address, chosen, contact_id, inviting, link_id, role, sending_id, transfer_id, user_id,
 };
-use crate::ids::{ApiKeyId, ContactId, JoinRequestId, UserId};
+use crate::ids::{ApiKeyId, ContactId, JoinRequestId, ReviewId, UserId};
 use crate::invitations::{InvitationRecord, Invite, Invitee, ResendInvitation};
 use crate::join_requests::{Asked, Asking, JoinRequest};
 use crate::keys::{CategoryKey, RoleKey};
@@ -23,6 +23,7 @@ use crate::members::MemberPatch;
 use crate::names::{AccountName, DisplayName, KeyName};
 use crate::ownership::{Transfer, TransferOwnership};
 use crate::permission::Permissions;
+use crate::review::{Evidence, RecordReview};
 use crate::roles::Promote;
 use crate::roster::{AccountStatus, MemberStatus, Roster};
 use crate::second_factor::FactorInForce;
@@ -159,6 +160,12 @@ impl World {
         self.transfers.iter().rev().nth(number)
     }
 
+    fn review(&self, by: By) -> Result<Vec<Change>, Violation> {
+        let id = ReviewId::from_uuid(Uuid::from_u128(self.ids.into()));
+        let command = RecordReview { id, note: None };
+        self.roster.review(by, &command, &Evidence::default())
+    }
+
     pub(super) fn decide(&self, by: By, command: &Command) -> Result<Vec<Change>, Violation> {
         let roster = &self.roster;
         match command {
@@ -244,6 +251,7 @@ impl World {
                 )
             }
             Command::RequireFactor(required) => roster.require_second_factor(by, *required, &protected(by)),
+            Command::Review => self.review(by),
             Command::MakeKey(everything) => roster.make_key(by, &self.key(by, *everything)),
             Command::RevokeKey(number) => {
                 let key = roster.api_keys().nth(*number).map(|key| key.id);

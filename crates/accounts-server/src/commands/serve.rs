@@ -19,7 +19,7 @@ use accounts_api::vault::Vault;
 use accounts_delivery::compose::Composer;
 use accounts_delivery::transport::{Folder, Transport};
 use accounts_delivery::worker::Worker;
-use accounts_store::Store;
+use accounts_store::{Retention, Store};
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use tokio::net::TcpSocket;
@@ -101,6 +101,7 @@ struct Process {
     listeners: Listeners,
     worker: Worker,
     workers: usize,
+    retention: Retention,
     place: Place,
     how: Serve,
 }
@@ -138,6 +139,7 @@ impl Process {
         let mut settings = ApiSettings::new(public_url, keys.cursors);
         settings.cors_origins = serving.cors_origins;
         settings.trusted_hops = serving.trusted_proxies;
+        settings.answers_kept_for = serving.retention.answers;
         let mail_waits = Arc::new(Notify::new());
         let worker = Worker::new(
             store.clone(),
@@ -167,6 +169,7 @@ impl Process {
             listeners,
             worker,
             workers: serving.workers,
+            retention: serving.retention,
             place: serving.place,
             how,
         })
@@ -196,7 +199,7 @@ impl Process {
         let (stop_mails, mails_stopped) = oneshot::channel::<()>();
         let mails = tokio::spawn(self.worker.run(async move { drop(mails_stopped.await) }));
         let chores = [
-            tokio::spawn(purge(service.store.clone(), service.clock.clone())),
+            tokio::spawn(purge(service.store.clone(), service.clock.clone(), self.retention)),
             tokio::spawn(measures.run()),
         ];
         let mut api = tokio::spawn(api);
@@ -278,14 +281,14 @@ async fn end(api: ServerHandle, metrics: Option<ServerHandle>, mails: JoinHandle
 }
 
 /// Clears away what has served its time, now and every hour.
-async fn purge(store: Store, clock: Clock) {
+async fn purge(store: Store, clock: Clock, retention: Retention) {
     let mut hour = interval(PURGE_EVERY);
     hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         hour.tick().await;
         let mut purged = 0;
         loop {
-            match store.purge(clock.now(), PURGE_STEP).await {
+            match store.purge(clock.now(), retention, PURGE_STEP).await {
                 Ok(0) => break,
                 Ok(rows) => purged += rows,
                 Err(error) => {

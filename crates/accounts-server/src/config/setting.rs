@@ -28,11 +28,14 @@ pub enum Setting {
     Log,
     LogFormat,
     Workers,
+    KeepAuditDays,
+    KeepMailDays,
+    KeepAnswerHours,
 }
 
 impl Setting {
     /// All of them, in the order of the help text.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Data,
         Self::DatabaseUrl,
         Self::Listen,
@@ -50,6 +53,9 @@ impl Setting {
         Self::Log,
         Self::LogFormat,
         Self::Workers,
+        Self::KeepAuditDays,
+        Self::KeepMailDays,
+        Self::KeepAnswerHours,
     ];
 
     /// The name that variable and flag are made of.
@@ -72,6 +78,9 @@ impl Setting {
             Self::Log => "log",
             Self::LogFormat => "log-format",
             Self::Workers => "workers",
+            Self::KeepAuditDays => "keep-audit-days",
+            Self::KeepMailDays => "keep-mail-days",
+            Self::KeepAnswerHours => "keep-answer-hours",
         }
     }
 
@@ -100,6 +109,9 @@ impl Setting {
             Self::Log => &flags.log,
             Self::LogFormat => &flags.log_format,
             Self::Workers => &flags.workers,
+            Self::KeepAuditDays => &flags.keep_audit_days,
+            Self::KeepMailDays => &flags.keep_mail_days,
+            Self::KeepAnswerHours => &flags.keep_answer_hours,
         }
         .as_deref()
     }

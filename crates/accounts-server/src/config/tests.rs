@@ -122,6 +122,9 @@ fn everything_that_is_said_counts() {
         ("ACCOUNTS_LOG", "warn,accounts_api=debug"),
         ("ACCOUNTS_LOG_FORMAT", "text"),
         ("ACCOUNTS_WORKERS", "3"),
+        ("ACCOUNTS_KEEP_AUDIT_DAYS", "400"),
+        ("ACCOUNTS_KEEP_MAIL_DAYS", "7"),
+        ("ACCOUNTS_KEEP_ANSWER_HOURS", "48"),
     ])
     .ok()
     .unwrap();
@@ -134,6 +137,12 @@ fn everything_that_is_said_counts() {
     assert_eq!(serving.mail_from.provider(), "Lima");
     assert_eq!(serving.cors_origins, ["https://app.example", "http://localhost:3000"]);
     assert_eq!((serving.trusted_proxies, serving.workers), (2, 3));
+    let retention = Retention {
+        audit_events: Some(TimeDelta::days(400)),
+        mails: TimeDelta::days(7),
+        answers: TimeDelta::hours(48),
+    };
+    assert_eq!(serving.retention, retention);
     assert_eq!(
         serving.log,
         Log {
@@ -225,6 +234,13 @@ fn every_setting_has_its_faults() {
         ("ACCOUNTS_LOG_FORMAT", "xml", "json or text"),
         ("ACCOUNTS_WORKERS", "0", "from 1 to 256"),
         ("ACCOUNTS_WORKERS", "many", "from 1 to 256"),
+        ("ACCOUNTS_KEEP_AUDIT_DAYS", "30", "from 31 to 36500"),
+        ("ACCOUNTS_KEEP_AUDIT_DAYS", "36501", "from 31 to 36500"),
+        ("ACCOUNTS_KEEP_AUDIT_DAYS", "ever", "`forever`"),
+        ("ACCOUNTS_KEEP_MAIL_DAYS", "0", "from 1 to 3650"),
+        ("ACCOUNTS_KEEP_MAIL_DAYS", "3651", "from 1 to 3650"),
+        ("ACCOUNTS_KEEP_ANSWER_HOURS", "23", "from 24 to 720"),
+        ("ACCOUNTS_KEEP_ANSWER_HOURS", "721", "from 24 to 720"),
         ("ACCOUNTS_LISTENS", "127.0.0.1:1", "no such setting"),
     ] {
         let environment = [("ACCOUNTS_DATA", data.as_str()), (variable, value)];

@@ -1,4 +1,5 @@
-//! Places that move: each event begins where the one before it ended, and the last ends where the rows stand.
+//! Places that move: each event begins where the one before it ended, and the last ends where the rows stand. Where the
+//! beginning of a log is gone, the first event that is left may begin anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Finding;
 use crate::backend::Conn;
 use crate::error::Fault;
-use crate::schema::{accounts, audit_events, owners, role_primaries};
+use crate::schema::{accounts, audit_events, audit_trimmed, owners, role_primaries};
 
 /// How many accounts are looked at in one go.
 const PAGE: i64 = 500;
@@ -36,10 +37,14 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
         let (Some(first), Some(end)) = (ids.first(), ids.last()) else {
             break;
         };
-        let (told, broken) = told(conn, first, end)?;
+        let trimmed = trimmed(conn, first, end)?;
+        let (told, broken) = told(conn, first, end, &trimmed)?;
         let stands = standing(conn, first, end)?;
         let places: BTreeSet<&Place> = told.keys().chain(stands.keys()).collect();
-        let differs = |place: &&Place| told.get(*place).cloned().flatten() != stands.get(*place).cloned().flatten();
+        let untold = |place: &Place| trimmed.contains(&place.0) && !told.contains_key(place);
+        let differs = |place: &&Place| {
+            !untold(place) && told.get(*place).cloned().flatten() != stands.get(*place).cloned().flatten()
+        };
         for (account, role) in places.into_iter().filter(differs).chain(&broken) {
             match role {
                 None => owner.insert(account.clone()),
@@ -61,8 +66,22 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Finding>, Fault> {
     Ok(owner.into_iter().chain(primary).collect())
 }
 
+/// The accounts among these whose first events are gone.
+fn trimmed(conn: &mut Conn, first: &str, last: &str) -> Result<BTreeSet<String>, Fault> {
+    let ids: Vec<String> = audit_trimmed::table
+        .filter(audit_trimmed::log_id.between(first, last))
+        .select(audit_trimmed::log_id)
+        .load(conn)?;
+    Ok(ids.into_iter().collect())
+}
+
 /// Who has the places of these accounts by the events, and the places whose events do not follow one another.
-fn told(conn: &mut Conn, first: &str, last: &str) -> Result<(Holders, BTreeSet<Place>), Fault> {
+fn told(
+    conn: &mut Conn,
+    first: &str,
+    last: &str,
+    trimmed: &BTreeSet<String>,
+) -> Result<(Holders, BTreeSet<Place>), Fault> {
     let mut events = audit_events::table
         .filter(audit_events::account_id.ge(first))
         .filter(audit_events::account_id.le(last))
@@ -87,8 +106,9 @@ fn told(conn: &mut Conn, first: &str, last: &str) -> Result<(Holders, BTreeSet<P
             _ => (Some(word("role").unwrap_or_default()), word("from"), word("to")),
         };
         let place = (account, role);
-        let former = holders.insert(place.clone(), to).flatten();
-        if former != from {
+        let former = holders.insert(place.clone(), to);
+        let begins = former.is_none() && trimmed.contains(&place.0);
+        if former.flatten() != from && !begins {
             broken.insert(place);
         }
     }

@@ -193,6 +193,16 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN accounts a ON a.id = r.account_id
      WHERE u.id IS NULL OR (r.account_id IS NOT NULL AND a.id IS NULL)";
 
+    "review-without-account", "A review is of an account that is not there.",
+    "SELECT r.id FROM account_reviews r LEFT JOIN accounts a ON a.id = r.account_id WHERE a.id IS NULL";
+
+    "review-without-event", "A review was done of which the events of its account tell nothing.",
+    "SELECT r.id FROM account_reviews r
+     LEFT JOIN audit_events e
+     ON e.account_id = r.account_id AND e.kind = 'account.reviewed' AND e.at = r.reviewed_at
+     JOIN audit_horizon h ON r.reviewed_at >= h.moment
+     WHERE e.id IS NULL";
+
     "integration-key-of-none", "A key belongs to an integration that is not there.",
     "SELECT k.id FROM integration_keys k
      LEFT JOIN integrations i ON i.id = k.integration_id WHERE i.id IS NULL";
@@ -203,7 +213,9 @@ pub(super) const ALL: &[Query] = queries! {
          SELECT account_id, max(revision) AS latest, count(DISTINCT revision) AS decisions
          FROM audit_events WHERE account_id IS NOT NULL GROUP BY account_id
      ) e ON e.account_id = a.id
-     WHERE coalesce(e.latest, 0) <> a.revision OR coalesce(e.decisions, 0) <> a.revision";
+     LEFT JOIN audit_trimmed t ON t.log_id = a.id
+     WHERE coalesce(e.latest, t.revision, 0) <> a.revision
+     OR coalesce(e.decisions, 0) + coalesce(t.revision, 0) <> a.revision";
 
     "user-revision-gap", "The events of a user do not account for each of its revisions.",
     "SELECT u.id FROM users u
@@ -211,7 +223,13 @@ pub(super) const ALL: &[Query] = queries! {
          SELECT user_id, max(revision) AS latest, count(DISTINCT revision) AS decisions
          FROM audit_events WHERE user_id IS NOT NULL GROUP BY user_id
      ) e ON e.user_id = u.id
-     WHERE coalesce(e.latest, 0) <> u.revision OR coalesce(e.decisions, 0) <> u.revision";
+     LEFT JOIN audit_trimmed t ON t.log_id = u.id
+     WHERE coalesce(e.latest, t.revision, 0) <> u.revision
+     OR coalesce(e.decisions, 0) + coalesce(t.revision, 0) <> u.revision";
+
+    "event-left-behind", "An event is still there of those that are said to be gone.",
+    "SELECT e.id FROM audit_events e JOIN audit_trimmed t
+     ON t.log_id = coalesce(e.account_id, e.user_id) AND e.revision <= t.revision";
 
     "event-missing", "A decision lacks some of its events.",
     "SELECT coalesce(account_id, user_id) || ' revision ' || revision AS id FROM audit_events

@@ -22,6 +22,7 @@ use crate::backend::Conn;
 use crate::error::Fault;
 use crate::join_requests;
 use crate::notifications;
+use crate::reviews;
 use crate::rows::{stored, to_json};
 use crate::schema::{accounts, contacts, memberships, owners, ownership_transfers, role_holders, role_primaries};
 
@@ -109,6 +110,7 @@ impl Saving<'_> {
             Change::NotificationQueued { notification, told } => {
                 notifications::insert(self.conn, self.before.account().id, notification, told)
             }
+            Change::AccountReviewed { review, actor } => reviews::insert(self.conn, &self.account, review, *actor),
             Change::ContactAdded { contact } => self.add_contact(contact),
             Change::ContactChanged { contact, profile } => self.change_contact(*contact, profile),
             Change::ContactRemoved { contact } => self.remove_contact(*contact),

@@ -374,6 +374,23 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{account}",
     ),
     (
+        "event-left-behind",
+        "INSERT INTO audit_trimmed (log_id, revision) VALUES ('{account}', 1)",
+        "",
+    ),
+    (
+        "review-without-account",
+        "INSERT INTO account_reviews (id, account_id, reviewed_at, due_at, actor_kind, findings)
+         VALUES ('{account} r', 'nobody', '2026-01-01 00:00:00', '2026-01-02 00:00:00', 'system', '[]')",
+        "{account} r",
+    ),
+    (
+        "review-without-event",
+        "INSERT INTO account_reviews (id, account_id, reviewed_at, due_at, actor_kind, findings)
+         VALUES ('{account} r', '{account}', '2026-01-01 00:00:00', '2026-01-02 00:00:00', 'system', '[]')",
+        "{account} r",
+    ),
+    (
         "owner-chain-broken",
         "UPDATE owners SET contact_id = '{member}', user_id = '{member_user}' WHERE account_id = '{account}'",
         "{account}",

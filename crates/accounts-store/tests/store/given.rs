@@ -122,6 +122,7 @@ pub(super) fn under(key: &str, body: &str, act: Act) -> Act {
         path: "/v1/things".to_owned(),
         key: key.to_owned(),
         fingerprint: body.to_owned(),
+        kept_for: accounts_store::KEPT_FOR,
     };
     Act {
         keep: Some(keep),
@@ -189,7 +190,12 @@ pub(super) fn new_ids() -> NewIds {
 
 /// An account whose owner has just chosen the password with the hash `first`.
 pub(super) async fn account(store: &Store, owner: &str) -> NewIds {
-    let (at, ids) = (moment(0), new_ids());
+    account_at(store, owner, moment(0)).await
+}
+
+/// The same at another moment.
+pub(super) async fn account_at(store: &Store, owner: &str, at: DateTime<Utc>) -> NewIds {
+    let ids = new_ids();
     let asked = sign_up(owner, at);
     store.sign_up(asked.clone(), &system(at), kept("")).await.unwrap();
     store

@@ -11,7 +11,7 @@ use accounts_domain::roster::Roster;
 use accounts_domain::violation::Violation;
 use accounts_store::{
     Act, DecideError, Decision, INVITATIONS_REMEMBERED_FOR, InvitationAnswer, InvitationFilter, InviteEntry, Joining,
-    Store,
+    Retention, Store,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -222,9 +222,14 @@ async fn invitations_are_forgotten_long_after_their_end() {
     let id = command.id;
     sent(store, ids.account, command, &system(moment(1))).await.unwrap();
     let forgotten = moment(1) + TimeDelta::hours(24) + INVITATIONS_REMEMBERED_FOR;
-    while store.purge(forgotten - TimeDelta::microseconds(1), 100).await.unwrap() > 0 {}
+    while store
+        .purge(forgotten - TimeDelta::microseconds(1), Retention::default(), 100)
+        .await
+        .unwrap()
+        > 0
+    {}
     assert!(store.invitation(ids.account, id).await.unwrap().is_some());
-    while store.purge(forgotten, 100).await.unwrap() > 0 {}
+    while store.purge(forgotten, Retention::default(), 100).await.unwrap() > 0 {}
     assert!(store.invitation(ids.account, id).await.unwrap().is_none());
     sound(store, forgotten).await;
 }

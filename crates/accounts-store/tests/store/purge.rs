@@ -10,7 +10,7 @@ use accounts_domain::roster::Roster;
 use accounts_domain::users::Person;
 use accounts_domain::verification::{SendVerification, VERIFICATION_LIFE};
 use accounts_store::{
-    JOIN_REQUESTS_REMEMBERED_FOR, KEPT_FOR, LINKS_REMEMBERED_FOR, LONGEST_WINDOW, Recall, Rotated, Rotation,
+    JOIN_REQUESTS_REMEMBERED_FOR, KEPT_FOR, LINKS_REMEMBERED_FOR, LONGEST_WINDOW, Recall, Retention, Rotated, Rotation,
     SESSIONS_REMEMBERED_FOR, Throttle,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,7 +25,7 @@ use super::sessions::log_in;
 async fn purge(place: &Place, at: DateTime<Utc>) -> usize {
     let mut all = 0;
     loop {
-        let purged = place.store.purge(at, 1).await.unwrap();
+        let purged = place.store.purge(at, Retention::default(), 1).await.unwrap();
         // Between two steps everything holds as well.
         sound(&place.store, at).await;
         if purged == 0 {

@@ -11,6 +11,7 @@ mod invitations;
 mod operators;
 mod purge;
 mod races;
+mod retention;
 mod second_factors;
 mod senders;
 mod sessions;

@@ -7,7 +7,7 @@ use accounts_domain::second_factor::{CHALLENGE_LIFE, Challenge, RecoveryHash, Se
 use accounts_domain::totp::TotpStep;
 use accounts_domain::users::{Person, UserChange};
 use accounts_domain::violation::Violation;
-use accounts_store::{DecideError, Store};
+use accounts_store::{DecideError, Retention, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::given::{account, kept, moment, no_answer, place, sound, system};
@@ -104,9 +104,12 @@ async fn a_log_in_waits_for_five_minutes_and_goes() {
     };
     assert_eq!(waiting(end - TimeDelta::microseconds(1)).await, 1);
     assert_eq!(waiting(end).await, 0);
-    store.purge(end - TimeDelta::microseconds(1), 10).await.unwrap();
+    store
+        .purge(end - TimeDelta::microseconds(1), Retention::default(), 10)
+        .await
+        .unwrap();
     assert_eq!(person(store, user).await.challenges.len(), 1);
-    store.purge(end, 10).await.unwrap();
+    store.purge(end, Retention::default(), 10).await.unwrap();
     assert!(person(store, user).await.challenges.is_empty());
 }
 

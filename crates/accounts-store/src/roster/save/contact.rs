@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use super::{Saving, permissions_json};
 use crate::error::Fault;
 use crate::idempotency;
+use crate::reviews;
 use crate::rows::stored;
 use crate::schema::{
     audit_values, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails,
@@ -101,6 +102,7 @@ impl Saving<'_> {
         let traces: Vec<String> = addresses.chain([id.to_string()]).collect();
         idempotency::forget(self.conn, &self.account, &traces)?;
         self.erase_invitations(id)?;
+        reviews::forget_notes(self.conn, &self.account, id)?;
         self.remove_contact(id)
     }
 

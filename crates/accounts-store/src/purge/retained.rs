@@ -1,0 +1,123 @@
+//! What the provider says how long to keep: mails that have left, and the audit log.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use super::Retention;
+use crate::backend::Conn;
+use crate::error::Fault;
+use crate::rows::stored;
+use crate::schema::{audit_events, audit_horizon, audit_trimmed, audit_values, mails};
+
+/// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is.
+pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
+    let before = stored(at - retention.mails);
+    let ids: Vec<String> = mails::table
+        .filter(mails::created_at.le(before))
+        .filter(mails::sent_at.le(before).or(mails::failed_at.le(before)))
+        .order(mails::created_at)
+        .limit(limit)
+        .select(mails::id)
+        .load(conn)?;
+    Ok(diesel::delete(mails::table.filter(mails::id.eq_any(ids))).execute(conn)?)
+}
+
+/// Deletes audit events that are older than they are to be kept, whole decisions and each log from its beginning on, with
+/// the values beside them. The schema refuses all others.
+pub(super) fn of_audit_events(
+    conn: &mut Conn,
+    at: DateTime<Utc>,
+    retention: Retention,
+    limit: i64,
+) -> Result<usize, Fault> {
+    let Some(kept_for) = retention.audit_events else {
+        return Ok(0);
+    };
+    let horizon = stored(at - kept_for);
+    diesel::update(audit_horizon::table.filter(audit_horizon::moment.lt(horizon)))
+        .set(audit_horizon::moment.eq(horizon))
+        .execute(conn)?;
+    let oldest: Vec<(String, Option<String>, Option<String>, i64)> = audit_events::table
+        .filter(audit_events::at.lt(horizon))
+        .order((audit_events::at, audit_events::id))
+        .limit(limit)
+        .select((
+            audit_events::id,
+            audit_events::account_id,
+            audit_events::user_id,
+            audit_events::revision,
+        ))
+        .load(conn)?;
+    let mut of_nobody = Vec::new();
+    let mut accounts = BTreeMap::new();
+    let mut users = BTreeMap::new();
+    for (id, account, user, revision) in oldest {
+        match (account, user) {
+            (Some(account), _) => raise(&mut accounts, account, revision),
+            (None, Some(user)) => raise(&mut users, user, revision),
+            (None, None) => of_nobody.push(id),
+        }
+    }
+    let mut deleted = delete(conn, &of_nobody)?;
+    for (account, revision) in accounts {
+        deleted += trim(conn, Log::Account(&account), revision, horizon)?;
+    }
+    for (user, revision) in users {
+        deleted += trim(conn, Log::User(&user), revision, horizon)?;
+    }
+    Ok(deleted)
+}
+
+/// Whose log it is.
+#[derive(Clone, Copy)]
+enum Log<'a> {
+    Account(&'a str),
+    User(&'a str),
+}
+
+fn raise(revisions: &mut BTreeMap<String, i64>, log: String, revision: i64) {
+    let last = revisions.entry(log).or_insert(revision);
+    *last = revision.max(*last);
+}
+
+/// Deletes the events of a log up to a revision, but none after the first that is to be kept: two decisions of one moment may
+/// have been made in the other order than they were asked for.
+fn trim(conn: &mut Conn, log: Log<'_>, revision: i64, horizon: NaiveDateTime) -> Result<usize, Fault> {
+    let of_log = || match log {
+        Log::Account(id) => audit_events::table
+            .filter(audit_events::account_id.eq(id.to_owned()))
+            .into_boxed(),
+        Log::User(id) => audit_events::table
+            .filter(audit_events::user_id.eq(id.to_owned()))
+            .into_boxed(),
+    };
+    let first_kept: Option<i64> = of_log()
+        .filter(audit_events::at.ge(horizon))
+        .order(audit_events::revision)
+        .select(audit_events::revision)
+        .first(conn)
+        .optional()?;
+    let last = first_kept.map_or(revision, |kept| revision.min(kept - 1));
+    let ids: Vec<String> = of_log()
+        .filter(audit_events::revision.le(last))
+        .select(audit_events::id)
+        .load(conn)?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let (Log::Account(id) | Log::User(id)) = log;
+    let trimmed = (audit_trimmed::log_id.eq(id), audit_trimmed::revision.eq(last));
+    if crate::backend::insert_if_absent!(conn, audit_trimmed::table, trimmed)? == 0 {
+        diesel::update(audit_trimmed::table.find(id).filter(audit_trimmed::revision.lt(last)))
+            .set(audit_trimmed::revision.eq(last))
+            .execute(conn)?;
+    }
+    delete(conn, &ids)
+}
+
+fn delete(conn: &mut Conn, ids: &[String]) -> Result<usize, Fault> {
+    diesel::delete(audit_values::table.filter(audit_values::event_id.eq_any(ids))).execute(conn)?;
+    Ok(diesel::delete(audit_events::table.filter(audit_events::id.eq_any(ids))).execute(conn)?)
+}

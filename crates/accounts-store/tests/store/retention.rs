@@ -1,0 +1,191 @@
+//! What the provider keeps for a while goes when its time is over, and what is left still holds together.
+
+use accounts_domain::actor::By;
+use accounts_domain::ids::ContactId;
+use accounts_domain::roles::Promote;
+use accounts_store::{AuditEvent, AuditFilter, AuditSearch, KEPT_FOR, Recall, Retention, Store};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::given::{
+    NewIds, Place, account, account_at, add, creation, kept, member, moment, no_answer, place, refused_by_hand, sound,
+    system, under,
+};
+
+/// So long ago that the schema lets events go, whenever this test runs.
+fn long_ago(days: i64) -> DateTime<Utc> {
+    moment(-20 * 365 * 24 * 60) + TimeDelta::days(days)
+}
+
+const A_MONTH: Retention = Retention {
+    audit_events: Some(Retention::LEAST_AUDIT_EVENTS),
+    mails: TimeDelta::days(90),
+    answers: KEPT_FOR,
+};
+
+async fn events(store: &Store, ids: NewIds) -> Vec<AuditEvent> {
+    let log = store.audit_events(ids.account, AuditFilter::default(), None, 100);
+    log.await.unwrap()
+}
+
+fn revisions(events: &[AuditEvent]) -> Vec<i64> {
+    let mut revisions: Vec<i64> = events.iter().map(|event| event.revision).collect();
+    revisions.dedup();
+    revisions
+}
+
+async fn promotes(store: &Store, ids: NewIds, to: ContactId, at: DateTime<Utc>) {
+    let role = store.catalog().roles()[0].key.clone();
+    let command = Promote {
+        contact: to,
+        roles: [role].into(),
+    };
+    let by: By = system(at).by();
+    let decide = move |roster: &accounts_domain::roster::Roster| roster.promote(by, &command);
+    store.decide(ids.account, &system(at), decide, no_answer).await.unwrap();
+}
+
+/// Purges the log in steps of one event, and looks after each whether all still holds.
+async fn purge(place: &Place, at: DateTime<Utc>, retention: Retention) {
+    while place.store.purge(at, retention, 1).await.unwrap() > 0 {
+        sound(&place.store, moment(0)).await;
+    }
+}
+
+#[tokio::test]
+async fn events_go_with_their_values_and_the_rest_is_numbered_on() {
+    let place = place();
+    let store = &place.store;
+    let ids = account_at(store, "ana@lima.example", long_ago(0)).await;
+    let cem = creation("cem@lima.example");
+    add(store, ids.account, cem, &system(long_ago(1))).await.unwrap();
+    let (bea, _) = member(store, ids.account, "bea@lima.example").await;
+    promotes(store, ids, bea, long_ago(2)).await;
+    promotes(store, ids, ids.contact, long_ago(20)).await;
+    let before = events(store, ids).await;
+    let last = before[0].revision;
+    assert_eq!(revisions(&before), (1..=last).rev().collect::<Vec<_>>());
+
+    // What nobody asked to be removed stays, however old it is.
+    purge(&place, long_ago(400), Retention::default()).await;
+    assert_eq!(events(store, ids).await, before);
+    // Nothing is a month old yet.
+    let month = Retention::LEAST_AUDIT_EVENTS;
+    purge(&place, long_ago(0) + month, A_MONTH).await;
+    assert_eq!(events(store, ids).await, before);
+
+    // The account was opened, and Cem was added. What came later in the log stays, however old it says to be.
+    purge(&place, long_ago(1) + month + TimeDelta::microseconds(1), A_MONTH).await;
+    let after = events(store, ids).await;
+    assert_eq!(after, before[..after.len()]);
+    assert_eq!(revisions(&after), (3..=last).rev().collect::<Vec<_>>());
+    let whole = format!(
+        "{:?}",
+        store
+            .search_audit_events(AuditSearch::default(), None, 100)
+            .await
+            .unwrap()
+    );
+    assert!(!whole.contains("cem@lima.example"), "{whole}");
+    assert!(whole.contains("bea@lima.example"));
+
+    // Paging goes to the end of what is left, and the next decision is numbered on.
+    let page = store.audit_events(ids.account, AuditFilter::default(), Some((4, 0)), 100);
+    assert_eq!(revisions(&page.await.unwrap()).last(), Some(&3));
+    let page = store.audit_events(ids.account, AuditFilter::default(), Some((2, 0)), 100);
+    assert_eq!(page.await.unwrap(), []);
+    promotes(store, ids, bea, moment(9)).await;
+    assert_eq!(events(store, ids).await[0].revision, last + 1);
+    sound(store, moment(10)).await;
+}
+
+#[tokio::test]
+async fn a_log_may_go_whole_and_goes_on() {
+    let place = place();
+    let store = &place.store;
+    let ids = account_at(store, "ana@lima.example", long_ago(0)).await;
+    let untouched = account(store, "zoe@lima.example").await;
+    purge(&place, long_ago(100), A_MONTH).await;
+    assert_eq!(events(store, ids).await, []);
+    assert_eq!(revisions(&events(store, untouched).await), [1]);
+    let cem = creation("cem@lima.example");
+    add(store, ids.account, cem, &system(moment(1))).await.unwrap();
+    assert_eq!(revisions(&events(store, ids).await), [2]);
+    sound(store, moment(2)).await;
+    // What was not to go cannot be taken away by hand either.
+    let refused = refused_by_hand(&place, "DELETE FROM audit_values; DELETE FROM audit_events");
+    assert!(refused.contains("never removed before their time"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_last_thirty_days_stay_whatever_is_asked_for() {
+    let place = place();
+    let ids = account(&place.store, "ana@lima.example").await;
+    let nothing = Retention {
+        audit_events: Some(TimeDelta::zero()),
+        ..A_MONTH
+    };
+    let now = Utc::now();
+    place.store.purge(now, nothing, 100).await.unwrap_err();
+    assert_eq!(revisions(&events(&place.store, ids).await), [1]);
+}
+
+#[tokio::test]
+async fn answers_are_kept_for_as_long_as_is_said() {
+    let place = place();
+    let store = &place.store;
+    let ids = account(store, "ana@lima.example").await;
+    let mut act = under("k", "body", system(moment(0)));
+    let longer = KEPT_FOR * 2;
+    if let Some(keep) = &mut act.keep {
+        keep.kept_for = longer;
+    }
+    add(store, ids.account, creation("bea@lima.example"), &act)
+        .await
+        .unwrap();
+    let keep = act.keep.unwrap();
+    let retention = Retention {
+        answers: longer,
+        ..Retention::default()
+    };
+    let last = moment(0) + longer - TimeDelta::microseconds(1);
+    while store.purge(last, retention, 100).await.unwrap() > 0 {}
+    let answered = Recall::Answered(kept("added"));
+    assert_eq!(store.recall(keep.clone(), last).await.unwrap(), answered);
+    assert_eq!(
+        store.recall(keep.clone(), moment(0) + longer).await.unwrap(),
+        Recall::New
+    );
+    while store.purge(moment(0) + longer, retention, 100).await.unwrap() > 0 {}
+    assert_eq!(store.recall(keep, last).await.unwrap(), Recall::New);
+}
+
+#[tokio::test]
+async fn mails_go_after_they_were_sent_or_given_up_and_wait_for_ever() {
+    let place = place();
+    let store = &place.store;
+    for name in ["ana", "bea", "cem"] {
+        account(store, &format!("{name}@lima.example")).await;
+    }
+    let claimed = store.claim_mails(moment(1), TimeDelta::minutes(1), 2).await.unwrap();
+    assert_eq!(claimed.len(), 2);
+    store.mail_sent(claimed[0].claim.mail, moment(2)).await.unwrap();
+    store
+        .mail_given_up(claimed[1].claim, moment(1), "no".to_owned())
+        .await
+        .unwrap();
+    let mails = || accounts_store::schema_walk::rows(&place.database).unwrap()["mails"].len();
+    let all = mails();
+    let waiting = store.mails_waiting().await.unwrap();
+    let days = A_MONTH.mails;
+    for (at, gone) in [
+        (moment(1) + days - TimeDelta::microseconds(1), 0),
+        (moment(1) + days, 1),
+        (moment(2) + days - TimeDelta::microseconds(1), 1),
+        (moment(2) + days, 2),
+        (moment(0) + days * 40, 2),
+    ] {
+        while store.purge(at, Retention::default(), 1).await.unwrap() > 0 {}
+        assert_eq!(mails(), all - gone, "{at}");
+    }
+    assert_eq!(store.mails_waiting().await.unwrap(), waiting);
+}
