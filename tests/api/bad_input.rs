@@ -213,7 +213,7 @@ on_both! {
         let house = House::of(app);
         for operation in operations::all()
             .into_iter()
-            .filter(|operation| operation.body.is_none())
+            .filter(|operation| operation.media_type.is_none())
         {
             house.changes_nothing(&operation, || {
                 let token = house.caller(&operation).token().unwrap_or_default();
