@@ -10,10 +10,13 @@ mod api {
     mod conventions;
     mod cors;
     mod enumeration;
+    mod erase;
+    mod exports;
     mod external_ids;
     mod foreign_tokens;
     mod framing;
     mod house;
+    mod imports;
     mod inbound_checks;
     mod integrations;
     mod invitations;

@@ -214,7 +214,7 @@ on_both! {
         for operation in operations::all()
             .into_iter()
             // A mailer that unsubscribes by itself sends a body that says nothing (RFC 8058).
-            .filter(|operation| operation.body.is_none() && operation.to_string() != "POST /unsubscribe/{token}")
+            .filter(|operation| operation.media_type.is_none() && operation.to_string() != "POST /unsubscribe/{token}")
         {
             house.changes_nothing(&operation, || {
                 let token = house.caller(&operation).token().unwrap_or_default();

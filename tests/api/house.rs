@@ -220,7 +220,10 @@ impl<'a> House<'a> {
     pub fn request_to(operation: &Operation, caller: &Client, path: &str) -> Request {
         let request = caller.request(&operation.method, path);
         match &operation.media_type {
-            Some(media_type) => request.body(media_type, operation.example().to_string()),
+            Some(media_type) => match &operation.text {
+                Some(text) => request.body(media_type, text.clone()),
+                None => request.body(media_type, operation.example().to_string()),
+            },
             None => request,
         }
     }

@@ -21,8 +21,10 @@ pub(super) struct Operation {
     pub by_integration: bool,
     /// The media type of its body.
     pub media_type: Option<String>,
-    /// The schema of its body, without references.
+    /// The schema of its body, without references, where it is JSON.
     pub body: Option<Value>,
+    /// A body that is a text of another kind.
+    pub text: Option<String>,
     parameters: Vec<Value>,
     responses: Map<String, Value>,
 }
@@ -44,6 +46,8 @@ pub(super) fn all() -> Vec<Operation> {
         for (method, operation) in item.as_object().unwrap() {
             let content = operation["requestBody"]["content"].as_object();
             let (media_type, body) = content.and_then(|content| content.iter().next()).unzip();
+            let text = body.and_then(|body| body["example"].as_str().map(str::to_owned));
+            let body = body.filter(|_| media_type.is_some_and(|media_type| media_type.ends_with("json")));
             all.push(Operation {
                 method: method.to_uppercase(),
                 path: path.clone(),
@@ -53,6 +57,7 @@ pub(super) fn all() -> Vec<Operation> {
                 by_integration: operation["security"][0].get("integration_key").is_some(),
                 media_type: media_type.cloned(),
                 body: body.map(|body| plain(&document, &body["schema"])),
+                text,
                 parameters: operation["parameters"].as_array().cloned().unwrap_or_default(),
                 responses: operation["responses"].as_object().unwrap().clone(),
             });
@@ -77,7 +82,7 @@ pub(super) fn in_a_gentle_order() -> Vec<Operation> {
     all
 }
 
-/// Those that take a body.
+/// Those that take a body of JSON.
 pub(super) fn with_body() -> impl Iterator<Item = Operation> {
     all().into_iter().filter(|operation| operation.body.is_some())
 }

@@ -8,6 +8,7 @@ use accounts_tests::given::{self, Person};
 use accounts_tests::{Answer, json};
 
 mod areas;
+mod imports;
 mod notices;
 mod reviews;
 mod tickets;

@@ -102,7 +102,7 @@ page! {
 }
 
 impl ApiKeyView {
-    fn of(key: &ApiKey, last_used_at: Option<DateTime<Utc>>) -> Self {
+    pub(crate) fn of(key: &ApiKey, last_used_at: Option<DateTime<Utc>>) -> Self {
         let permissions = match &key.permissions {
             Permissions::All => Vec::new(),
             Permissions::Chosen(chosen) => chosen.iter().map(ToString::to_string).collect(),

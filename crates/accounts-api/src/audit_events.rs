@@ -1,5 +1,7 @@
 //! The audit log of an account.
 
+mod export;
+
 use accounts_domain::ids::{IntegrationId, OperatorId, UserId};
 use accounts_store::{AuditEvent, AuditFilter};
 use chrono::{DateTime, Utc};
@@ -16,7 +18,7 @@ use crate::reply::Reply;
 use crate::router::{Routes, routes};
 
 pub(crate) fn routes() -> Routes {
-    routes![list_audit_events]
+    routes![list_audit_events].and(export::routes())
 }
 
 /// Which events are listed.
@@ -48,6 +50,18 @@ impl Filters for AuditFilters {
             subject: bounded(query, "subject", 30),
             since: query.value("since"),
             until: query.value("until"),
+        }
+    }
+}
+
+impl From<AuditFilters> for AuditFilter {
+    fn from(filters: AuditFilters) -> Self {
+        Self {
+            kinds: filters.kind,
+            actors: filters.actor,
+            subjects: filters.subject,
+            since: filters.since,
+            until: filters.until,
         }
     }
 }
@@ -192,23 +206,11 @@ async fn list_audit_events(
     Asked(filters): Asked<AuditFilters>,
     paging: Paging<(i64, i32)>,
 ) -> Result<Reply, Problem> {
-    let AuditFilters {
-        kind: kinds,
-        actor: actors,
-        subject: subjects,
-        since,
-        until,
-    } = filters;
-    let filter = AuditFilter {
-        kinds,
-        actors,
-        subjects,
-        since,
-        until,
-    };
     let limit = i64::try_from(paging.limit + 1).unwrap_or(i64::MAX);
     let store = &member.person.service.store;
-    let found = store.audit_events(member.account, filter, paging.after, limit).await?;
+    let found = store
+        .audit_events(member.account, filters.into(), paging.after, limit)
+        .await?;
     let page = paging.page(found, |event| (event.revision, event.position));
     Ok(page.map(AuditEventView::of).reply().tagged_by_body())
 }

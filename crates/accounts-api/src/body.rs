@@ -140,7 +140,8 @@ impl Describe for Ignored {
     }
 }
 
-fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
+/// Whether a request says that its body is of one of these media types, in UTF-8.
+pub(crate) fn is_of_type(request: &HttpRequest, taken: &[&str]) -> bool {
     let given = request
         .headers()
         .get(CONTENT_TYPE)
@@ -150,7 +151,6 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
         .split_once(';')
         .unwrap_or((given.unwrap_or_default(), ""));
     let given = given.trim();
-    let patch = request.method() == Method::PATCH;
     // RFC 8259 section 8.1: between systems JSON is UTF-8, whatever a parameter says; one that says
     // otherwise is refused rather than misread.
     let utf8 = !parameters.to_ascii_lowercase().contains("charset")
@@ -158,7 +158,13 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
             .to_ascii_lowercase()
             .replace(['"', ' '], "")
             .contains("charset=utf-8");
-    if utf8 && (given.eq_ignore_ascii_case(JSON) || patch && given.eq_ignore_ascii_case(MERGE_PATCH)) {
+    utf8 && taken.iter().any(|taken| given.eq_ignore_ascii_case(taken))
+}
+
+fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
+    let patch = request.method() == Method::PATCH;
+    let taken: &[&str] = if patch { &[JSON, MERGE_PATCH] } else { &[JSON] };
+    if is_of_type(request, taken) {
         return Ok(());
     }
     let problem = Problem::new(Code::UnsupportedMediaType);
@@ -178,7 +184,11 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(Code::PayloadTooLarge).with("limit", limit)
 }
 
-fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+/// Refuses a body that says itself that it is larger than that.
+///
+/// # Errors
+/// 413.
+pub(crate) fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

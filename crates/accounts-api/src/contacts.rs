@@ -1,6 +1,9 @@
 //! Contacts: listed, created, read, changed, removed.
 
 mod body;
+mod columns;
+mod export;
+mod import;
 mod view;
 
 use std::collections::BTreeSet;
@@ -30,6 +33,7 @@ use crate::router::{Routes, routes};
 
 pub use body::{ContactBody, ContactPatchBody, PhoneBody, SubscriptionsBody};
 pub(crate) use body::{keys_of, language_of, phones_of};
+pub(crate) use import::ImportedRow;
 pub use view::{ContactRef, ContactView};
 
 path_values! {
@@ -50,6 +54,9 @@ pub(crate) fn routes() -> Routes {
         set_subscriptions,
         remove_address,
     ]
+    .and(export::routes())
+    .and(export::routes())
+    .and(import::routes())
 }
 
 page! {

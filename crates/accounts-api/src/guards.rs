@@ -2,6 +2,7 @@
 //! yields is all that a handler knows of its caller.
 
 mod admit;
+mod exports;
 mod in_person;
 mod integrations;
 mod keys;
@@ -36,6 +37,7 @@ use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
 use admit::{Admit, guards};
+pub use exports::{ExportsAudit, ExportsContacts};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
 pub use integrations::{
     ChecksAccess, ChecksInbound, IntegrationCaller, NotifiesAccount, OpensAccounts, SendsNotifications, ViewsAccounts,
@@ -323,10 +325,14 @@ impl Describe for Member {
 }
 
 fn describe_account(description: &mut Description) {
+    describe_account_though_closed(description);
+    description.refuses(Code::AccountClosed);
+}
+
+fn describe_account_though_closed(description: &mut Description) {
     description.path_id("account", "acc", "The account.");
     description.refuses(Code::NotFound);
     description.refuses(Code::SecondFactorSetupRequired);
-    description.refuses(Code::AccountClosed);
 }
 
 /// Declares guards that ask for a permission in the account of the path, each of them a [`Member`] that has it.
@@ -405,6 +411,14 @@ impl Describe for Owner {
 }
 
 async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
+    let member = enter_though_closed(request, takes).await?;
+    if member.roster.account().status == AccountStatus::Closed {
+        return Err(Problem::new(Code::AccountClosed));
+    }
+    Ok(member)
+}
+
+async fn enter_though_closed(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
     // An id of the wrong kind is an account that is not there; that it is none is told after the log-in alone.
     let account = path::value::<AccountId>(request, "account");
     let (person, roster) = sign_in(request, account.as_ref().ok().copied(), takes).await?;
@@ -414,9 +428,6 @@ async fn enter(request: &HttpRequest, takes: Takes) -> Result<Member, Problem> {
         return Err(Problem::not_found());
     }
     person.require_factor(&roster)?;
-    if roster.account().status == AccountStatus::Closed {
-        return Err(Problem::new(Code::AccountClosed));
-    }
     Ok(Member {
         person,
         account,

@@ -28,6 +28,8 @@ use crate::router::{Routes, routes};
 use crate::texts::Wanted;
 
 use body::{InvitationBatchBody, InvitationBody, NewInvitation};
+pub(crate) use mine::MyInvitationView;
+pub(crate) use view::offered;
 use view::{InvitationBatch, InvitationResult, InvitationView};
 
 path_values! {

@@ -135,7 +135,7 @@ page! {
 }
 
 impl MyJoinRequestView {
-    fn of(request: &JoinRequest) -> Self {
+    pub(crate) fn of(request: &JoinRequest) -> Self {
         let (account, owner) = match &request.asked {
             Asked::Account(id) => (Some(id.to_string()), None),
             Asked::OwnerOf(address) => (None, Some(address.to_string())),

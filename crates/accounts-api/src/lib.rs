@@ -20,6 +20,7 @@ mod connection;
 mod consequences;
 mod contacts;
 mod cors;
+mod csv_text;
 mod cursor;
 mod deadline;
 pub mod describe;

@@ -49,6 +49,9 @@ const TESTS_PER_ACCOUNT: i32 = 20;
 /// Requests of one person to join accounts within a day.
 const JOIN_REQUESTS_PER_PERSON: i32 = 20;
 
+/// Exports of one caller within an hour (R51).
+const EXPORTS_PER_CALLER: i32 = 60;
+
 /// Counts that belong together; one that is full refuses.
 #[derive(Debug, Clone)]
 pub struct Limits(Vec<Throttle>);
@@ -149,6 +152,15 @@ impl Limits {
             window: TimeDelta::hours(24),
         });
         Self(limits)
+    }
+
+    /// The limits of exports: by one caller, whatever is exported (R51).
+    pub fn exports_of(caller: &str) -> Self {
+        Self(vec![Throttle {
+            key: format!("export:{caller}"),
+            limit: EXPORTS_PER_CALLER,
+            window: TimeDelta::hours(1),
+        }])
     }
 
     /// Refuses where a limit is reached, and counts the try otherwise.

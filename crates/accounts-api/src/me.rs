@@ -1,5 +1,8 @@
 //! The person who is logged in: profile, password, sessions.
 
+mod erasing;
+mod export;
+
 use accounts_domain::ids::SessionId;
 use accounts_domain::language::Language;
 use accounts_domain::names::DisplayName;
@@ -26,6 +29,8 @@ use crate::router::{Routes, routes};
 use crate::sessions::{Beginning, SessionTokens, bounded};
 use crate::sign_ups::password_of;
 
+pub(crate) use erasing::ErasureView;
+
 path_values! {
     /// The session.
     PathSession(SessionId) = "session", id_schema("ses");
@@ -40,6 +45,8 @@ pub(crate) fn routes() -> Routes {
         read_my_session,
         end_my_session
     ]
+    .and(export::routes())
+    .and(erasing::routes())
 }
 
 /// A login identity.
@@ -71,18 +78,23 @@ pub struct UserView {
     updated_at: String,
 }
 
+impl UserView {
+    fn of(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            address: user.address.to_string(),
+            display_name: user.display_name.to_string(),
+            language: user.language.to_string(),
+            second_factor_since: user.second_factor.map(|factor| moment::shown(factor.since)),
+            recovery_codes_left: user.second_factor.map(|factor| factor.recovery_codes),
+            created_at: moment::shown(user.created_at),
+            updated_at: moment::shown(user.updated_at),
+        }
+    }
+}
+
 fn shown(user: &User) -> Reply {
-    let view = UserView {
-        id: user.id.to_string(),
-        address: user.address.to_string(),
-        display_name: user.display_name.to_string(),
-        language: user.language.to_string(),
-        second_factor_since: user.second_factor.map(|factor| moment::shown(factor.since)),
-        recovery_codes_left: user.second_factor.map(|factor| factor.recovery_codes),
-        created_at: moment::shown(user.created_at),
-        updated_at: moment::shown(user.updated_at),
-    };
-    Reply::ok(&view).version(user.version)
+    Reply::ok(&UserView::of(user)).version(user.version)
 }
 
 /// Read my profile

@@ -201,6 +201,17 @@ impl Problem {
         })
     }
 
+    /// The places at fault in a language, for a problem that is told among others.
+    pub(crate) fn faults_in(&self, language: Language) -> Vec<Value> {
+        let texts = texts::of(language);
+        let told = self
+            .0
+            .faults
+            .iter()
+            .map(|fault| serde_json::to_value(fault.told(texts)));
+        told.filter_map(Result::ok).collect()
+    }
+
     /// The body of the answer in a language.
     pub(crate) fn body(&self, told: &Told<'_>) -> Vec<u8> {
         let code = self.0.code;
@@ -333,12 +344,18 @@ pub(crate) struct ProblemSchema {
     /// What a log-in waits with for the code of the second factor.
     #[schema(required = false, nullable = false, max_length = 400)]
     challenge: Option<String>,
-    /// The accounts that ask for the second factor.
+    /// The accounts that ask for the second factor, or in which somebody else has to take a place over.
     #[schema(required = false, nullable = false)]
     accounts: Option<Vec<AskingAccountSchema>>,
+    /// How many rows of a table were refused.
+    #[schema(required = false, nullable = false)]
+    refused: Option<u32>,
+    /// Each row of a table, and what stands against it.
+    #[schema(required = false, nullable = false)]
+    rows: Option<Vec<crate::contacts::ImportedRow>>,
 }
 
-/// An account that asks its members for a second factor.
+/// An account that stands in the way.
 #[derive(Debug, ToSchema)]
 #[schema(as = AskingAccount)]
 #[expect(
@@ -352,6 +369,12 @@ pub(crate) struct AskingAccountSchema {
     /// Its name.
     #[schema(example = "Lima Ltd")]
     name: String,
+    /// Whether the person owns it, where that is what stands in the way.
+    #[schema(required = false, nullable = false)]
+    owner: Option<bool>,
+    /// The roles that the person holds there, where those stand in the way.
+    #[schema(required = false, nullable = false)]
+    roles: Option<Vec<String>>,
 }
 
 /// One place of the request that is at fault: `pointer` for a member of the body, else `parameter` and `in`.

@@ -2,7 +2,9 @@
 
 use accounts_store::Kept;
 use actix_web::body::BoxBody;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, VARY};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, VARY,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
@@ -157,6 +159,15 @@ impl Reply {
         };
         reply.header(REPLAYED, HeaderValue::from_static("true"))
     }
+}
+
+/// An answer that a browser keeps as a file of that name.
+///
+/// # Errors
+/// 500 for a name that no header takes.
+pub(crate) fn attached(reply: Reply, name: &str) -> Result<Reply, Problem> {
+    let value = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")).map_err(Problem::internal)?;
+    Ok(reply.header(CONTENT_DISPOSITION, value))
 }
 
 /// Says that an answer is the first one's, told again.

@@ -208,6 +208,12 @@ impl Roster {
         self.parts.invitations.values()
     }
 
+    /// Those that wait at that moment, and whose inviter could make them still.
+    pub(crate) fn waiting_invitations(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Invitation> {
+        self.invitations()
+            .filter(move |invitation| !invitation.has_lapsed(at) && self.stands(invitation, at))
+    }
+
     /// Invites somebody (U-13, U-14, K-08). `known` is the user that the address has.
     ///
     /// # Errors

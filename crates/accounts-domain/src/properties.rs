@@ -69,6 +69,7 @@ impl World {
                 | Command::Refuse(_)
                 | Command::Ask(_)
                 | Command::TakeBack(_)
+                | Command::EraseMe
         ) {
             return;
         }

@@ -280,6 +280,8 @@ pub enum UserChange {
         /// The new status.
         status: UserStatus,
     },
+    /// The person is erased, with all that is kept of it.
+    Erased,
     /// A session ended.
     SessionEnded {
         /// The session.
@@ -447,6 +449,7 @@ impl Person {
             | UserChange::RecoveryCodeSpent { .. } => self.factor_letter(change).map(|letter| (own.clone(), letter)),
             UserChange::ProfileChanged { .. }
             | UserChange::StatusChanged { .. }
+            | UserChange::Erased
             | UserChange::SecondFactorBegun { .. }
             | UserChange::SecondFactorUsed { .. }
             | UserChange::ChallengeMade { .. }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::address::EmailAddress;
 use crate::catalog::ContactField;
+use crate::erasure::HeldPlace;
 use crate::invitations::InvitationOutcome;
 use crate::join_requests::JoinOutcome;
 use crate::keys::{CategoryKey, PermissionKey, RoleKey};
@@ -237,6 +238,12 @@ pub enum Violation {
     SecondFactorNeeded {
         /// Which.
         accounts: Vec<RequiringAccount>,
+    },
+    /// The person owns accounts, or holds roles in them.
+    #[error("the person has places that somebody else has to take over")]
+    PlacesHeld {
+        /// Which.
+        places: Vec<HeldPlace>,
     },
     /// The account lets nobody in without a second factor.
     #[error("the account asks for a second factor")]

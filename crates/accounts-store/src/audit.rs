@@ -244,6 +244,34 @@ impl Store {
 }
 
 impl Store {
+    /// Reads the latest events that tell of a person, whatever log they stand in: those of its own log, with their values,
+    /// and what it did in accounts, where the values are those of others.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit_events_of_person(&self, user: UserId, limit: i64) -> Result<Vec<AuditEvent>, StoreError> {
+        self.lanes
+            .read_consistent(move |conn| events_of_person(conn, user, limit))
+            .await
+    }
+}
+
+fn events_of_person(conn: &mut Conn, user: UserId, limit: i64) -> Result<Vec<AuditEvent>, Fault> {
+    let id = user.to_string();
+    let own = audit_events::user_id.eq(id.clone());
+    let acted = audit_events::actor_id
+        .eq(id.clone())
+        .or(audit_events::on_behalf_of.eq(id));
+    let rows: Vec<EventRow> = audit_events::table
+        .filter(own.or(acted))
+        .order((audit_events::at.desc(), audit_events::id.desc()))
+        .limit(limit)
+        .select(EventRow::as_select())
+        .load(conn)?;
+    with_values(conn, rows)
+}
+
+impl Store {
     /// Looks for events in all logs, the latest first, beginning after one.
     ///
     /// # Errors

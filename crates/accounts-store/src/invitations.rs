@@ -438,6 +438,11 @@ fn sent(changes: &[Change]) -> Option<InvitationRecord> {
 /// The users that the addresses have.
 fn users_of(conn: &mut Conn, entries: &[InviteEntry]) -> Result<BTreeMap<String, UserId>, Fault> {
     let keys: BTreeSet<&str> = entries.iter().map(|entry| entry.command.address.key()).collect();
+    users_with(conn, keys)
+}
+
+/// The users who log in with addresses of these keys.
+pub(crate) fn users_with(conn: &mut Conn, keys: BTreeSet<&str>) -> Result<BTreeMap<String, UserId>, Fault> {
     let rows = users::table
         .filter(users::address_key.eq_any(keys))
         .select((users::address_key, users::id))
@@ -448,7 +453,7 @@ fn users_of(conn: &mut Conn, entries: &[InviteEntry]) -> Result<BTreeMap<String,
 }
 
 /// Counts a mail, and refuses it beyond a limit.
-fn count(conn: &mut Conn, throttles: &[Throttle], act: &Act) -> Result<(), Stop<Refusal>> {
+pub(crate) fn count(conn: &mut Conn, throttles: &[Throttle], act: &Act) -> Result<(), Stop<Refusal>> {
     for throttle in throttles {
         if !throttles::count(conn, throttle, act.at)? {
             let end = throttles::window_end(conn, throttle, act.at)?;

@@ -344,7 +344,7 @@ impl<V: Shelved> Drop for Mark<V> {
 /// The marks of one transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    account: Option<Mark<Roster>>,
+    accounts: Vec<Mark<Roster>>,
     user: Option<Mark<Known>>,
 }
 
@@ -357,14 +357,14 @@ impl Marks {
     /// Those of this transaction and of another part of it, which has marked what this one has not.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
-            account: self.account.or(other.account),
+            accounts: self.accounts.into_iter().chain(other.accounts).collect(),
             user: self.user.or(other.user),
         }
     }
 
     /// Says that the transaction is committed.
     pub(crate) fn committed(&mut self) {
-        if let Some(mark) = &mut self.account {
+        for mark in &mut self.accounts {
             mark.committed = true;
         }
         if let Some(mark) = &mut self.user {
@@ -376,7 +376,7 @@ impl Marks {
 impl From<Mark<Roster>> for Marks {
     fn from(mark: Mark<Roster>) -> Self {
         Self {
-            account: Some(mark),
+            accounts: vec![mark],
             user: None,
         }
     }
@@ -385,7 +385,7 @@ impl From<Mark<Roster>> for Marks {
 impl From<Mark<Known>> for Marks {
     fn from(mark: Mark<Known>) -> Self {
         Self {
-            account: None,
+            accounts: Vec::new(),
             user: Some(mark),
         }
     }

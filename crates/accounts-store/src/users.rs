@@ -296,7 +296,7 @@ pub(crate) fn load_known(conn: &mut Conn, id: UserId) -> Result<Option<Known>, F
     }))
 }
 
-fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
+pub(crate) fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault> {
     let Some(user) = load_user(conn, id)? else {
         return Ok(None);
     };
@@ -440,6 +440,8 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
             insert_first_token(conn, session, refresh_hash)?;
         }
         UserChange::ImpersonationStarted { session, .. } => insert_session(conn, user.id, session)?,
+        // Its rows go all at once, with what others keep of it.
+        UserChange::Erased => {}
         UserChange::StatusChanged { status } => {
             diesel::update(row)
                 .set(users::status.eq(status.as_str()))

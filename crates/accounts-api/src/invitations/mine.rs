@@ -70,7 +70,7 @@ page! {
 }
 
 impl MyInvitationView {
-    fn of(roster: &Roster, record: &InvitationRecord, at: DateTime<Utc>) -> Self {
+    pub(crate) fn of(roster: &Roster, record: &InvitationRecord, at: DateTime<Utc>) -> Self {
         let invitation = &record.invitation;
         let account = roster.account();
         let (all_permissions, permissions) = offered(&invitation.permissions);

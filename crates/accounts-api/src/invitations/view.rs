@@ -102,7 +102,7 @@ pub(super) fn status(roster: &Roster, record: &InvitationRecord, at: DateTime<Ut
 }
 
 /// Whether everything is offered, and else what.
-pub(super) fn offered(permissions: &Permissions) -> (bool, Vec<String>) {
+pub(crate) fn offered(permissions: &Permissions) -> (bool, Vec<String>) {
     match permissions {
         Permissions::All => (true, Vec::new()),
         Permissions::Chosen(chosen) => (false, chosen.iter().map(ToString::to_string).collect()),

@@ -14,10 +14,11 @@ use crate::body::Checked;
 use crate::describe::answer;
 use crate::guards::{Admin, Operator};
 use crate::idempotency::Idempotency;
+use crate::me::ErasureView;
 use crate::moment;
 use crate::page::{GREATEST_LIMIT, Paging, page};
 use crate::problem::{FieldCode, Problem, refusal};
-use crate::query::{Asked, Filters, Query};
+use crate::query::{Asked, Filters, Preview, Query};
 use crate::reply::Reply;
 use crate::router::{Routes, routes};
 use crate::sign_ups::{Accepted, accepted};
@@ -29,7 +30,8 @@ pub(super) fn routes() -> Routes {
         end_sessions_of_user,
         suspend_user,
         reinstate_user,
-        send_password_reset
+        send_password_reset,
+        erase_user
     ]
 }
 
@@ -278,4 +280,32 @@ async fn send_password_reset(
         Ok(person.ask_reset(id, at))
     };
     admin.decide_user(user, reason, key, ask, |_| accepted()).await
+}
+
+/// Erase a user
+///
+/// For somebody who asked the provider to: what `POST /v1/me/erase` does. The reason stays where the person does not, so it
+/// names nobody. Asked once more the answer is 404, because there is nobody any more.
+#[utoipa::path(
+    post,
+    path = "/v1/operator/users/{user}/erase",
+    tag = "operators",
+    responses(
+        (status = 200, description = "What has gone, or with `dry_run` what would go.", body = ErasureView),
+        refusal::PlacesHeld,
+    )
+)]
+async fn erase_user(
+    admin: Admin,
+    PathUser(user): PathUser,
+    Checked(reason): Checked<ReasonBody>,
+    Preview { dry_run }: Preview,
+) -> Result<Reply, Problem> {
+    let (store, act) = (&admin.service.store, admin.act(None));
+    let erasure = if dry_run {
+        store.preview_erasure(user, &act).await?
+    } else {
+        store.erase_user(user, Some(reason), &act).await?
+    };
+    Ok(Reply::ok(&ErasureView::of(&erasure, dry_run)))
 }

@@ -129,6 +129,8 @@ codes! {
     ContactIsPrimaryHolder = 409 "contact-is-primary-holder",
     /// The owner's membership is neither changed nor ended.
     MemberIsOwner = 409 "member-is-owner",
+    /// The person owns accounts, or holds roles in them, that somebody else has to take over first.
+    PlacesHeld = 409 "places-held",
     /// The contact has no log-in.
     ContactHasNoLogin = 409 "contact-has-no-login",
     /// The catalog gives contacts no log-in.
@@ -177,6 +179,8 @@ codes! {
     UnsupportedMediaType = 415 "unsupported-media-type",
     /// Readable, but fields have values that are not taken.
     InvalidFields = 422 "invalid-fields",
+    /// Rows of a table are refused, and with them all of it.
+    ImportRefused = 422 "import-refused",
     /// The idempotency key was used with another body.
     IdempotencyMismatch = 422 "idempotency-mismatch",
     /// Too many requests in a while.

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use accounts_domain::catalog::ContactField;
+use accounts_domain::erasure::HeldPlace;
 use accounts_domain::keys::RoleKey;
 use accounts_domain::names::ValueFault;
 use accounts_domain::second_factor::RequiringAccount;
@@ -102,6 +103,7 @@ impl From<Violation> for Problem {
             Violation::SecondFactorNeeded { accounts } => {
                 Self::new(Code::SecondFactorNeeded).with("accounts", named(&accounts))
             }
+            Violation::PlacesHeld { places } => Self::new(Code::PlacesHeld).with("accounts", held(&places)),
             Violation::SecondFactorSetupRequired => Self::new(Code::SecondFactorSetupRequired),
             Violation::Stale => Self::new(Code::Stale),
         }
@@ -153,6 +155,18 @@ fn unknown(code: FieldCode, key: &str) -> FieldFault {
 fn named(accounts: &[RequiringAccount]) -> Vec<Value> {
     let named = |account: &RequiringAccount| json!({"id": account.id.to_string(), "name": account.name.as_str()});
     accounts.iter().map(named).collect()
+}
+
+fn held(places: &[HeldPlace]) -> Vec<Value> {
+    let held = |place: &HeldPlace| {
+        json!({
+            "id": place.account.to_string(),
+            "name": place.name.as_str(),
+            "owner": place.owner,
+            "roles": words(&place.roles),
+        })
+    };
+    places.iter().map(held).collect()
 }
 
 fn words(roles: &BTreeSet<RoleKey>) -> Vec<String> {

@@ -86,6 +86,7 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
                 .maybe("account", account.as_ref())
                 .moment("until", Some(session.expires_at))
         }
+        UserChange::Erased => Entry::new("user.erased", user),
         UserChange::StatusChanged { status } => {
             let kind = match status {
                 UserStatus::Active => "user.reinstated",

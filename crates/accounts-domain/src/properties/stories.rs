@@ -78,6 +78,10 @@ pub(super) enum Command {
     SubscribeMember(Pick, Vec<usize>),
     Expel(Pick),
     Leave,
+    /// Addresses, each with what its person may do where one is to log in.
+    Import(Vec<(u32, Option<usize>)>),
+    /// Whoever acts goes, with everything.
+    EraseMe,
 }
 
 #[derive(Debug, Clone)]
@@ -189,6 +193,8 @@ fn commands() -> impl Strategy<Value = Command> {
         2 => (picks(), vec(0..9_usize, 0..3)).prop_map(|(pick, to)| Command::SubscribeMember(pick, to)),
         1 => picks().prop_map(Command::Expel),
         1 => Just(Command::Leave),
+        3 => vec((addresses(), option::of(0..4_usize)), 0..3).prop_map(Command::Import),
+        1 => Just(Command::EraseMe),
         1 => prop_oneof![3 => Just(0), 1 => 1..3_usize].prop_map(Command::SetStatus),
         2 => any::<bool>().prop_map(Command::MakeKey),
         1 => (0..3_usize).prop_map(Command::RevokeKey),

@@ -12,10 +12,12 @@ use crate::address::EmailAddress;
 use crate::api_keys::{ApiKey, KeyMode, SecretHash};
 use crate::change::Change;
 use crate::contacts::{ContactPatch, CreateContact};
+use crate::erasure::erase;
 use crate::given::{
     ANA, NOW, Person, account, address, chosen, contact_id, inviting, link_id, role, sending_id, transfer_id, user_id,
 };
 use crate::ids::{ApiKeyId, ContactId, JoinRequestId, ReviewId, UserId};
+use crate::imports::{Import, ImportRow};
 use crate::invitations::{InvitationRecord, Invite, Invitee, ResendInvitation};
 use crate::join_requests::{Asked, Asking, JoinRequest};
 use crate::keys::{CategoryKey, RoleKey};
@@ -265,7 +267,47 @@ impl World {
             Command::SubscribeMember(pick, to) => roster.subscribe_member(by, self.member(*pick), &self.categories(to)),
             Command::Expel(pick) => roster.remove_member(by, self.member(*pick)),
             Command::Leave => roster.leave_account(by),
+            Command::Import(rows) => self.import(by, rows),
+            Command::EraseMe => self.erase_me(by),
         }
+    }
+
+    fn import(&self, by: By, rows: &[(u32, Option<usize>)]) -> Result<Vec<Change>, Violation> {
+        let row = |((address, login), number): (&(u32, Option<usize>), u32)| {
+            let id = 10_000 + 10 * self.ids + number;
+            ImportRow {
+                contact: CreateContact {
+                    id: contact_id(id),
+                    address: address_number(*address),
+                    login: login.map(granted),
+                    ..ANA.added()
+                },
+                invitation: inviting(ANA, id, Permissions::none()).id,
+                sending: sending_id(id),
+            }
+        };
+        let import = Import {
+            rows: rows.iter().zip(0..).map(row).collect(),
+            by_name: None,
+        };
+        let keys = (0..7).map(|number| (address_number(number).key().to_owned(), user_id(number + 1)));
+        let (changes, outcome) = self.roster.import(by, &import, &keys.collect())?;
+        match outcome.iter().find_map(|row| row.clone().err()) {
+            Some(violation) => Err(violation),
+            None => Ok(changes),
+        }
+    }
+
+    fn erase_me(&self, by: By) -> Result<Vec<Change>, Violation> {
+        let user = by.actor.user().ok_or(Violation::PersonOnly)?;
+        let number = (0..100).find(|number| user_id(number + 1) == user);
+        let person = User {
+            id: user,
+            address: address_number(number.ok_or(Violation::NotFound)?),
+            ..given_person().user
+        };
+        let changes = erase(by, &person, &[&self.roster])?;
+        Ok(changes.into_iter().flatten().collect())
     }
 
     /// The person who logs in with this address asks for access.

@@ -1,0 +1,462 @@
+//! A person who logs in is erased: the places in accounts, what opens something, and what the records say of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use accounts_domain::actor::Actor;
+use accounts_domain::audit::{self, Subject};
+use accounts_domain::change::Change;
+use accounts_domain::erasure::erase;
+use accounts_domain::ids::{AccountId, UserId};
+use accounts_domain::names::Reason;
+use accounts_domain::roster::{Contact, Roster};
+use accounts_domain::users::{Person, User};
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use serde_json::Value;
+
+use crate::audit::Origin;
+use crate::backend::Conn;
+use crate::decide::{Locked, conclude, lock_and_load};
+use crate::error::{Fault, Stop, StoreError};
+use crate::lanes::Verdict;
+use crate::rows::parse;
+use crate::schema::{
+    account_reviews, api_keys, audit_events, audit_values, contact_addresses, email_changes, idempotency_keys,
+    invitations, join_requests, mails, memberships, password_resets, refresh_tokens, second_factor_challenges,
+    second_factors, sessions, sign_ups, throttles, users,
+};
+use crate::snapshots::Marks;
+use crate::store::{Act, DecideError, Kept, Refusal, Store};
+use crate::users::Because;
+use crate::{idempotency, roster};
+
+/// What is counted for an address by its name: requests that call for a mail to it.
+const COUNTED: [&str; 3] = ["reset", "sign-up", "email-change"];
+
+/// How many addresses a query names at most.
+const AT_ONCE: usize = 1_000;
+
+/// What goes with a person.
+#[derive(Debug, Clone)]
+pub struct Erasure {
+    /// The person as it was.
+    pub person: Person,
+    /// The accounts that it leaves, or that asked it in, as they were, each with what changes there.
+    pub accounts: Vec<(Arc<Roster>, Vec<Change>)>,
+}
+
+impl Store {
+    /// Erases a user, in one transaction: its places in accounts end by the rules of each, and of everything else there
+    /// is left what happened, and not to whom. The provider does it for a reason, which stays.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then.
+    pub async fn erase_user(&self, user: UserId, reason: Option<Reason>, act: &Act) -> Result<Erasure, DecideError> {
+        let (ground, act) = (self.ground.clone(), act.clone());
+        self.transact(move |conn| {
+            let mut locked = Vec::new();
+            for account in accounts_of(conn, user)? {
+                let account = lock_and_load(conn, &ground, account, &act)?;
+                locked.push(match &reason {
+                    Some(reason) => account.because(reason),
+                    None => account,
+                });
+            }
+            let lock = diesel::update(users::table.find(user.to_string())).set(users::revision.eq(users::revision + 1));
+            if lock.execute(conn)? == 0 {
+                return Err(Stop::Refused(Refusal::NotFound));
+            }
+            let mut marks = Marks::from(ground.snapshots.changing_user(user));
+            let person = crate::users::load(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
+            let rosters: Vec<Arc<Roster>> = locked.iter().map(|locked| Arc::clone(&locked.before)).collect();
+            let changes = erase(act.by(), &person.user, &plain(&rosters))?;
+            let traces = Traces::of(conn, &person.user, &rosters)?;
+            for (locked, changes) in locked.into_iter().zip(changes.clone()) {
+                marks = marks.and(leave(conn, &act, locked, changes)?);
+            }
+            let gone = person.erase();
+            let mut entries = audit::user_entries(&person, &gone);
+            if let (Some(reason), Actor::Operator(operator)) = (&reason, act.actor) {
+                // What is the person's is emptied at once, and the reason is the operator's.
+                let of = Subject::Operator(operator);
+                entries = Because::told(Some(Because { of, reason }), entries);
+            }
+            crate::audit::record(conn, Origin::User(user), person.user.revision, &entries, &act)?;
+            traces.forget(conn)?;
+            remove(conn, &person.user)?;
+            let accounts = rosters.into_iter().zip(changes).collect();
+            Ok(Verdict::Keep(Erasure { person, accounts }, marks))
+        })
+        .await
+    }
+
+    /// What erasing a user would change, and nothing is changed.
+    ///
+    /// # Errors
+    /// [`DecideError`].
+    pub async fn preview_erasure(&self, user: UserId, act: &Act) -> Result<Erasure, DecideError> {
+        let catalog = Arc::clone(&self.ground.catalog);
+        let work = move |conn: &mut Conn| {
+            let mut rosters = Vec::new();
+            for account in accounts_of(conn, user)? {
+                rosters.extend(roster::load(conn, account, &catalog)?.map(Arc::new));
+            }
+            Ok((crate::users::load(conn, user)?, rosters))
+        };
+        let (person, rosters) = self.lanes.read_consistent(work).await?;
+        let person = person.ok_or(DecideError::NotFound)?;
+        let changes = erase(act.by(), &person.user, &plain(&rosters))?;
+        let accounts = rosters.into_iter().zip(changes).collect();
+        Ok(Erasure { person, accounts })
+    }
+
+    /// Reads the accounts in which somebody has a place, whatever their status.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn places_of(&self, user: UserId) -> Result<Vec<Roster>, StoreError> {
+        let catalog = Arc::clone(&self.ground.catalog);
+        let work = move |conn: &mut Conn| {
+            let mut rosters = Vec::new();
+            for account in memberships_of(conn, user)? {
+                rosters.extend(roster::load(
+                    conn,
+                    parse("memberships.account_id", &account)?,
+                    &catalog,
+                )?);
+            }
+            Ok(rosters)
+        };
+        self.lanes.read_consistent(work).await
+    }
+}
+
+fn plain(rosters: &[Arc<Roster>]) -> Vec<&Roster> {
+    rosters.iter().map(Arc::as_ref).collect()
+}
+
+/// Carries out what changes in one account.
+fn leave(conn: &mut Conn, act: &Act, locked: Locked, changes: Vec<Change>) -> Result<Marks, Stop<Refusal>> {
+    let account = locked.before.account().id;
+    let unkept = |_: &crate::Decision| Kept {
+        status: 204,
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    match conclude(conn, act, locked, changes, &unkept)? {
+        Verdict::Keep(_, marks) => Ok(marks),
+        Verdict::Discard(_) => {
+            // Nothing is decided there, so the revision that the lock has raised goes back.
+            roster::lower_revision(conn, account)?;
+            Ok(Marks::none())
+        }
+    }
+}
+
+fn memberships_of(conn: &mut Conn, user: UserId) -> Result<Vec<String>, Fault> {
+    Ok(memberships::table
+        .filter(memberships::user_id.eq(user.to_string()))
+        .order(memberships::account_id)
+        .select(memberships::account_id)
+        .load(conn)?)
+}
+
+/// The accounts in which a person has a place, asks for one, or is invited to one: in one order, whoever locks them.
+fn accounts_of(conn: &mut Conn, user: UserId) -> Result<BTreeSet<AccountId>, Fault> {
+    let mut found: BTreeSet<String> = memberships_of(conn, user)?.into_iter().collect();
+    let key: Option<String> = users::table
+        .find(user.to_string())
+        .select(users::address_key)
+        .first(conn)
+        .optional()?;
+    if let Some(key) = key {
+        let inviting: Vec<String> = invitations::table
+            .filter(invitations::address_key.eq(key))
+            .filter(invitations::status.eq("pending"))
+            .select(invitations::account_id)
+            .load(conn)?;
+        found.extend(inviting);
+    }
+    let asked: Vec<Option<String>> = join_requests::table
+        .filter(join_requests::user_id.eq(user.to_string()))
+        .filter(join_requests::status.eq("waiting"))
+        .select(join_requests::account_id)
+        .load(conn)?;
+    found.extend(asked.into_iter().flatten());
+    found.iter().map(|id| parse("accounts.id", id)).collect()
+}
+
+/// Where the records of others may speak of the person, found before the rows go that lead there.
+struct Traces {
+    user: String,
+    /// The addresses that the person has or had, and their keys.
+    addresses: BTreeSet<String>,
+    keys: BTreeSet<String>,
+    /// How the person is called.
+    names: BTreeSet<String>,
+    /// The contacts that the person was and that are there no more.
+    contacts: BTreeSet<String>,
+    accounts: BTreeSet<String>,
+    /// Under what names the person called.
+    callers: BTreeSet<String>,
+}
+
+impl Traces {
+    fn of(conn: &mut Conn, user: &User, rosters: &[Arc<Roster>]) -> Result<Self, Fault> {
+        let id = user.id.to_string();
+        let mut traces = Self {
+            user: id.clone(),
+            addresses: BTreeSet::from([user.address.to_string()]),
+            keys: BTreeSet::from([user.address.key().to_owned()]),
+            names: BTreeSet::from([user.display_name.to_string()]),
+            contacts: BTreeSet::new(),
+            accounts: rosters.iter().map(|roster| roster.account().id.to_string()).collect(),
+            callers: BTreeSet::from([id.clone()]),
+        };
+        for contact in rosters.iter().filter_map(|roster| own_contact(roster, user.id)) {
+            traces.names.insert(contact.profile.display_name.to_string());
+            traces.addresses.extend(contact.addresses().map(ToString::to_string));
+            traces
+                .keys
+                .extend(contact.addresses().map(|address| address.key().to_owned()));
+        }
+        let moved = email_changes::table
+            .filter(email_changes::user_id.eq(&id))
+            .select((
+                email_changes::from_address,
+                email_changes::from_address_key,
+                email_changes::address,
+                email_changes::address_key,
+            ))
+            .load::<(String, String, String, String)>(conn)?;
+        for (from, from_key, to, to_key) in moved {
+            traces.addresses.extend([from, to]);
+            traces.keys.extend([from_key, to_key]);
+        }
+        traces.add_callers(conn)?;
+        traces.add_accounts(conn)?;
+        traces.add_former_contacts(conn)?;
+        Ok(traces)
+    }
+
+    fn add_callers(&mut self, conn: &mut Conn) -> Result<(), Fault> {
+        let sessions: Vec<String> = sessions::table
+            .filter(sessions::user_id.eq(&self.user))
+            .select(sessions::id)
+            .load(conn)?;
+        let keys: Vec<String> = api_keys::table
+            .filter(api_keys::user_id.eq(&self.user))
+            .select(api_keys::id)
+            .load(conn)?;
+        self.callers.extend(sessions.into_iter().chain(keys));
+        Ok(())
+    }
+
+    /// Also the accounts that the person had a place in once, and those that have invited it.
+    fn add_accounts(&mut self, conn: &mut Conn) -> Result<(), Fault> {
+        let acted: Vec<Option<String>> = audit_events::table
+            .filter(audit_events::actor_id.eq(&self.user))
+            .filter(audit_events::account_id.is_not_null())
+            .select(audit_events::account_id)
+            .distinct()
+            .load(conn)?;
+        let invited: Vec<String> = invitations::table
+            .filter(invitations::address_key.eq_any(&self.keys))
+            .select(invitations::account_id)
+            .distinct()
+            .load(conn)?;
+        self.accounts.extend(acted.into_iter().flatten().chain(invited));
+        Ok(())
+    }
+
+    fn add_former_contacts(&mut self, conn: &mut Conn) -> Result<(), Fault> {
+        let places: Vec<String> = audit_events::table
+            .filter(audit_events::account_id.eq_any(&self.accounts))
+            .filter(audit_events::kind.eq_any(["member.added", "member.removed", "member.left"]))
+            .filter(audit_events::subject_id.eq(&self.user))
+            .select(audit_events::data)
+            .load(conn)?;
+        let contact = |data: String| {
+            let data: Value = serde_json::from_str(&data).unwrap_or_default();
+            data.get("contact").and_then(Value::as_str).map(str::to_owned)
+        };
+        let mut former: BTreeSet<String> = places.into_iter().filter_map(contact).collect();
+        let present: Vec<String> = contact_addresses::table
+            .filter(contact_addresses::contact_id.eq_any(&former))
+            .select(contact_addresses::contact_id)
+            .load(conn)?;
+        former.retain(|contact| !present.contains(contact));
+        self.contacts = former;
+        Ok(())
+    }
+
+    /// Takes the person out of what others see: the values of events, mails, invitations, requests, kept answers.
+    fn forget(&self, conn: &mut Conn) -> Result<(), Fault> {
+        let invited: Vec<String> = invitations::table
+            .filter(invitations::address_key.eq_any(&self.keys))
+            .select(invitations::id)
+            .load(conn)?;
+        let asked: Vec<String> = join_requests::table
+            .filter(join_requests::user_id.eq(&self.user))
+            .select(join_requests::id)
+            .load(conn)?;
+        empty(conn, "user", [&self.user])?;
+        empty(conn, "contact", &self.contacts)?;
+        empty(conn, "invitation", &invited)?;
+        empty(conn, "join_request", &asked)?;
+        self.forget_mails(conn)?;
+        diesel::delete(invitations::table.filter(invitations::id.eq_any(&invited))).execute(conn)?;
+        diesel::delete(sign_ups::table.filter(sign_ups::address_key.eq_any(&self.keys))).execute(conn)?;
+        self.forget_counts(conn)?;
+        self.forget_notes(conn)?;
+        self.forget_askings(conn)?;
+        self.forget_answers(conn)
+    }
+
+    /// How often something was asked for an address, where the count names it.
+    fn forget_counts(&self, conn: &mut Conn) -> Result<(), Fault> {
+        let counts = self
+            .keys
+            .iter()
+            .flat_map(|key| COUNTED.map(|what| format!("{what}:{key}")));
+        let counts: Vec<String> = counts.collect();
+        diesel::delete(throttles::table.filter(throttles::key.eq_any(counts))).execute(conn)?;
+        Ok(())
+    }
+
+    /// What the person wrote down when it reviewed an account.
+    fn forget_notes(&self, conn: &mut Conn) -> Result<(), Fault> {
+        let own = account_reviews::actor_id
+            .eq(&self.user)
+            .or(account_reviews::on_behalf_of.eq(&self.user));
+        diesel::update(account_reviews::table.filter(own))
+            .set(account_reviews::note.eq(None::<String>))
+            .execute(conn)?;
+        Ok(())
+    }
+
+    /// The mails to the person, and those to others that name it: they went to people of the person's accounts.
+    fn forget_mails(&self, conn: &mut Conn) -> Result<(), Fault> {
+        diesel::delete(mails::table.filter(mails::address_key.eq_any(&self.keys))).execute(conn)?;
+        let contacts: Vec<String> = contact_addresses::table
+            .filter(contact_addresses::account_id.eq_any(&self.accounts))
+            .select(contact_addresses::address_key)
+            .load(conn)?;
+        let members: Vec<String> = memberships::table
+            .inner_join(users::table)
+            .filter(memberships::account_id.eq_any(&self.accounts))
+            .select(users::address_key)
+            .load(conn)?;
+        let invited: Vec<String> = invitations::table
+            .filter(invitations::inviter_id.eq(&self.user))
+            .filter(invitations::account_id.eq_any(&self.accounts))
+            .select(invitations::address_key)
+            .load(conn)?;
+        let readers: BTreeSet<String> = contacts.into_iter().chain(members).chain(invited).collect();
+        let readers: Vec<String> = readers.into_iter().collect();
+        for some in readers.chunks(AT_ONCE) {
+            let told = mails::table
+                .filter(mails::address_key.eq_any(some))
+                .select((mails::id, mails::message))
+                .load::<(String, String)>(conn)?;
+            for (id, message) in told {
+                if self.is_named_in(&message) {
+                    diesel::delete(mails::table.find(id)).execute(conn)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a mail to somebody else names the person: as who asks, offers, declines or invites. `name` is its reader.
+    fn is_named_in(&self, message: &str) -> bool {
+        let message: Value = serde_json::from_str(message).unwrap_or_default();
+        ["owner", "contact", "person", "inviter", "asked"].iter().any(|member| {
+            let text = message.get(member).and_then(Value::as_str).unwrap_or_default();
+            let named = self
+                .names
+                .iter()
+                .any(|name| text == name || text.starts_with(&format!("{name} (")));
+            named || self.addresses.iter().any(|address| text.contains(address))
+        })
+    }
+
+    /// The person's own requests to join, and the address in those of others: an account is named by its id from here on.
+    fn forget_askings(&self, conn: &mut Conn) -> Result<(), Fault> {
+        diesel::delete(join_requests::table.filter(join_requests::user_id.eq(&self.user))).execute(conn)?;
+        let by_address = join_requests::table.filter(join_requests::asked_key.eq_any(&self.keys));
+        let found = by_address
+            .select((join_requests::id, join_requests::account_id))
+            .load::<(String, Option<String>)>(conn)?;
+        for (id, account) in found {
+            let row = join_requests::table.find(id);
+            match account {
+                Some(account) => diesel::update(row)
+                    .set((
+                        join_requests::asked_owner.eq(None::<String>),
+                        join_requests::asked_account.eq(&account),
+                        join_requests::asked_key.eq(&account),
+                    ))
+                    .execute(conn)?,
+                None => diesel::delete(row).execute(conn)?,
+            };
+        }
+        Ok(())
+    }
+
+    /// The answers to the person, those about it, and those in which it is named.
+    fn forget_answers(&self, conn: &mut Conn) -> Result<(), Fault> {
+        let about = idempotency_keys::caller
+            .eq_any(&self.callers)
+            .or(idempotency_keys::path.like(format!("%{}%", self.user)));
+        diesel::delete(idempotency_keys::table.filter(about)).execute(conn)?;
+        let traces: Vec<String> = self.addresses.iter().chain([&self.user]).cloned().collect();
+        for account in &self.accounts {
+            idempotency::forget(conn, account, &traces)?;
+        }
+        Ok(())
+    }
+}
+
+fn own_contact(roster: &Roster, user: UserId) -> Option<&Contact> {
+    roster.contact(roster.member(user)?.contact?).ok()
+}
+
+/// Empties the values of events that belong to these.
+fn empty<'a>(conn: &mut Conn, kind: &str, ids: impl IntoIterator<Item = &'a String>) -> Result<(), Fault> {
+    let ids: Vec<&String> = ids.into_iter().collect();
+    let of_person = audit_values::table
+        .filter(audit_values::person_kind.eq(kind))
+        .filter(audit_values::person_id.eq_any(ids));
+    diesel::update(of_person)
+        .set((
+            audit_values::before.eq(None::<String>),
+            audit_values::after.eq(None::<String>),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Removes the user, with all that opens something.
+fn remove(conn: &mut Conn, user: &User) -> Result<(), Fault> {
+    let id = user.id.to_string();
+    let of_user = sessions::table.filter(sessions::user_id.eq(&id)).select(sessions::id);
+    let ended: Vec<String> = of_user.load(conn)?;
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(ended))).execute(conn)?;
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(&id))).execute(conn)?;
+    diesel::delete(password_resets::table.filter(password_resets::user_id.eq(&id))).execute(conn)?;
+    diesel::delete(email_changes::table.filter(email_changes::user_id.eq(&id))).execute(conn)?;
+    diesel::delete(api_keys::table.filter(api_keys::user_id.eq(&id))).execute(conn)?;
+    let challenges = second_factor_challenges::table.filter(second_factor_challenges::user_id.eq(&id));
+    diesel::delete(challenges).execute(conn)?;
+    diesel::delete(second_factors::table.filter(second_factors::user_id.eq(&id))).execute(conn)?;
+    match diesel::delete(users::table.find(&id)).execute(conn) {
+        Ok(_) => Ok(()),
+        // Another transaction has just let the person in somewhere: this one begins again, and sees it.
+        Err(Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => {
+            Err(Fault::overtaken("the person has a place more"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,247 @@
+//! A person takes everything along, and goes: nothing of name, address and telephone is left in any table.
+
+use accounts_domain::operators::OperatorKind;
+use accounts_tests::given::{self, PASSWORD, Person};
+use accounts_tests::{App, Setup, json, on_both, staff};
+use serde_json::Value;
+
+const ADDRESS: &str = "bettina@kestrel.example";
+const NAME: &str = "Bettina Kestrel";
+const PHONE: &str = "+33612345678";
+
+/// What would tell of the person, however it is folded.
+const TRACES: [&str; 4] = ["bettina", "kestrel", "612345678", "bk@home.example"];
+
+/// Somebody with a place and a contact in Ana's account, and with all that comes with a life there.
+fn bettina<'a>(app: &'a App, ana: &Person<'a>) -> (Person<'a>, given::Contact) {
+    let contact = ana.adds(json!({
+        "display_name": NAME,
+        "first_name": "Bettina",
+        "last_name": "Kestrel",
+        "address": ADDRESS,
+        "more_addresses": ["bk@home.example"],
+        "phones": [{ "number": PHONE, "kind": "mobile" }],
+        "login": { "permissions": ["contacts:view", "contacts:manage", "members:manage"] },
+    }));
+    ana.verifies(&contact);
+    let bettina = given::logged_in(app, ADDRESS);
+    let language = json!({ "language": "fr" });
+    bettina.patch("/v1/me", language).expect(200);
+    (bettina, contact)
+}
+
+/// The rows of any table that tell of the person.
+fn traces(app: &App) -> Vec<String> {
+    let rows = app.rows();
+    let all = rows
+        .iter()
+        .flat_map(|(table, rows)| rows.iter().map(move |row| format!("{table}: {row}")));
+    all.filter(|row| {
+        let row = row.to_lowercase();
+        TRACES.iter().any(|trace| row.contains(trace)) || row.contains(&hex("bettina"))
+    })
+    .collect()
+}
+
+/// Bytes may be shown as such.
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[track_caller]
+fn sound(app: &App) {
+    let findings = accounts_store::check(
+        &app.database(),
+        app.running().service().store.catalog(),
+        app.clock().now(),
+    )
+    .unwrap();
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+on_both! {
+    fn nothing_of_name_address_and_telephone_is_left_in_any_table(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let dan = given::owner(app, "dan@other.example");
+        let zoe = given::owner(app, "zoe@third.example");
+        let (bettina, contact) = bettina(app, &ana);
+        let kept = |request: accounts_tests::client::Request, key: &str| request.idempotency_key(key);
+        // She invites, asks, is asked, has keys, wishes for another address, forgets her password, and signs up again.
+        bettina.invites("gus@lima.example", &json!([])).expect(201);
+        kept(bettina.post(bettina.at("/contacts"), json!({ "display_name": "Hal", "address": "hal@lima.example" })), "hal").expect(201);
+        dan.invites(ADDRESS, &json!([])).expect(201);
+        let token = app.mail_to(ADDRESS).link_token();
+        kept(app.client().post("/v1/invitations/decline", json!({ "token": token })), "no").send();
+        kept(zoe.post(zoe.at("/invitations"), json!({ "address": ADDRESS, "display_name": NAME })), "zoe").expect(201);
+        bettina.asks_to_join(&json!({ "account_id": dan.account, "message": "Bettina, from the fair" })).expect(202);
+        zoe.asks_to_join(&json!({ "owner_address": ADDRESS })).expect(202);
+        let key = json!({ "name": "Bettina's scripts", "permissions": ["contacts:view"] });
+        let key = bettina.post("/v1/me/api-keys", key).expect(201).text("key");
+        let by_key = app.client().with_token(&key);
+        by_key.get(bettina.at("/contacts")).expect(200);
+        bettina.post("/v1/me/email-change", json!({ "address": "bettina@new.example" })).send();
+        app.client().post("/v1/password-resets", json!({ "address": ADDRESS })).expect(202);
+        app.client().post("/v1/sign-ups", given::sign_up(ADDRESS)).expect(202);
+        let edit = json!({ "title": "Kestrel in chief" });
+        bettina.patch(contact.path(), edit).expect(200);
+        kept(ana.post(contact.at("/promote"), json!({ "roles": ["billing"] })), "promote").expect(200);
+        ana.promotes(&ana.contact(), &["billing"]).expect(200);
+        ana.takes(&contact, "billing").expect(204);
+        app.mails();
+        assert!(traces(app).len() > 20, "{:#?}", traces(app));
+
+        let look = bettina.post("/v1/me/erase?dry_run=true", ()).expect(200);
+        assert_eq!(look["accounts"], json!([{ "id": ana.account, "name": "Ana Ltd", "contact_id": contact.id }]));
+        assert_eq!((&look["dry_run"], &look["api_keys"]), (&json!(true), &json!(1)));
+        bettina.get("/v1/me").expect(200);
+        let done = bettina.post("/v1/me/erase", ()).expect(200);
+        assert_eq!(done["dry_run"], false);
+        for counted in ["accounts", "sessions", "api_keys", "invitations", "join_requests"] {
+            assert_eq!(done[counted], look[counted], "{counted}");
+        }
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
+        sound(app);
+
+        // It acts at once, and the rest of the account is as it was.
+        bettina.get("/v1/me").refused(401, "unauthenticated");
+        by_key.get(bettina.at("/contacts")).refused(401, "unauthenticated");
+        bettina.post("/v1/me/erase", ()).refused(401, "unauthenticated");
+        app.client().post("/v1/sessions", json!({ "address": ADDRESS, "password": PASSWORD })).refused(401, "invalid-credentials");
+        let names = ana.get(ana.at("/contacts")).expect(200).each("data", "display_name");
+        assert_eq!(names, ["Ana", "Hal"]);
+        // What happened is told still, and not whom it happened to.
+        let events = ana.get(ana.at(&format!("/audit-events?subject={}", contact.id))).expect(200);
+        let kinds = events.each("data", "type");
+        assert!(kinds.contains(&"contact.added".to_owned()) && kinds.contains(&"contact.erased".to_owned()), "{kinds:?}");
+        for event in events.list("data") {
+            for change in event["changes"].as_array().unwrap() {
+                assert_eq!((&change["before"], &change["after"]), (&Value::Null, &Value::Null), "{event}");
+            }
+        }
+    }
+
+    fn the_address_signs_up_again_and_finds_nothing_of_before(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let (bettina, _) = bettina(app, &ana);
+        let former = bettina.user();
+        bettina.post("/v1/me/erase", ()).expect(200);
+        let again = given::owner(app, ADDRESS);
+        assert_ne!(again.user(), former);
+        let accounts = again.get("/v1/me/accounts").expect(200);
+        assert_eq!(accounts.list("data").len(), 1);
+        again.get(ana.at("/contacts")).refused(404, "not-found");
+    }
+
+    fn m_53_m_54_who_owns_or_holds_hands_over_first(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let refused = ana.post("/v1/me/erase", ()).refused(409, "places-held");
+        assert_eq!(refused["accounts/0/id"], ana.account.as_str());
+        assert_eq!(refused["accounts/0/owner"], true);
+        ana.post("/v1/me/erase?dry_run=true", ()).refused(409, "places-held");
+        let (bettina, contact) = bettina(app, &ana);
+        ana.gives(&contact, "technical").expect(200);
+        let refused = bettina.post("/v1/me/erase", ()).refused(409, "places-held");
+        assert_eq!(refused["accounts"], json!([{ "id": ana.account, "name": "Ana Ltd", "owner": false, "roles": ["technical"] }]));
+        bettina.get("/v1/me").expect(200);
+        // Ana hands the account over, and with it all that stood in her way.
+        ana.transfers_ownership(&contact).expect(201);
+        for role in ["general", "billing", "technical", "security"] {
+            bettina.promotes(&contact, &[role]).expect(200);
+            let held = bettina.get(bettina.at("/contacts")).expect(200);
+            let held = held.list("data").iter().find(|held| held["address"] == "ana@lima.example").unwrap().clone();
+            if held["roles"].as_array().unwrap().contains(&json!(role)) {
+                let path = format!("/contacts/{}/roles/{role}", held["id"].as_str().unwrap());
+                bettina.delete(bettina.at(&path)).expect(204);
+            }
+        }
+        ana.post("/v1/me/erase", ()).expect(200);
+        let names = bettina.get(bettina.at("/contacts")).expect(200).each("data", "display_name");
+        assert_eq!(names, [NAME]);
+        sound(app);
+    }
+
+    fn r_05_an_open_session_alone_neither_takes_along_nor_erases(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let (bettina, _) = bettina(app, &ana);
+        app.clock().advance(chrono::TimeDelta::minutes(10));
+        // The access token ends at the same time as the proof, so that it is renewed.
+        let renewed = app.client().post("/v1/sessions/refresh", json!({ "refresh_token": bettina.refresh_token })).expect(200);
+        let client = app.client().with_token(&renewed.text("access_token"));
+        client.post("/v1/me/erase", ()).refused(401, "reauthentication-required");
+        client.get("/v1/me/export").refused(401, "reauthentication-required");
+        client.post("/v1/me/reauthenticate", json!({ "password": PASSWORD })).expect(204);
+        client.get("/v1/me/export").expect(200);
+        client.post("/v1/me/erase", ()).expect(200);
+    }
+
+    fn everything_about_one_person_is_one_document_without_a_secret(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let dan = given::owner(app, "dan@other.example");
+        let (bettina, contact) = bettina(app, &ana);
+        let key = bettina.post("/v1/me/api-keys", json!({ "name": "Scripts", "permissions": ["contacts:view"] })).expect(201);
+        dan.invites(ADDRESS, &json!(["contacts:view"])).expect(201);
+        bettina.asks_to_join(&json!({ "account_id": dan.account, "message": "From the fair" })).expect(202);
+        bettina.post(bettina.at("/contacts"), json!({ "display_name": "Hal", "address": "hal@lima.example" })).expect(201);
+
+        let all = bettina.get("/v1/me/export").expect(200);
+        assert_eq!(all.header("Content-Disposition"), "attachment; filename=\"me.json\"");
+        assert_eq!((&all["user/address"], &all["user/display_name"]), (&json!(ADDRESS), &json!(NAME)));
+        assert_eq!((&all["has_password"], &all["has_second_factor"]), (&json!(true), &json!(false)));
+        assert_eq!(all["sessions/0/current"], true);
+        assert_eq!(all["api_keys/0/name"], "Scripts");
+        assert_eq!(all["memberships/0/account_id"], ana.account.as_str());
+        assert_eq!(all["memberships/0/contact/id"], contact.id.as_str());
+        assert_eq!(all["memberships/0/contact/phones/0/number"], PHONE);
+        assert_eq!(all["invitations/0/account/id"], dan.account.as_str());
+        assert_eq!(all["join_requests/0/message"], "From the fair");
+        assert_eq!(all["all_events"], true);
+        let kinds = all.each("events", "type");
+        for kind in ["user.logged_in", "user.changed", "contact.added"] {
+            assert!(kinds.contains(&kind.to_owned()), "{kind} in {kinds:?}");
+        }
+        let text = all.body();
+        // Neither what opens anything, nor what is somebody else's.
+        for secret in [bettina.token.as_str(), bettina.refresh_token.as_str(), &key.text("key"), "argon2", "hal@lima.example"] {
+            assert!(!text.contains(secret), "{secret}");
+        }
+    }
+
+    fn the_provider_erases_somebody_who_asked_for_it(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let (bettina, contact) = bettina(app, &ana);
+        let (user, admin) = (bettina.user(), staff::operator(app, OperatorKind::Admin, "sam@provider.example"));
+        let path = format!("/v1/operator/users/{user}/erase");
+        let reason = json!({ "reason": "Asked by letter, ticket 4711" });
+        let look = admin.post(format!("{path}?dry_run=true"), &reason).expect(200);
+        assert_eq!(look["accounts/0/contact_id"], contact.id.as_str());
+        bettina.get("/v1/me").expect(200);
+        admin.post(&path, &reason).expect(200);
+        bettina.get("/v1/me").refused(401, "unauthenticated");
+        admin.post(&path, &reason).refused(404, "not-found");
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
+        // The customer sees that the provider did it, and why.
+        let events = ana.get(ana.at("/audit-events?type=contact.erased")).expect(200);
+        assert_eq!(events["data/0/actor/kind"], "operator");
+        assert_eq!(events["data/0/changes/0/after"], "Asked by letter, ticket 4711");
+        sound(app);
+    }
+}
+
+on_both! {
+    Setup::preset("hosting");
+
+    fn who_is_a_member_and_no_contact_goes_alone(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let books = ana.adds_contact("Books", "books@lima.example");
+        let cem = given::member_of(&ana, "cem@lima.example", json!({ "permissions": ["contacts:view"] }));
+        let look = cem.post("/v1/me/erase?dry_run=true", ()).expect(200);
+        assert_eq!(look["accounts/0/contact_id"], Value::Null);
+        cem.post("/v1/me/erase", ()).expect(200);
+        assert_eq!(ana.get(ana.at("/members")).expect(200).list("data").len(), 1);
+        ana.get(books.path()).expect(200);
+        assert!(app.mails_to("cem@lima.example").iter().all(|mail| mail.subject.to_lowercase().find("removed").is_none()));
+        sound(app);
+    }
+}
