@@ -68,6 +68,15 @@ browser: ## Swagger UI and the pages behind mailed links in headless Chromium
 	cd browser && npm ci --silent --no-audit --no-fund
 	cd browser && ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" npm test --silent
 
+.PHONY: webhooks-foreign
+FOREIGN := $(abspath $(or $(CARGO_TARGET_DIR),target))/webhooks-foreign
+
+webhooks-foreign: ## Real deliveries, verified by the Python library of Standard Webhooks: needs python3 with venv
+	cargo build --quiet --package accounts-server
+	test -x $(FOREIGN)/bin/python || python3 -m venv $(FOREIGN)
+	$(FOREIGN)/bin/pip install --quiet --disable-pip-version-check --requirement tests/foreign/requirements.txt
+	ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" $(FOREIGN)/bin/python tests/foreign/webhooks.py
+
 crash: ## Kill the service and PostgreSQL 200 times each under load (CRASH_KILLS, CRASH_WRITES, CRASH_SEED, CRASH_DATABASES)
 	cargo build --release --package accounts-server
 	CRASH_BINARY="$$(realpath "$${CARGO_TARGET_DIR:-target}/release/accounts")" CRASH_KILLS=$${CRASH_KILLS:-200} \

@@ -10,6 +10,7 @@ mod api {
     mod conventions;
     mod cors;
     mod enumeration;
+    mod events;
     mod external_ids;
     mod foreign_tokens;
     mod framing;
@@ -31,6 +32,7 @@ mod api {
     mod standard;
     mod throttling;
     mod tokens;
+    mod webhooks;
 }
 #[cfg(test)]
 mod consistency {

@@ -37,7 +37,9 @@ use crate::service::Service;
 use crate::tokens::Bearer;
 use admit::{Admit, guards};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
-pub use integrations::{ChecksAccess, ChecksInbound, IntegrationCaller, OpensAccounts, ViewsAccounts};
+pub use integrations::{
+    ChecksAccess, ChecksInbound, IntegrationCaller, ManagesWebhooks, OpensAccounts, ReadsEvents, ViewsAccounts,
+};
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};
 pub use own::{EditsContact, Leaves, SetsWishes, ViewsContact, ViewsMember};

@@ -28,7 +28,8 @@ use crate::router::{Routes, routes};
 use crate::texts::Wanted;
 
 use body::{InvitationBatchBody, InvitationBody, NewInvitation};
-use view::{InvitationBatch, InvitationResult, InvitationView};
+pub(crate) use view::InvitationView;
+use view::{InvitationBatch, InvitationResult};
 
 path_values! {
     /// The invitation.

@@ -28,6 +28,7 @@ pub mod document;
 pub mod edge;
 mod email_changes;
 mod external_ids;
+pub mod feed;
 pub mod gate;
 pub mod guards;
 mod headers;
@@ -77,5 +78,6 @@ pub mod texts;
 pub mod tokens;
 pub mod vault;
 mod verifications;
+pub mod webhooks;
 
 pub use app::{application, openapi, routes, serve, serve_metrics};

@@ -71,18 +71,24 @@ pub struct UserView {
     updated_at: String,
 }
 
+impl UserView {
+    /// What a log-in looks like to its person.
+    pub(crate) fn of(user: &User) -> Self {
+        Self {
+            id: user.id.to_string(),
+            address: user.address.to_string(),
+            display_name: user.display_name.to_string(),
+            language: user.language.to_string(),
+            second_factor_since: user.second_factor.map(|factor| moment::shown(factor.since)),
+            recovery_codes_left: user.second_factor.map(|factor| factor.recovery_codes),
+            created_at: moment::shown(user.created_at),
+            updated_at: moment::shown(user.updated_at),
+        }
+    }
+}
+
 fn shown(user: &User) -> Reply {
-    let view = UserView {
-        id: user.id.to_string(),
-        address: user.address.to_string(),
-        display_name: user.display_name.to_string(),
-        language: user.language.to_string(),
-        second_factor_since: user.second_factor.map(|factor| moment::shown(factor.since)),
-        recovery_codes_left: user.second_factor.map(|factor| factor.recovery_codes),
-        created_at: moment::shown(user.created_at),
-        updated_at: moment::shown(user.updated_at),
-    };
-    Reply::ok(&view).version(user.version)
+    Reply::ok(&UserView::of(user)).version(user.version)
 }
 
 /// Read my profile

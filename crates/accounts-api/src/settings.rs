@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use accounts_domain::webhooks::Reach;
 use aws_lc_rs::hmac;
 
 /// The settings of the HTTP edge. They are values, read once, and passed on as application data.
@@ -20,6 +21,8 @@ pub struct ApiSettings {
     pub request_deadline: Duration,
     /// How long a body may take to arrive (security decision D16).
     pub body_deadline: Duration,
+    /// Where webhooks may be (R68).
+    pub webhooks: Reach,
     /// The key that cursors are sealed with. Two processes behind one address share it.
     pub cursor_key: Secret,
 }
@@ -33,6 +36,7 @@ impl ApiSettings {
             trusted_hops: 0,
             request_deadline: Duration::from_secs(30),
             body_deadline: Duration::from_secs(10),
+            webhooks: Reach::Public,
             cursor_key,
         }
     }

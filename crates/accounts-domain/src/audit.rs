@@ -3,13 +3,16 @@
 
 mod provider;
 mod users;
+mod webhooks;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::change::Change;
-use crate::ids::{AccountId, ApiKeyId, ContactId, IntegrationId, InvitationId, JoinRequestId, OperatorId, UserId};
+use crate::ids::{
+    AccountId, ApiKeyId, ContactId, IntegrationId, InvitationId, JoinRequestId, OperatorId, UserId, WebhookId,
+};
 use crate::invitations::Invitation;
 use crate::join_requests::{JoinOutcome, JoinRequest};
 use crate::keys::PermissionKey;
@@ -19,6 +22,7 @@ use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 pub use provider::{integration_created, integration_entries, operator_created, operator_entries};
 pub use users::{user_entries, user_imported};
+pub use webhooks::{webhook_created, webhook_entries};
 
 /// What an event is about, or whom a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub enum Subject {
     Integration(IntegrationId),
     /// A request to join.
     JoinRequest(JoinRequestId),
+    /// A webhook of an integration.
+    Webhook(WebhookId),
 }
 
 impl Subject {
@@ -53,6 +59,7 @@ impl Subject {
             Self::Key(_) => "api_key",
             Self::Integration(_) => "integration",
             Self::JoinRequest(_) => "join_request",
+            Self::Webhook(_) => "webhook",
         }
     }
 
@@ -67,6 +74,7 @@ impl Subject {
             Self::Key(id) => id.to_string(),
             Self::Integration(id) => id.to_string(),
             Self::JoinRequest(id) => id.to_string(),
+            Self::Webhook(id) => id.to_string(),
         }
     }
 }

@@ -56,6 +56,10 @@ identifiers! {
     ApiKeyId = ApiKeyTag, "key";
     /// One machine caller of the provider.
     IntegrationId = IntegrationTag, "int";
+    /// One place where an integration is told of events.
+    WebhookId = WebhookTag, "whk";
+    /// One event on its way to a webhook.
+    DeliveryId = DeliveryTag, "dlv";
     /// One outgoing mail.
     MailId = MailTag, "mai";
 }

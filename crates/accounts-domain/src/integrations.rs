@@ -24,17 +24,23 @@ pub enum IntegrationScope {
     AccountsOpen,
     /// `accounts:view`: find accounts and read what they say about their organisations.
     AccountsView,
+    /// `events:read`: read what happened, in the order in which it happened.
+    EventsRead,
     /// `inbound:check`: ask whose mail it is, and whether it speaks for an account.
     InboundCheck,
+    /// `webhooks:manage`: be told of events, wherever it likes.
+    WebhooksManage,
 }
 
 impl IntegrationScope {
     /// Every scope, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::AccessCheck,
         Self::AccountsOpen,
         Self::AccountsView,
+        Self::EventsRead,
         Self::InboundCheck,
+        Self::WebhooksManage,
     ];
 
     /// The scope as it is written: `access:check`, say.
@@ -43,7 +49,9 @@ impl IntegrationScope {
             Self::AccessCheck => "access:check",
             Self::AccountsOpen => "accounts:open",
             Self::AccountsView => "accounts:view",
+            Self::EventsRead => "events:read",
             Self::InboundCheck => "inbound:check",
+            Self::WebhooksManage => "webhooks:manage",
         }
     }
 
@@ -55,8 +63,8 @@ impl IntegrationScope {
     /// Whether what it opens changes nothing, whatever the method, so that test keys may have it, too.
     pub const fn reads(self) -> bool {
         match self {
-            Self::AccessCheck | Self::AccountsView | Self::InboundCheck => true,
-            Self::AccountsOpen => false,
+            Self::AccessCheck | Self::AccountsView | Self::EventsRead | Self::InboundCheck => true,
+            Self::AccountsOpen | Self::WebhooksManage => false,
         }
     }
 }
@@ -321,10 +329,12 @@ mod tests {
         let desk = integration(&IntegrationScope::ALL);
         let test = key(1, KeyMode::Test);
         for scope in IntegrationScope::ALL {
-            let wanted = if scope == IntegrationScope::AccountsOpen {
-                Err(KeyRefusal::ReadsOnly)
-            } else {
-                Ok(())
+            let wanted = match scope {
+                IntegrationScope::AccountsOpen | IntegrationScope::WebhooksManage => Err(KeyRefusal::ReadsOnly),
+                IntegrationScope::AccessCheck
+                | IntegrationScope::AccountsView
+                | IntegrationScope::EventsRead
+                | IntegrationScope::InboundCheck => Ok(()),
             };
             assert_eq!(desk.admit(&test, scope), wanted, "{scope:?}");
         }

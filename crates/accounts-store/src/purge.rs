@@ -11,6 +11,7 @@ use crate::rows::stored;
 use crate::schema::{
     api_keys, contact_verifications, email_changes, idempotency_keys, integration_keys, invitations, join_requests,
     operator_sessions, password_resets, refresh_tokens, second_factor_challenges, sessions, sign_ups, throttles,
+    webhook_deliveries, webhooks,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -27,20 +28,24 @@ pub const INVITATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 /// How long a request to join is remembered after the time at which it ends by itself.
 pub const JOIN_REQUESTS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 
+/// How long a delivery to a webhook is remembered after it was taken or given up.
+pub const DELIVERIES_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+
 /// How many rows of a kind go at once at most: each is named in the statement.
 const MOST: u32 = 10_000;
 
 impl Store {
     /// Deletes what nobody asks for any more: kept answers past [`KEPT_FOR`], counters whose window has ended,
     /// links past [`LINKS_REMEMBERED_FOR`], invitations past [`INVITATIONS_REMEMBERED_FOR`], requests to join past
-    /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], and sessions past
+    /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], deliveries past
+    /// [`DELIVERIES_REMEMBERED_FOR`], former secrets of webhooks, and sessions past
     /// [`SESSIONS_REMEMBERED_FOR`]; at most `limit` rows of each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 13] = [
+        let steps: [Step; 15] = [
             answers,
             counters,
             of_sign_ups,
@@ -54,6 +59,8 @@ impl Store {
             of_integration_keys,
             of_sessions,
             of_operator_sessions,
+            of_deliveries,
+            former_secrets,
         ];
         let mut purged = 0;
         for step in steps {
@@ -161,6 +168,30 @@ fn of_integration_keys(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result
 /// What is left of one that has ended is in the audit log.
 fn of_operator_sessions(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
     ended_links!(conn, operator_sessions, stored(at), limit)
+}
+
+/// What is left to be told is not old, and what was told is in the feed.
+fn of_deliveries(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    let outlived = webhook_deliveries::ended_at.le(stored(at - DELIVERIES_REMEMBERED_FOR));
+    let ids: Vec<String> = webhook_deliveries::table
+        .filter(outlived)
+        .order(webhook_deliveries::ended_at)
+        .limit(limit)
+        .select(webhook_deliveries::id)
+        .load(conn)?;
+    let ended = webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids));
+    Ok(diesel::delete(ended.filter(outlived)).execute(conn)?)
+}
+
+/// A secret that signs no more is of no use to anybody but a thief.
+fn former_secrets(conn: &mut Conn, at: DateTime<Utc>, _: i64) -> Result<usize, Fault> {
+    let past = webhooks::table.filter(webhooks::former_until.le(stored(at)));
+    Ok(diesel::update(past)
+        .set((
+            webhooks::former_secret.eq(None::<String>),
+            webhooks::former_until.eq(None::<NaiveDateTime>),
+        ))
+        .execute(conn)?)
 }
 
 /// A session goes once its spent tokens have gone, together with the last one: until then it has that one.

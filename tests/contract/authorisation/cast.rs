@@ -98,6 +98,8 @@ pub(super) struct Caller {
     invitation: String,
     /// A request of the caller to join an account that there is not, to be withdrawn.
     request: String,
+    /// A webhook of the caller, where it may have one, and something on its way there.
+    webhook: [String; 2],
 }
 
 /// What there is in an account.
@@ -134,6 +136,8 @@ pub(super) struct Cast<'a> {
     former: String,
     /// An integration, and its key.
     integration: [String; 2],
+    /// A webhook of an integration that does not call.
+    others_webhook: String,
     pub callers: Vec<Caller>,
 }
 
@@ -170,6 +174,7 @@ impl<'a> Cast<'a> {
                 account_key: home.key.clone(),
                 invitation: home.invitation.clone(),
                 request: home.request.clone(),
+                webhook: no_webhook(),
             },
             caller(Kind::Stranger, &dan),
             caller(Kind::Former, &former),
@@ -205,6 +210,7 @@ impl<'a> Cast<'a> {
             removed,
             former,
             integration,
+            others_webhook: webhook(&given::integration(app, &["webhooks:manage"]))[0].clone(),
             callers,
         }
     }
@@ -215,6 +221,11 @@ impl<'a> Cast<'a> {
         let mut path = self.path(operation, caller, ids);
         if operation.dry_run {
             path += "?dry_run=true";
+        }
+        // What would change something whoever asks is asked in a way that is refused at last.
+        let acts = ["/rotate-secret", "/test", "/redeliver"];
+        if ids == Ids::Own && acts.iter().any(|act| operation.path.ends_with(act)) {
+            path += "?nothing=1";
         }
         let mut request = caller.client.request(&operation.method, path);
         // A stale tag is told before an unknown role or address, which change nothing either.
@@ -275,6 +286,8 @@ impl<'a> Cast<'a> {
             (_, "request") if path.starts_with("/v1/me/") => caller.request.clone(),
             (_, "request") => side.request.clone(),
             (_, "role") => "technical".to_owned(),
+            (_, "webhook") => caller.webhook[0].clone(),
+            (_, "delivery") => caller.webhook[1].clone(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
             ("/mailbox/{file}", "file") => self.mail_file(),
@@ -290,6 +303,7 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "user") => self.other.user.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
+            (Ids::Foreign(_), "webhook") => self.others_webhook.clone(),
             (Ids::Foreign(_), "key") => self.other.key.clone(),
             // To somebody else, for whoever answers the own ones.
             (Ids::Foreign(_), "invitation") => self.other.invitation.clone(),
@@ -307,6 +321,8 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "session") => an_id("ses"),
             (Ids::Random(_), "key") => an_id("key"),
             (Ids::Random(_), "request") => an_id("jrq"),
+            (Ids::Random(_), "webhook") => an_id("whk"),
+            (Ids::Random(_), "delivery") => an_id("dlv"),
             (Ids::Random(_), "integration") => an_id("int"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
             (Ids::Random(_), "role") => "captain".to_owned(),
@@ -317,7 +333,7 @@ impl<'a> Cast<'a> {
             (
                 Ids::WrongKind(_),
                 "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "external_id"
-                | "integration" | "address" | "role" | "code" | "file",
+                | "integration" | "webhook" | "delivery" | "address" | "role" | "code" | "file",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
@@ -332,10 +348,12 @@ impl<'a> Cast<'a> {
         names.swap_remove(0)
     }
 
-    /// Every row but of what counts attempts and uses.
+    /// Every row but of what counts attempts and uses, and numbers events.
     pub(super) fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let mut rows = self.app.rows();
-        rows.retain(|table, _| !["throttles", "sessions", "api_keys", "integration_keys"].contains(&table.as_str()));
+        rows.retain(|table, _| {
+            !["throttles", "sessions", "api_keys", "integration_keys", "feed"].contains(&table.as_str())
+        });
         rows
     }
 }
@@ -357,7 +375,9 @@ impl<'a> Ids<'a> {
                 {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" | "invitation" | "key" | "request" => all.push(Self::Foreign(parameter)),
+                "transfer" | "address" | "invitation" | "key" | "request" | "webhook" => {
+                    all.push(Self::Foreign(parameter))
+                }
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
             }
@@ -458,15 +478,34 @@ fn key_callers(ana: &Person<'_>, owner: &Caller) -> Vec<Caller> {
 fn integrations(app: &App, owner: &Caller) -> Vec<Caller> {
     let by = |kind, scopes: &[IntegrationScope]| {
         let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let client = given::integration(app, &names);
         Caller {
             kind,
-            client: given::integration(app, &names),
+            webhook: if scopes.contains(&IntegrationScope::WebhooksManage) {
+                webhook(&client)
+            } else {
+                no_webhook()
+            },
+            client,
             ..owner.clone()
         }
     };
     let each = IntegrationScope::ALL.map(|scope| by(Kind::Integration(scope), &[scope]));
     let every = by(Kind::EveryScope, &IntegrationScope::ALL);
     each.into_iter().chain([every]).collect()
+}
+
+/// A webhook, and something on its way there.
+fn webhook(integration: &Client) -> [String; 2] {
+    let made = integration.post("/v1/webhooks", json!({ "url": "https://hooks.example/in" }));
+    let webhook = made.expect(201).text("id");
+    let told = integration.post(format!("/v1/webhooks/{webhook}/test"), ()).expect(202);
+    [webhook, told.text("id")]
+}
+
+/// What those name who have none.
+fn no_webhook() -> [String; 2] {
+    ["whk", "dlv"].map(|kind| format!("{kind}_01h455vb4pex5vsknk084sn02q"))
 }
 
 /// The provider's staff, and one of them in the owner's place.
@@ -511,6 +550,7 @@ fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_
         account_key: key(ana, &ana.at("/api-keys")),
         invitation,
         request: person.get("/v1/me/join-requests").expect(200).text("data/0/id"),
+        webhook: no_webhook(),
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use accounts_domain::integrations::IntegrationScope::{self, AccessCheck, AccountsOpen, AccountsView, InboundCheck};
+use accounts_domain::integrations::IntegrationScope::{
+    self, AccessCheck, AccountsOpen, AccountsView, EventsRead, InboundCheck, WebhooksManage,
+};
 use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView,
     NotificationsManage, NotificationsView, RolesManage,
@@ -234,6 +236,19 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ),
     ("POST /v1/access-checks", Scope(AccessCheck)),
     ("POST /v1/inbound-checks", Scope(InboundCheck)),
+    ("GET /v1/events", Scope(EventsRead)),
+    ("GET /v1/webhooks", Scope(WebhooksManage)),
+    ("POST /v1/webhooks", Scope(WebhooksManage)),
+    ("GET /v1/webhooks/{webhook}", Scope(WebhooksManage)),
+    ("PATCH /v1/webhooks/{webhook}", Scope(WebhooksManage)),
+    ("DELETE /v1/webhooks/{webhook}", Scope(WebhooksManage)),
+    ("POST /v1/webhooks/{webhook}/rotate-secret", Scope(WebhooksManage)),
+    ("POST /v1/webhooks/{webhook}/test", Scope(WebhooksManage)),
+    ("GET /v1/webhooks/{webhook}/deliveries", Scope(WebhooksManage)),
+    (
+        "POST /v1/webhooks/{webhook}/deliveries/{delivery}/redeliver",
+        Scope(WebhooksManage),
+    ),
     ("GET /v1/accounts/by-external-id/{external_id}", Scope(AccountsView)),
     ("PUT /v1/accounts/by-external-id/{external_id}", Scope(AccountsOpen)),
 ];
