@@ -239,16 +239,13 @@ impl Desk {
     /// The webhook, and what is sent there: signed by each secret that signs now.
     async fn letter(&self, delivery: ClaimedDelivery) -> Result<(Webhook, Letter), Unwritten> {
         let (hook, at) = (delivery.webhook, self.clock.now());
-        let (id, payload) = match delivery.event {
-            Some(event) => {
-                let id = event.id.to_string();
-                let payload = WebhookPayload::of_event(&self.store, event, at).await;
-                (id, payload.map_err(|_| Unwritten::Store)?)
-            }
-            None => {
-                let id = delivery.claim.delivery;
-                (id.to_string(), Some(WebhookPayload::test(id, hook.id, at)))
-            }
+        let (id, payload) = if let Some(event) = delivery.event {
+            let id = event.id.to_string();
+            let payload = WebhookPayload::of_event(&self.store, event, at).await;
+            (id, payload.map_err(|_| Unwritten::Store)?)
+        } else {
+            let id = delivery.claim.delivery;
+            (id.to_string(), Some(WebhookPayload::test(id, hook.id, at)))
         };
         let payload = payload.ok_or(Unwritten::Never("the event could not be shown"))?;
         let body = serde_json::to_vec(&payload).map_err(|_| Unwritten::Never("the event could not be written"))?;

@@ -176,10 +176,6 @@ pub enum WebhookChange {
 
 /// What is to change of a webhook; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(
-    clippy::option_option,
-    reason = "to leave a description and to take it away are two things"
-)]
 pub struct WebhookPatch {
     /// Where it is told.
     pub url: Option<WebhookUrl>,

@@ -376,7 +376,7 @@ impl<'a> Ids<'a> {
                     all.push(Self::Foreign(parameter));
                 }
                 "transfer" | "address" | "invitation" | "key" | "request" | "webhook" => {
-                    all.push(Self::Foreign(parameter))
+                    all.push(Self::Foreign(parameter));
                 }
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
                 _ => {}
