@@ -59,6 +59,8 @@ impl Store {
     /// # Errors
     /// [`DecideError`]; nothing has changed then.
     pub async fn create_webhook(&self, webhook: Webhook, act: &Act) -> Result<(), DecideError> {
+        // What happened before is not told to it.
+        self.number_events(act.at).await?;
         let act = act.clone();
         self.transact(move |conn| create(conn, &webhook, &act)).await
     }
@@ -77,6 +79,8 @@ impl Store {
     where
         D: Fn(&Webhook) -> Result<Vec<WebhookChange>, Violation> + Send + 'static,
     {
+        // What happened until now is told, or not, as the webhook was until now.
+        self.number_events(act.at).await?;
         let act = act.clone();
         self.transact(move |conn| change(conn, integration, webhook, &act, &decide))
             .await
