@@ -497,7 +497,10 @@ fn integrations(app: &App, owner: &Caller) -> Vec<Caller> {
 
 /// A webhook, and something on its way there.
 fn webhook(integration: &Client) -> [String; 2] {
-    let made = integration.post("/v1/webhooks", json!({ "url": "https://hooks.example/in", "event_types": ["nothing.happens"] }));
+    let made = integration.post(
+        "/v1/webhooks",
+        json!({ "url": "https://hooks.example/in", "event_types": ["nothing.happens"] }),
+    );
     let webhook = made.expect(201).text("id");
     let told = integration.post(format!("/v1/webhooks/{webhook}/test"), ()).expect(202);
     [webhook, told.text("id")]
