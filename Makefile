@@ -35,7 +35,7 @@ openapi-lint: ## Spectral and Redocly over the OpenAPI document
 	npx --yes $(SPECTRAL) lint --ruleset .ci/spectral.yaml --fail-severity hint $(DOCUMENT)
 	npx --yes $(REDOCLY) lint --max-problems 1000 accounts@v1
 
-rules: ## Write the proofs into docs/rules.md and take what is proven off tests/rules/to_come.txt
+rules: ## Write the proofs into docs/rules.md
 	REWRITE=1 $(SUITE) contract::rules::
 
 permissions: ## Write docs/permissions.md from tests/contract/authorisation/policy.rs
@@ -67,6 +67,15 @@ browser: ## Swagger UI and the pages behind mailed links in headless Chromium
 	cargo build --quiet --package accounts-server
 	cd browser && npm ci --silent --no-audit --no-fund
 	cd browser && ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" npm test --silent
+
+.PHONY: webhooks-foreign
+FOREIGN := $(abspath $(or $(CARGO_TARGET_DIR),target))/webhooks-foreign
+
+webhooks-foreign: ## Real deliveries, verified by the Python library of Standard Webhooks: needs python3 with venv
+	cargo build --quiet --package accounts-server
+	test -x $(FOREIGN)/bin/python || python3 -m venv $(FOREIGN)
+	$(FOREIGN)/bin/pip install --quiet --disable-pip-version-check --requirement tests/foreign/requirements.txt
+	ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" $(FOREIGN)/bin/python tests/foreign/webhooks.py
 
 crash: ## Kill the service and PostgreSQL 200 times each under load (CRASH_KILLS, CRASH_WRITES, CRASH_SEED, CRASH_DATABASES)
 	cargo build --release --package accounts-server

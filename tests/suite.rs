@@ -11,6 +11,7 @@ mod api {
     mod cors;
     mod enumeration;
     mod erase;
+    mod events;
     mod exports;
     mod external_ids;
     mod foreign_tokens;
@@ -36,6 +37,7 @@ mod api {
     mod standard;
     mod throttling;
     mod tokens;
+    mod webhooks;
 }
 #[cfg(test)]
 mod consistency {

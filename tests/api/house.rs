@@ -50,6 +50,8 @@ pub(super) struct House<'a> {
     pub requests: [String; 2],
     /// An integration with every scope.
     pub integration: Client,
+    /// A webhook of it, and something on its way there.
+    pub webhook: [String; 2],
     /// The owner of the other account.
     pub dan: Person<'a>,
     pub eve: Contact,
@@ -106,6 +108,8 @@ impl<'a> House<'a> {
         let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
         let desk = admin.integrates("Desk", &["access:check"]);
         let desk_key = admin.makes_key(&desk).text("id");
+        let integration = given::integration(app, &IntegrationScope::ALL.map(IntegrationScope::as_str));
+        let webhook = told_something(&integration);
         // What is in the outbox has left: the worker changes nothing from here on.
         app.mails();
         let spare = json!({ "address": ana.address, "password": given::PASSWORD });
@@ -127,6 +131,7 @@ impl<'a> House<'a> {
             integration,
             notification,
             way_out,
+            webhook,
             dan,
             eve,
             fay_user: fay_person.user(),
@@ -156,7 +161,7 @@ impl<'a> House<'a> {
     pub fn reader(&self, path: &str) -> &Client {
         if path.starts_with("/v1/operator/") {
             &self.admin
-        } else if path.starts_with("/v1/notifications/") {
+        } else if path.starts_with("/v1/notifications/") || path.starts_with("/v1/webhooks") {
             &self.integration
         } else {
             &self.ana
@@ -185,6 +190,8 @@ impl<'a> House<'a> {
             (_, "key") if path.starts_with("/v1/operator/") => self.desk_key.clone(),
             ("/v1/me/api-keys/{key}", "key") => self.keys[0].clone(),
             (_, "key") => self.keys[1].clone(),
+            (_, "webhook") => self.webhook[0].clone(),
+            (_, "delivery") => self.webhook[1].clone(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
             ("/mailbox/{file}", "file") => self.mail_file(),
@@ -234,7 +241,8 @@ impl<'a> House<'a> {
         self.request(operation).body(media_type, body.to_string())
     }
 
-    /// Does something and asserts that no row has changed by it. Attempts and uses of keys may be counted.
+    /// Does something and asserts that no row has changed by it. Attempts and uses of keys may be counted, and events
+    /// numbered.
     #[track_caller]
     pub fn changes_nothing<T>(&self, what: impl Display, act: impl FnOnce() -> T) -> T {
         let before = self.rows();
@@ -255,7 +263,7 @@ impl<'a> House<'a> {
 
     fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let mut rows = self.app.rows();
-        rows.retain(|table, _| !["throttles", "integration_keys"].contains(&table.as_str()));
+        rows.retain(|table, _| !["throttles", "integration_keys", "feed"].contains(&table.as_str()));
         rows
     }
 
@@ -270,6 +278,16 @@ impl<'a> House<'a> {
         let mut entries = std::fs::read_dir(self.app.data().join("mail")).unwrap();
         entries.next().unwrap().unwrap().file_name().into_string().unwrap()
     }
+}
+
+/// Two webhooks, and two deliveries on their way to the first.
+fn told_something(integration: &Client) -> [String; 2] {
+    let body = json!({ "url": "https://hooks.example/in", "event_types": ["nothing.happens"] });
+    let made = [(); 2].map(|()| integration.post("/v1/webhooks", &body).expect(201).text("id"));
+    let test = format!("/v1/webhooks/{}/test", made[0]);
+    let told = [(); 2].map(|()| integration.post(&test, ()).expect(202).text("id"));
+    let ([webhook, _], [delivery, _]) = (made, told);
+    [webhook, delivery]
 }
 
 /// A contact that logs in and may nothing.

@@ -35,6 +35,10 @@ const ACCOUNT: &str = "
         VALUES ('i', 'I', '[]', 1, '2026-01-01 00:00:00');
     INSERT INTO integration_keys (id, integration_id, mode, secret_hash, created_at)
         VALUES ('l', 'i', 'live', '0123456789012345678901234567890123456789012345678901234567890123', '2026-01-01 00:00:00');
+    INSERT INTO webhooks (id, integration_id, url, types, secret, version, created_at, updated_at)
+        VALUES ('w', 'i', 'https://x.example/', '[]', 'sealed', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+    INSERT INTO webhook_deliveries (id, webhook_id, event_id, kind, state, created_at, began_at, attempts, next_attempt_at)
+        VALUES ('d', 'w', 'e', 'account.created', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 0, '2026-01-01 00:00:00');
     INSERT INTO second_factors (user_id, secret, created_at, confirmed_at, used_step, recovery_codes)
         VALUES ('u', 'sealed', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 1, '[\"hash\"]');
     INSERT INTO second_factor_challenges (id, user_id, created_at, expires_at)
@@ -79,6 +83,27 @@ const REFUSED: &[(&str, &str)] = &[
         "INSERT INTO integrations (id, name, scopes, revision, created_at)
          VALUES ('j', 'I', '[]', 1, '2026-01-01 00:00:00')",
     ),
+    ("a webhook is an integration's", "UPDATE webhooks SET integration_id = 'x'"),
+    ("a webhook has its secret", "UPDATE webhooks SET secret = ''"),
+    ("a former secret has its end", "UPDATE webhooks SET former_secret = 'sealed'"),
+    ("a webhook is disabled for a reason", "UPDATE webhooks SET disabled_at = '2026-01-01 00:00:00'"),
+    (
+        "a webhook is disabled for a reason that there is",
+        "UPDATE webhooks SET disabled_at = '2026-01-01 00:00:00', disabled_reason = 'boredom'",
+    ),
+    ("a webhook that is told something stays", "DELETE FROM webhooks"),
+    ("a delivery is for a webhook", "UPDATE webhook_deliveries SET webhook_id = 'x'"),
+    ("a delivery is of an event", "UPDATE webhook_deliveries SET event_id = 'x'"),
+    ("a delivery that has ended has its end", "UPDATE webhook_deliveries SET state = 'delivered'"),
+    ("a delivery that waits has none", "UPDATE webhook_deliveries SET ended_at = '2026-01-01 00:00:00'"),
+    (
+        "a webhook is told of an event once",
+        "INSERT INTO webhook_deliveries (id, webhook_id, event_id, kind, state, created_at, began_at, attempts, next_attempt_at)
+         VALUES ('f', 'w', 'e', 'account.created', 'pending', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 0, '2026-01-01 00:00:00')",
+    ),
+    ("an event stands in the feed once", "INSERT INTO feed (event_id) VALUES ('e')"),
+    ("what is in the feed is an event", "INSERT INTO feed (event_id) VALUES ('x')"),
+    ("the feed begins with one", "UPDATE feed SET sequence = 0"),
     ("a second factor is a user's", "UPDATE second_factors SET user_id = 'x'"),
     ("a second factor has its secret", "UPDATE second_factors SET secret = ''"),
     ("what is in force has its last step", "UPDATE second_factors SET used_step = NULL"),

@@ -68,6 +68,12 @@ impl Setup {
         self
     }
 
+    /// With somebody who tells webhooks of events, wherever they are: the receivers of tests are on this machine.
+    #[must_use]
+    pub fn with_webhooks(self) -> Self {
+        self.setting(server::WEBHOOKS, "anywhere")
+    }
+
     /// With nobody who sends mails: they wait in the outbox, and nothing but requests writes.
     #[must_use]
     pub fn without_mails(mut self) -> Self {

@@ -25,6 +25,7 @@ pub mod given;
 pub mod mails;
 mod on_both;
 pub mod postgres;
+pub mod receiver;
 pub mod scene;
 pub mod server;
 pub mod staff;

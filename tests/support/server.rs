@@ -24,9 +24,10 @@ use accounts_api::{
 use accounts_delivery::{
     compose::{Composer, Look},
     transport::{Folder, Smtp, Transport},
+    webhooks::WebhookWorker,
     worker::Worker,
 };
-use accounts_domain::catalog::Catalog as Policy;
+use accounts_domain::{catalog::Catalog as Policy, webhooks::Reach};
 use accounts_store::{Database, Settings, Store};
 use actix_web::{dev::ServerHandle, rt::System};
 use chrono::{DateTime, Utc};
@@ -42,6 +43,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where mails go, if not into a folder.
 const SMTP_URL: &str = "ACCOUNTS_SMTP_URL";
+
+/// Where webhooks may be, `public` or `anywhere`. Without it nobody tells them anything.
+pub(crate) const WEBHOOKS: &str = "webhooks";
 
 /// What a test says about its service.
 #[derive(Debug)]
@@ -67,6 +71,7 @@ pub struct Running {
     signing_key_since: DateTime<Utc>,
     runtime: Option<Runtime>,
     stop_worker: Option<oneshot::Sender<()>>,
+    stop_webhooks: Option<oneshot::Sender<()>>,
     server: ServerHandle,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -123,6 +128,9 @@ impl Drop for Running {
         if let Some(stop) = self.stop_worker.take() {
             let _ = stop.send(());
         }
+        if let Some(stop) = self.stop_webhooks.take() {
+            let _ = stop.send(());
+        }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -157,6 +165,11 @@ pub(crate) fn start(config: &Config<'_>, beside: Option<&Running>) -> Running {
         .unwrap_or_else(|error| panic!("no runtime: {error}"));
     let stop_worker = config.sends_mails.then(|| start_worker(&runtime, config, &service));
 
+    let stop_webhooks = config
+        .settings
+        .contains_key(WEBHOOKS)
+        .then(|| start_webhooks(&runtime, &service));
+
     let (tell, told) = mpsc::channel();
     let shared = service.clone();
     let thread = thread::spawn(move || {
@@ -177,6 +190,7 @@ pub(crate) fn start(config: &Config<'_>, beside: Option<&Running>) -> Running {
         signing_key_since: signing_key.created_at,
         runtime: Some(runtime),
         stop_worker,
+        stop_webhooks,
         server,
         thread: Mutex::new(Some(thread)),
     }
@@ -221,6 +235,13 @@ fn service(config: &Config<'_>, address: SocketAddr, signing_key: &StoredKey, be
                 settings.trusted_hops = value.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
             }
             SMTP_URL => {}
+            WEBHOOKS => {
+                settings.webhooks = if value == "anywhere" {
+                    Reach::Anywhere
+                } else {
+                    Reach::Public
+                };
+            }
             _ => panic!("a test service knows no setting {name}"),
         }
     }
@@ -260,6 +281,21 @@ fn start_worker(runtime: &Runtime, config: &Config<'_>, service: &Service) -> on
     );
     let (stop, stopped) = oneshot::channel();
     runtime.spawn(worker.run(async {
+        let _ = stopped.await;
+    }));
+    stop
+}
+
+fn start_webhooks(runtime: &Runtime, service: &Service) -> oneshot::Sender<()> {
+    let worker = WebhookWorker::new(
+        service.store.clone(),
+        service.vault.clone(),
+        service.clock.clone(),
+        service.settings.webhooks,
+    );
+    let worker = worker.unwrap_or_else(|error| panic!("{error}"));
+    let (stop, stopped) = oneshot::channel();
+    runtime.spawn(worker.every(Duration::from_millis(20)).run(async {
         let _ = stopped.await;
     }));
     stop

@@ -20,9 +20,9 @@ use crate::router::Routes;
 use crate::service::Service;
 use crate::{
     access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
-    health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, notifications, operators,
+    feed, health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, notifications, operators,
     ownership_transfers, password_resets, problems, reauthentication, recipients, reviews, roles, second_factor,
-    server, sessions, sign_ups, unsubscribe, verifications,
+    server, sessions, sign_ups, unsubscribe, verifications, webhooks,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -47,6 +47,8 @@ pub fn routes() -> Routes {
         .and(access_checks::routes())
         .and(inbound_checks::routes())
         .and(external_ids::routes())
+        .and(feed::routes())
+        .and(webhooks::routes())
         .and(contacts::routes())
         .and(verifications::routes())
         .and(roles::routes())
@@ -118,6 +120,10 @@ const ABOUT: About<'static> = About {
         (
             "integrations",
             "What machine callers of the provider ask, each with a key of its own and the scopes that it was given.",
+        ),
+        (
+            "events",
+            "What happened, in one order, for other systems of the provider: to be read, and told to webhooks.",
         ),
         ("audit", "Every change, with who and when."),
         (

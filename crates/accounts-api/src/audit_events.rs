@@ -89,44 +89,44 @@ fn bounded(query: &mut Query, name: &str, max: usize) -> Vec<String> {
 }
 
 /// Who did something.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ActorView {
     /// `user`, `key` (an API key), `integration`, `operator` (one of the provider's staff), `link` (whoever followed a
     /// mailed link) or `system`.
     #[schema(example = "user")]
-    kind: String,
+    pub(crate) kind: String,
     /// The user, the API key, the integration or the operator.
     #[schema(required = true, example = "usr_01h455vb4pex5vsknk084sn02q")]
-    id: Option<String>,
+    pub(crate) id: Option<String>,
     /// The user who made the key, or in whose place the operator acted.
     #[schema(required = true)]
-    on_behalf_of: Option<String>,
+    pub(crate) on_behalf_of: Option<String>,
 }
 
 /// What something happened to.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SubjectView {
     /// `account`, `contact`, `user`, `invitation`, `join_request`, `notification`, `api_key`, `integration` or
     /// `operator`.
     #[schema(example = "contact")]
-    kind: String,
+    pub(crate) kind: String,
     /// Its id.
     #[schema(example = "con_01h455vb4pex5vsknk084sn02q")]
-    id: String,
+    pub(crate) id: String,
 }
 
 /// What a field held and holds; both `null` once the person is erased.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FieldChange {
     /// The field.
     #[schema(example = "display_name")]
-    field: String,
+    pub(crate) field: String,
     /// What it held.
     #[schema(required = true)]
-    before: Option<String>,
+    pub(crate) before: Option<String>,
     /// What it holds.
     #[schema(required = true)]
-    after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// One recorded change.

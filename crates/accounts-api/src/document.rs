@@ -17,6 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::describe::Security;
 use crate::problem::{Code, ProblemSchema};
 use crate::router::{Documented, Route, Routes};
+use crate::webhooks;
 
 /// What the document says about the service as a whole.
 #[derive(Debug, Clone)]
@@ -54,6 +55,7 @@ pub fn assemble(routes: &Routes, about: &About<'_>) -> Value {
             item.insert(route.method.as_str().to_ascii_lowercase(), operation);
         }
     }
+    call_back(&mut paths, &mut components);
     let mut problem = to_value(&ProblemSchema::schema());
     if let Some(problem) = problem.as_object_mut() {
         // RFC 9457 section 3.2: a problem may have members that only its type knows.
@@ -115,6 +117,18 @@ pub fn assemble(routes: &Routes, about: &About<'_>) -> Value {
     links::from_created(&mut document);
     drop_unused_headers(&mut document);
     sorted(document)
+}
+
+/// Says what is sent to the webhooks that are made here.
+fn call_back(paths: &mut Map<String, Value>, components: &mut Map<String, Value>) {
+    let Some(made) = paths.get_mut("/v1/webhooks").and_then(|item| item.get_mut("post")) else {
+        return;
+    };
+    let (callbacks, schemas) = webhooks::callbacks();
+    if let Some(made) = made.as_object_mut() {
+        made.insert("callbacks".to_owned(), callbacks);
+    }
+    components.extend(schemas.iter().map(|(name, schema)| (name.clone(), to_value(schema))));
 }
 
 /// The document as it is committed and served: indented, its members in alphabetical order, with a

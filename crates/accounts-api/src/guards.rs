@@ -40,7 +40,8 @@ use admit::{Admit, guards};
 pub use exports::{ExportsAudit, ExportsContacts};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
 pub use integrations::{
-    ChecksAccess, ChecksInbound, IntegrationCaller, NotifiesAccount, OpensAccounts, SendsNotifications, ViewsAccounts,
+    ChecksAccess, ChecksInbound, IntegrationCaller, ManagesWebhooks, NotifiesAccount, OpensAccounts, ReadsEvents,
+    SendsNotifications, ViewsAccounts,
 };
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};

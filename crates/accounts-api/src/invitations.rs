@@ -29,8 +29,8 @@ use crate::texts::Wanted;
 
 use body::{InvitationBatchBody, InvitationBody, NewInvitation};
 pub(crate) use mine::MyInvitationView;
-pub(crate) use view::offered;
-use view::{InvitationBatch, InvitationResult, InvitationView};
+use view::{InvitationBatch, InvitationResult};
+pub(crate) use view::{InvitationView, offered};
 
 path_values! {
     /// The invitation.

@@ -29,6 +29,7 @@ pub mod document;
 pub mod edge;
 mod email_changes;
 mod external_ids;
+pub mod feed;
 pub mod gate;
 pub mod guards;
 mod headers;
@@ -81,5 +82,6 @@ pub mod tokens;
 mod unsubscribe;
 pub mod vault;
 mod verifications;
+pub mod webhooks;
 
 pub use app::{application, openapi, routes, serve, serve_metrics};

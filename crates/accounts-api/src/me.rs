@@ -79,7 +79,8 @@ pub struct UserView {
 }
 
 impl UserView {
-    fn of(user: &User) -> Self {
+    /// What a log-in looks like to its person.
+    pub(crate) fn of(user: &User) -> Self {
         Self {
             id: user.id.to_string(),
             address: user.address.to_string(),

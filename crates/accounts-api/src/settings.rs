@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use accounts_domain::webhooks::Reach;
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
 
@@ -23,6 +24,8 @@ pub struct ApiSettings {
     pub body_deadline: Duration,
     /// How long the answer to a request with an `Idempotency-Key` is kept for a repeat.
     pub answers_kept_for: TimeDelta,
+    /// Where webhooks may be (R68).
+    pub webhooks: Reach,
     /// The key that cursors are sealed with. Two processes behind one address share it.
     pub cursor_key: Secret,
 }
@@ -37,6 +40,7 @@ impl ApiSettings {
             request_deadline: Duration::from_secs(30),
             body_deadline: Duration::from_secs(10),
             answers_kept_for: accounts_store::KEPT_FOR,
+            webhooks: Reach::Public,
             cursor_key,
         }
     }

@@ -16,6 +16,8 @@ pub enum VaultPurpose {
     OperatorFactor,
     /// A log-in that waits for the code of the second factor.
     Challenge,
+    /// What deliveries to a webhook are signed with, under the webhook's id.
+    WebhookSecret,
 }
 
 impl VaultPurpose {
@@ -24,6 +26,7 @@ impl VaultPurpose {
             Self::SecondFactor => "second-factor",
             Self::OperatorFactor => "operator-factor",
             Self::Challenge => "challenge",
+            Self::WebhookSecret => "webhook-secret",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What leaves the service by itself: mails, composed in the reader's language and sent by a worker
-//! from the outbox.
+//! from the outbox, and events, signed and sent to webhooks by another.
 //!
 //! Nothing that a user waits for waits for this crate (security decision D10): a change puts a row
 //! into the outbox, [`worker`] claims it, [`compose`] writes it and [`transport`] hands it over.
@@ -7,6 +7,7 @@
 pub mod compose;
 pub mod templates;
 pub mod transport;
+pub mod webhooks;
 mod words;
 pub mod worker;
 

@@ -4,6 +4,7 @@
 mod provider;
 mod reviews;
 mod users;
+mod webhooks;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -12,6 +13,7 @@ use crate::api_keys::ApiKey;
 use crate::change::Change;
 use crate::ids::{
     AccountId, ApiKeyId, ContactId, IntegrationId, InvitationId, JoinRequestId, NotificationId, OperatorId, UserId,
+    WebhookId,
 };
 use crate::invitations::Invitation;
 use crate::join_requests::{JoinOutcome, JoinRequest};
@@ -23,6 +25,7 @@ use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 pub use provider::{integration_created, integration_entries, operator_created, operator_entries};
 pub use users::{user_entries, user_imported};
+pub use webhooks::{webhook_created, webhook_entries};
 
 /// What an event is about, or whom a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub enum Subject {
     JoinRequest(JoinRequestId),
     /// A notice to a category.
     Notification(NotificationId),
+    /// A webhook of an integration.
+    Webhook(WebhookId),
 }
 
 impl Subject {
@@ -60,6 +65,7 @@ impl Subject {
             Self::Integration(_) => "integration",
             Self::JoinRequest(_) => "join_request",
             Self::Notification(_) => "notification",
+            Self::Webhook(_) => "webhook",
         }
     }
 
@@ -75,6 +81,7 @@ impl Subject {
             Self::Integration(id) => id.to_string(),
             Self::JoinRequest(id) => id.to_string(),
             Self::Notification(id) => id.to_string(),
+            Self::Webhook(id) => id.to_string(),
         }
     }
 }

@@ -60,6 +60,10 @@ identifiers! {
     IntegrationId = IntegrationTag, "int";
     /// One notice that was sent to a category.
     NotificationId = NotificationTag, "ntf";
+    /// One place where an integration is told of events.
+    WebhookId = WebhookTag, "whk";
+    /// One event on its way to a webhook.
+    DeliveryId = DeliveryTag, "dlv";
     /// One outgoing mail.
     MailId = MailTag, "mai";
 }

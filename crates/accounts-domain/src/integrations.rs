@@ -24,20 +24,26 @@ pub enum IntegrationScope {
     AccountsOpen,
     /// `accounts:view`: find accounts and read what they say about their organisations.
     AccountsView,
+    /// `events:read`: read what happened, in the order in which it happened.
+    EventsRead,
     /// `inbound:check`: ask whose mail it is, and whether it speaks for an account.
     InboundCheck,
     /// `notifications:send`: send notices to the categories of accounts, and see what became of them.
     NotificationsSend,
+    /// `webhooks:manage`: be told of events, wherever it likes.
+    WebhooksManage,
 }
 
 impl IntegrationScope {
     /// Every scope, in the order in which they are offered.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::AccessCheck,
         Self::AccountsOpen,
         Self::AccountsView,
+        Self::EventsRead,
         Self::InboundCheck,
         Self::NotificationsSend,
+        Self::WebhooksManage,
     ];
 
     /// The scope as it is written: `access:check`, say.
@@ -46,8 +52,10 @@ impl IntegrationScope {
             Self::AccessCheck => "access:check",
             Self::AccountsOpen => "accounts:open",
             Self::AccountsView => "accounts:view",
+            Self::EventsRead => "events:read",
             Self::InboundCheck => "inbound:check",
             Self::NotificationsSend => "notifications:send",
+            Self::WebhooksManage => "webhooks:manage",
         }
     }
 
@@ -59,8 +67,8 @@ impl IntegrationScope {
     /// Whether what it opens changes nothing, whatever the method, so that test keys may have it, too.
     pub const fn reads(self) -> bool {
         match self {
-            Self::AccessCheck | Self::AccountsView | Self::InboundCheck => true,
-            Self::AccountsOpen | Self::NotificationsSend => false,
+            Self::AccessCheck | Self::AccountsView | Self::EventsRead | Self::InboundCheck => true,
+            Self::AccountsOpen | Self::NotificationsSend | Self::WebhooksManage => false,
         }
     }
 }
@@ -325,11 +333,14 @@ mod tests {
         let desk = integration(&IntegrationScope::ALL);
         let test = key(1, KeyMode::Test);
         for scope in IntegrationScope::ALL {
-            let changes = [IntegrationScope::AccountsOpen, IntegrationScope::NotificationsSend];
-            let wanted = if changes.contains(&scope) {
-                Err(KeyRefusal::ReadsOnly)
-            } else {
-                Ok(())
+            let wanted = match scope {
+                IntegrationScope::AccountsOpen
+                | IntegrationScope::NotificationsSend
+                | IntegrationScope::WebhooksManage => Err(KeyRefusal::ReadsOnly),
+                IntegrationScope::AccessCheck
+                | IntegrationScope::AccountsView
+                | IntegrationScope::EventsRead
+                | IntegrationScope::InboundCheck => Ok(()),
             };
             assert_eq!(desk.admit(&test, scope), wanted, "{scope:?}");
         }

@@ -46,6 +46,7 @@ pub mod totp;
 pub mod users;
 pub mod verification;
 pub mod violation;
+pub mod webhooks;
 
 #[cfg(test)]
 mod given;

@@ -120,6 +120,8 @@ texts! {
     AskedName = 100;
     /// Why an operator did something, as the customer reads it.
     Reason = 500;
+    /// What an integration says about a webhook of its own.
+    WebhookDescription = 200;
     /// One line of a postal address.
     AddressLine = 100;
     /// What stands above a notice.

@@ -59,6 +59,12 @@ pub enum Violation {
         /// The greatest number.
         limit: usize,
     },
+    /// The integration has as many webhooks as it may.
+    #[error("there are {limit} webhooks already")]
+    WebhookLimitReached {
+        /// The greatest number.
+        limit: usize,
+    },
     /// Another entry of the account has this address.
     #[error("the address is taken")]
     AddressTaken {

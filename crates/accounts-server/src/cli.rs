@@ -73,6 +73,9 @@ pub struct Serve {
     /// Make the demo account first, if it is not there, and print its log-in; on the embedded database only
     #[arg(long)]
     pub demo: bool,
+    /// Let webhooks be at private addresses and reached by plain http, at any port: on a network of one's own
+    #[arg(long)]
+    pub webhooks_allow_private: bool,
 }
 
 /// Which made-up accounts there are to be.
@@ -169,7 +172,8 @@ pub enum IntegrationCommand {
         /// The integration, as it is listed
         #[arg(value_parser = integration)]
         integration: IntegrationId,
-        /// What it may do from now on: access:check, accounts:open, accounts:view or inbound:check; once for each
+        /// What it may do from now on: access:check, accounts:open, accounts:view, events:read, inbound:check or
+        /// webhooks:manage; once for each
         #[arg(long, value_name = "SCOPE", value_parser = scope)]
         scope: Vec<IntegrationScope>,
     },
@@ -201,7 +205,8 @@ pub struct NewIntegration {
     /// What it is called; no other has this name
     #[arg(value_parser = KeyName::parse)]
     pub name: KeyName,
-    /// What it may do: access:check, accounts:open, accounts:view or inbound:check; once for each
+    /// What it may do: access:check, accounts:open, accounts:view, events:read, inbound:check or webhooks:manage; once for
+    /// each
     #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
     pub scope: Vec<IntegrationScope>,
     /// Make a test key, which reads and changes nothing
@@ -227,7 +232,8 @@ pub struct NewIntegrationKey {
 }
 
 fn scope(text: &str) -> Result<IntegrationScope, &'static str> {
-    IntegrationScope::from_name(text).ok_or("it is access:check, accounts:open, accounts:view or inbound:check")
+    IntegrationScope::from_name(text)
+        .ok_or("it is access:check, accounts:open, accounts:view, events:read, inbound:check or webhooks:manage")
 }
 
 fn integration(text: &str) -> Result<IntegrationId, &'static str> {

@@ -9,13 +9,14 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often the mails are counted.
+/// How often mails and deliveries are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 
 /// Measures the store.
 pub struct Measures {
     store: Store,
     mails: IntGauge,
+    webhooks: IntGauge,
 }
 
 impl Measures {
@@ -28,12 +29,17 @@ impl Measures {
             "accounts_mails_waiting",
             "Mails in the outbox that are neither sent nor given up.",
         )?;
+        let webhooks = IntGauge::new(
+            "accounts_webhooks_waiting",
+            "Deliveries to webhooks that are neither taken nor given up.",
+        )?;
         metrics.registry().register(Box::new(mails.clone()))?;
+        metrics.registry().register(Box::new(webhooks.clone()))?;
         metrics.registry().register(Box::new(Queues::new(store.clone())?))?;
-        Ok(Self { store, mails })
+        Ok(Self { store, mails, webhooks })
     }
 
-    /// Counts the mails from time to time, until it is dropped.
+    /// Counts mails and deliveries from time to time, until it is dropped.
     pub async fn run(self) {
         let mut time = interval(COUNT_EVERY);
         time.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -42,6 +48,10 @@ impl Measures {
             match self.store.mails_waiting().await {
                 Ok(mails) => self.mails.set(i64::try_from(mails).unwrap_or(i64::MAX)),
                 Err(error) => tracing::debug!(cause = error.cause(), "the mails were not counted"),
+            }
+            match self.store.webhooks_waiting().await {
+                Ok(waiting) => self.webhooks.set(i64::try_from(waiting).unwrap_or(i64::MAX)),
+                Err(error) => tracing::debug!(cause = error.cause(), "the deliveries were not counted"),
             }
         }
     }
@@ -112,6 +122,7 @@ mod tests {
             "accounts_db_reads_waiting 0\n",
             "accounts_db_writes_waiting 0\n",
             "accounts_mails_waiting 0\n",
+            "accounts_webhooks_waiting 0\n",
         ] {
             assert!(text.contains(line), "{text}");
         }

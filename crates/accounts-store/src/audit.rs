@@ -113,7 +113,7 @@ pub struct AuditFilter {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_events)]
-struct EventRow {
+pub(crate) struct EventRow {
     id: String,
     account_id: Option<String>,
     user_id: Option<String>,
@@ -330,7 +330,7 @@ fn read_events(
 }
 
 /// What was just read, with its values.
-fn with_values(conn: &mut Conn, rows: Vec<EventRow>) -> Result<Vec<AuditEvent>, Fault> {
+pub(crate) fn with_values(conn: &mut Conn, rows: Vec<EventRow>) -> Result<Vec<AuditEvent>, Fault> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let mut values = load_values(conn, &ids)?;
     let read = |row: EventRow| {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
-use diesel::{Connection, PgConnection, QueryResult, SqliteConnection};
+use diesel::{Connection, PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
 
 pub use address::{AddressError, Database, PostgresUrl};
 pub(crate) use migrations::migrate_locked;
@@ -369,6 +369,17 @@ fn owner_only(path: &Path) -> std::io::Result<File> {
             folders.create(folder)?;
         }
         options.open(path)
+    }
+}
+
+/// Lets one transaction at a time past, until it ends. Where there is one writer, that is so already.
+pub(crate) fn one_at_a_time(conn: &mut Conn, turnstile: i64) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Pg(conn) => diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(turnstile)
+            .execute(conn)
+            .map(|_| ()),
     }
 }
 

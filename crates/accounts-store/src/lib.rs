@@ -15,6 +15,7 @@ mod distinct;
 mod email_changes;
 mod erasure;
 mod error;
+mod feed;
 mod fill;
 mod idempotency;
 mod impersonations;
@@ -45,6 +46,7 @@ mod store;
 mod throttles;
 mod users;
 mod visits;
+mod webhooks;
 
 pub use access_checks::{AskedAbout, Found};
 pub use accounts::{AccountMark, VerificationTarget};
@@ -55,6 +57,7 @@ pub use decide::Decision;
 pub use email_changes::EmailChangeKeys;
 pub use erasure::Erasure;
 pub use error::{Cause, StoreError};
+pub use feed::{FeedFilter, FeedPage};
 pub use fill::{DIGITS, Filling, Stamps, Tale, digits};
 pub use idempotency::{KEPT_FOR, Recall};
 pub use inbound_checks::AccountsOfSender;
@@ -78,6 +81,9 @@ pub use store::{Act, DecideError, Keep, Kept, Store};
 pub use throttles::{LONGEST_WINDOW, Throttle};
 pub use users::{UserDecision, new_user};
 pub use visits::{Visit, Visitor};
+pub use webhooks::WebhookDecision;
+pub use webhooks::deliveries::{Delivery, DeliveryState, Outcome, Told};
+pub use webhooks::queue::{ClaimedDelivery, DeliveryClaim};
 
 #[doc(hidden)]
 pub use backend::hand::Hand;

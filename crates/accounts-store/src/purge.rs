@@ -13,7 +13,7 @@ use crate::rows::stored;
 use crate::schema::{
     api_keys, contact_verifications, email_changes, idempotency_keys, integration_keys, invitations, join_requests,
     mails, notifications, operator_sessions, password_resets, refresh_tokens, second_factor_challenges, sessions,
-    sign_ups, throttles,
+    sign_ups, throttles, webhook_deliveries, webhooks,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -32,6 +32,10 @@ pub const JOIN_REQUESTS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 
 /// How long a notice is remembered at least. It goes with the last of its mails.
 pub const NOTIFICATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+
+/// How long a delivery to a webhook is remembered after it was taken or given up.
+pub const DELIVERIES_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
+
 /// What the provider says how long to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
@@ -65,14 +69,17 @@ const MOST: u32 = 10_000;
 impl Store {
     /// Deletes what nobody asks for any more: counters whose window has ended,
     /// links past [`LINKS_REMEMBERED_FOR`], invitations past [`INVITATIONS_REMEMBERED_FOR`], requests to join past
-    /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], and sessions past
-    /// [`SESSIONS_REMEMBERED_FOR`], and kept answers, mails and audit events as `retention` says; at most `limit` rows of each, and never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
+    /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], deliveries past
+    /// [`DELIVERIES_REMEMBERED_FOR`], former secrets of webhooks, sessions past [`SESSIONS_REMEMBERED_FOR`], notices past
+    /// [`NOTIFICATIONS_REMEMBERED_FOR`] whose mails are gone, and kept answers, mails and audit events as `retention` says;
+    /// at most `limit` rows of each, and never more than 10,000. Answers how many rows went: as long as it is not nothing,
+    /// there may be more.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, retention: Retention, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 13] = [
+        let steps: [Step; 15] = [
             counters,
             of_sign_ups,
             of_resets,
@@ -86,6 +93,8 @@ impl Store {
             of_sessions,
             of_operator_sessions,
             of_notifications,
+            of_deliveries,
+            former_secrets,
         ];
         let mut purged = 0;
         for step in steps {
@@ -209,6 +218,30 @@ fn of_notifications(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<us
         .select(notifications::id)
         .load(conn)?;
     Ok(diesel::delete(notifications::table.filter(notifications::id.eq_any(ids))).execute(conn)?)
+}
+
+/// What is left to be told is not old, and what was told is in the feed.
+fn of_deliveries(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
+    let outlived = webhook_deliveries::ended_at.le(stored(at - DELIVERIES_REMEMBERED_FOR));
+    let ids: Vec<String> = webhook_deliveries::table
+        .filter(outlived)
+        .order(webhook_deliveries::ended_at)
+        .limit(limit)
+        .select(webhook_deliveries::id)
+        .load(conn)?;
+    let ended = webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids));
+    Ok(diesel::delete(ended.filter(outlived)).execute(conn)?)
+}
+
+/// A secret that signs no more is of no use to anybody but a thief.
+fn former_secrets(conn: &mut Conn, at: DateTime<Utc>, _: i64) -> Result<usize, Fault> {
+    let past = webhooks::table.filter(webhooks::former_until.le(stored(at)));
+    Ok(diesel::update(past)
+        .set((
+            webhooks::former_secret.eq(None::<String>),
+            webhooks::former_until.eq(None::<NaiveDateTime>),
+        ))
+        .execute(conn)?)
 }
 
 /// A session goes once its spent tokens have gone, together with the last one: until then it has that one.

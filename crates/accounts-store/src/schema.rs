@@ -476,6 +476,53 @@ table! {
     }
 }
 
+table! {
+    feed (arrival) {
+        arrival -> BigInt,
+        event_id -> Text,
+        sequence -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    webhooks (id) {
+        id -> Text,
+        integration_id -> Text,
+        url -> Text,
+        description -> Nullable<Text>,
+        types -> Text,
+        secret -> Text,
+        former_secret -> Nullable<Text>,
+        former_until -> Nullable<Timestamp>,
+        disabled_at -> Nullable<Timestamp>,
+        disabled_reason -> Nullable<Text>,
+        failing_since -> Nullable<Timestamp>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    webhook_deliveries (id) {
+        id -> Text,
+        webhook_id -> Text,
+        event_id -> Nullable<Text>,
+        kind -> Text,
+        state -> Text,
+        created_at -> Timestamp,
+        began_at -> Timestamp,
+        attempts -> Integer,
+        next_attempt_at -> Timestamp,
+        claimed_until -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        last_attempt_at -> Nullable<Timestamp>,
+        last_status -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
+        last_answer -> Nullable<Text>,
+    }
+}
+
 joinable!(owners -> accounts (account_id));
 joinable!(owners -> contacts (contact_id));
 joinable!(owners -> users (user_id));
@@ -502,6 +549,9 @@ joinable!(integration_keys -> integrations (integration_id));
 joinable!(second_factors -> users (user_id));
 joinable!(second_factor_challenges -> users (user_id));
 joinable!(audit_values -> audit_events (event_id));
+joinable!(feed -> audit_events (event_id));
+joinable!(webhooks -> integrations (integration_id));
+joinable!(webhook_deliveries -> webhooks (webhook_id));
 
 /// Hands the list of all tables to another macro.
 macro_rules! with_all_tables {
@@ -543,6 +593,9 @@ macro_rules! with_all_tables {
             join_requests,
             second_factors,
             second_factor_challenges,
+            feed,
+            webhooks,
+            webhook_deliveries,
         }
     };
 }

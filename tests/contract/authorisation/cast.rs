@@ -100,6 +100,8 @@ pub(super) struct Caller {
     request: String,
     /// A notice that the caller may look at: of an integration, its own.
     notification: String,
+    /// A webhook of the caller, where it may have one, and something on its way there.
+    webhook: [String; 2],
 }
 
 /// What there is in an account.
@@ -142,6 +144,8 @@ pub(super) struct Cast<'a> {
     former: String,
     /// An integration, and its key.
     integration: [String; 2],
+    /// A webhook of an integration that does not call.
+    others_webhook: String,
     pub callers: Vec<Caller>,
 }
 
@@ -179,6 +183,7 @@ impl<'a> Cast<'a> {
                 invitation: home.invitation.clone(),
                 request: home.request.clone(),
                 notification: home.notification.clone(),
+                webhook: no_webhook(),
             },
             caller(Kind::Stranger, &dan),
             caller(Kind::Former, &former),
@@ -214,6 +219,7 @@ impl<'a> Cast<'a> {
             removed,
             former,
             integration,
+            others_webhook: webhook(&given::integration(app, &["webhooks:manage"]))[0].clone(),
             callers,
         }
     }
@@ -224,6 +230,11 @@ impl<'a> Cast<'a> {
         let mut path = self.path(operation, caller, ids);
         if operation.dry_run {
             path += "?dry_run=true";
+        }
+        // What would change something whoever asks is asked in a way that is refused at last.
+        let acts = ["/rotate-secret", "/test", "/redeliver"];
+        if ids == Ids::Own && acts.iter().any(|act| operation.path.ends_with(act)) {
+            path += "?nothing=1";
         }
         let mut request = caller.client.request(&operation.method, path);
         // A stale tag is told before an unknown role or address, which change nothing either.
@@ -290,6 +301,8 @@ impl<'a> Cast<'a> {
             (_, "request") => side.request.clone(),
             (_, "review") => side.review.clone(),
             (_, "role") => "technical".to_owned(),
+            (_, "webhook") => caller.webhook[0].clone(),
+            (_, "delivery") => caller.webhook[1].clone(),
             (_, "code") => "stale".to_owned(),
             ("/docs/{file}", "file") => "swagger-ui.css".to_owned(),
             ("/mailbox/{file}", "file") => self.mail_file(),
@@ -306,6 +319,7 @@ impl<'a> Cast<'a> {
             (Ids::Foreign(_), "user") => self.other.user.clone(),
             (Ids::Foreign(_), "address") => self.other.more.clone(),
             (Ids::Foreign(_), "transfer") => self.other.transfer.clone(),
+            (Ids::Foreign(_), "webhook") => self.others_webhook.clone(),
             (Ids::Foreign(_), "key") => self.other.key.clone(),
             (Ids::Foreign(_), "review") => self.other.review.clone(),
             // To somebody else, for whoever answers the own ones.
@@ -327,6 +341,8 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "key") => an_id("key"),
             (Ids::Random(_), "review") => an_id("rev"),
             (Ids::Random(_), "request") => an_id("jrq"),
+            (Ids::Random(_), "webhook") => an_id("whk"),
+            (Ids::Random(_), "delivery") => an_id("dlv"),
             (Ids::Random(_), "integration") => an_id("int"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
             (Ids::Random(_), "role") => "captain".to_owned(),
@@ -337,7 +353,8 @@ impl<'a> Cast<'a> {
             (
                 Ids::WrongKind(_),
                 "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "review"
-                | "external_id" | "integration" | "address" | "role" | "code" | "file" | "notification" | "token",
+                | "external_id" | "integration" | "webhook" | "delivery" | "address" | "role" | "code" | "file"
+                | "notification" | "token",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }
@@ -352,10 +369,12 @@ impl<'a> Cast<'a> {
         names.swap_remove(0)
     }
 
-    /// Every row but of what counts attempts and uses.
+    /// Every row but of what counts attempts and uses, and numbers events.
     pub(super) fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let mut rows = self.app.rows();
-        rows.retain(|table, _| !["throttles", "sessions", "api_keys", "integration_keys"].contains(&table.as_str()));
+        rows.retain(|table, _| {
+            !["throttles", "sessions", "api_keys", "integration_keys", "feed"].contains(&table.as_str())
+        });
         rows
     }
 }
@@ -380,7 +399,7 @@ impl<'a> Ids<'a> {
                 {
                     all.push(Self::Foreign(parameter));
                 }
-                "transfer" | "address" | "invitation" | "key" | "request" | "review" | "notification" => {
+                "transfer" | "address" | "invitation" | "key" | "request" | "review" | "notification" | "webhook" => {
                     all.push(Self::Foreign(parameter));
                 }
                 "contact" | "user" | "session" => all.extend([Self::Foreign(parameter), Self::Deleted(parameter)]),
@@ -496,14 +515,35 @@ fn integrations(app: &App, owner: &Caller, account: &str) -> Vec<Caller> {
         let sent = sends.then(|| given::notice(&client, account, "announcement").text("id"));
         Caller {
             kind,
-            client,
             notification: sent.unwrap_or_else(|| owner.notification.clone()),
+            webhook: if scopes.contains(&IntegrationScope::WebhooksManage) {
+                webhook(&client)
+            } else {
+                no_webhook()
+            },
+            client,
             ..owner.clone()
         }
     };
     let each = IntegrationScope::ALL.map(|scope| by(Kind::Integration(scope), &[scope]));
     let every = by(Kind::EveryScope, &IntegrationScope::ALL);
     each.into_iter().chain([every]).collect()
+}
+
+/// A webhook, and something on its way there.
+fn webhook(integration: &Client) -> [String; 2] {
+    let made = integration.post(
+        "/v1/webhooks",
+        json!({ "url": "https://hooks.example/in", "event_types": ["nothing.happens"] }),
+    );
+    let webhook = made.expect(201).text("id");
+    let told = integration.post(format!("/v1/webhooks/{webhook}/test"), ()).expect(202);
+    [webhook, told.text("id")]
+}
+
+/// What those name who have none.
+fn no_webhook() -> [String; 2] {
+    ["whk", "dlv"].map(|kind| format!("{kind}_01h455vb4pex5vsknk084sn02q"))
 }
 
 /// The provider's staff, and one of them in the owner's place.
@@ -549,6 +589,7 @@ fn caller(kind: Kind, person: &Person<'_>, ana: &Person<'_>, inviter: &Person<'_
         invitation,
         request: person.get("/v1/me/join-requests").expect(200).text("data/0/id"),
         notification: notification.to_owned(),
+        webhook: no_webhook(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use accounts_domain::integrations::IntegrationScope::{
-    self, AccessCheck, AccountsOpen, AccountsView, InboundCheck, NotificationsSend,
+    self, AccessCheck, AccountsOpen, AccountsView, EventsRead, InboundCheck, NotificationsSend, WebhooksManage,
 };
 use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView,
@@ -259,6 +259,19 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     (
         "POST /v1/accounts/{account}/notifications/test",
         Has(NotificationsManage),
+    ),
+    ("GET /v1/events", Scope(EventsRead)),
+    ("GET /v1/webhooks", Scope(WebhooksManage)),
+    ("POST /v1/webhooks", Scope(WebhooksManage)),
+    ("GET /v1/webhooks/{webhook}", Scope(WebhooksManage)),
+    ("PATCH /v1/webhooks/{webhook}", Scope(WebhooksManage)),
+    ("DELETE /v1/webhooks/{webhook}", Scope(WebhooksManage)),
+    ("POST /v1/webhooks/{webhook}/rotate-secret", Scope(WebhooksManage)),
+    ("POST /v1/webhooks/{webhook}/test", Scope(WebhooksManage)),
+    ("GET /v1/webhooks/{webhook}/deliveries", Scope(WebhooksManage)),
+    (
+        "POST /v1/webhooks/{webhook}/deliveries/{delivery}/redeliver",
+        Scope(WebhooksManage),
     ),
     ("GET /v1/accounts/by-external-id/{external_id}", Scope(AccountsView)),
     ("PUT /v1/accounts/by-external-id/{external_id}", Scope(AccountsOpen)),

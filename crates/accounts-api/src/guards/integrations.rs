@@ -10,7 +10,7 @@ use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::KeyHolder;
 use accounts_domain::ids::AccountId;
 use accounts_domain::integrations::{Integration, IntegrationScope, KeyRefusal};
-use accounts_store::{Act, AskedAbout};
+use accounts_store::{Act, AskedAbout, Keep};
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 
@@ -39,11 +39,16 @@ pub struct IntegrationCaller {
 impl IntegrationCaller {
     /// The act of this caller, now. Nothing is kept of its answer.
     pub fn act(&self) -> Act {
+        self.act_keeping(None)
+    }
+
+    /// The same, with where the answer is kept for a repeat.
+    pub fn act_keeping(&self, keep: Option<Keep>) -> Act {
         Act {
             actor: self.by.actor,
             at: self.by.at,
             request_id: self.request_id.clone(),
-            keep: None,
+            keep,
         }
     }
 }
@@ -78,6 +83,10 @@ scope_guards! {
     ChecksAccess = AccessCheck;
     /// An integration that may ask who speaks for an account.
     ChecksInbound = InboundCheck;
+    /// An integration that has webhooks.
+    ManagesWebhooks = WebhooksManage;
+    /// An integration that may read what happened.
+    ReadsEvents = EventsRead;
     /// An integration that may open accounts.
     OpensAccounts = AccountsOpen;
     /// An integration that may find accounts.

@@ -67,7 +67,7 @@ pub struct InvitationView {
 }
 
 impl InvitationView {
-    pub(super) fn of(roster: &Roster, record: &InvitationRecord, at: DateTime<Utc>) -> Self {
+    pub(crate) fn of(roster: &Roster, record: &InvitationRecord, at: DateTime<Utc>) -> Self {
         let invitation = &record.invitation;
         let lapsed = (record.ended.is_none() && invitation.expires_at <= at).then_some(invitation.expires_at);
         let (all_permissions, permissions) = offered(&invitation.permissions);

@@ -191,7 +191,8 @@ pub struct IntegrationBody {
     /// What it is called; no other has this name.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// What it may do, for every account: `access:check`, `accounts:open`, `accounts:view`. Without any it may do nothing.
+    /// What it may do, for every account: `access:check`, `accounts:open`, `accounts:view`, `events:read`,
+    /// `inbound:check`, `webhooks:manage`. Without any it may do nothing.
     #[schema(required = true, nullable = false, max_items = 20)]
     scopes: Option<Vec<String>>,
     /// The reason, which stays in the audit log.
@@ -276,7 +277,8 @@ async fn read_integration(operator: Operator, PathIntegration(id): PathIntegrati
 #[schema(example = json!({"disabled": true, "reason": "One of its keys was found in a public repository"}))]
 #[expect(clippy::option_option, reason = "absent and null are two cases in a merge patch")]
 pub struct IntegrationPatchBody {
-    /// All that it may do from now on: `access:check`, `accounts:open`, `accounts:view`.
+    /// All that it may do from now on: `access:check`, `accounts:open`, `accounts:view`, `events:read`, `inbound:check`,
+    /// `webhooks:manage`.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, max_items = 20)]
     scopes: Option<Option<Vec<String>>>,

@@ -109,6 +109,8 @@ codes! {
     ContactLimitReached = 409 "contact-limit-reached",
     /// There are as many API keys as there may be.
     KeyLimitReached = 409 "key-limit-reached",
+    /// The integration has as many webhooks as it may.
+    WebhookLimitReached = 409 "webhook-limit-reached",
     /// Something else of its kind has the name.
     NameTaken = 409 "name-taken",
     /// There is a second factor already.
@@ -250,6 +252,8 @@ field_codes! {
     ForbiddenCharacter = "forbidden-character",
     /// A password that is tried before any other.
     PasswordCommon = "password-common",
+    /// An address that nothing is sent to, of a private network, say.
+    ForbiddenTarget = "forbidden-target",
     /// None of the `allowed` values.
     NotAllowed = "not-allowed",
     /// The catalog has no such role.

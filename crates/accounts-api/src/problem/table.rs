@@ -36,6 +36,7 @@ impl From<Violation> for Problem {
             Violation::ImpersonationRefused => Self::new(Code::ImpersonationRefused),
             Violation::UserSuspended => Self::new(Code::UserSuspended),
             Violation::KeyLimitReached { limit } => Self::new(Code::KeyLimitReached).with("limit", limit),
+            Violation::WebhookLimitReached { limit } => Self::new(Code::WebhookLimitReached).with("limit", limit),
             Violation::OtherPerson => Self::new(Code::OtherPerson),
             Violation::AccountSuspended => Self::new(Code::AccountSuspended),
             Violation::AccountClosed => Self::new(Code::AccountClosed),

@@ -18,7 +18,9 @@ use accounts_api::tokens::Tokens;
 use accounts_api::vault::Vault;
 use accounts_delivery::compose::Composer;
 use accounts_delivery::transport::{Folder, Transport};
+use accounts_delivery::webhooks::WebhookWorker;
 use accounts_delivery::worker::Worker;
+use accounts_domain::webhooks::Reach;
 use accounts_store::{Retention, Store};
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
@@ -100,6 +102,7 @@ struct Process {
     metrics: Metrics,
     listeners: Listeners,
     worker: Worker,
+    webhooks: WebhookWorker,
     workers: usize,
     retention: Retention,
     place: Place,
@@ -140,6 +143,11 @@ impl Process {
         settings.cors_origins = serving.cors_origins;
         settings.trusted_hops = serving.trusted_proxies;
         settings.answers_kept_for = serving.retention.answers;
+        settings.webhooks = if how.webhooks_allow_private {
+            Reach::Anywhere
+        } else {
+            Reach::Public
+        };
         let mail_waits = Arc::new(Notify::new());
         let worker = Worker::new(
             store.clone(),
@@ -148,6 +156,9 @@ impl Process {
             clock.clone(),
             Arc::clone(&mail_waits),
         );
+        let vault = Vault::new(keys.vault);
+        let webhooks = WebhookWorker::new(store.clone(), vault.clone(), clock.clone(), settings.webhooks)
+            .map_err(|error| Failure::Failed(error.to_string()))?;
         let metrics = Metrics::new().map_err(|error| Failure::Failed(error.to_string()))?;
         let service = Service {
             store,
@@ -155,7 +166,7 @@ impl Process {
             passwords,
             tokens: Arc::new(tokens),
             links,
-            vault: Vault::new(keys.vault),
+            vault,
             settings,
             answers: Answers::default(),
             mail_waits,
@@ -168,6 +179,7 @@ impl Process {
             metrics,
             listeners,
             worker,
+            webhooks,
             workers: serving.workers,
             retention: serving.retention,
             place: serving.place,
@@ -198,6 +210,8 @@ impl Process {
         let api_handle = api.handle();
         let (stop_mails, mails_stopped) = oneshot::channel::<()>();
         let mails = tokio::spawn(self.worker.run(async move { drop(mails_stopped.await) }));
+        let (stop_webhooks, webhooks_stopped) = oneshot::channel::<()>();
+        let webhooks = tokio::spawn(self.webhooks.run(async move { drop(webhooks_stopped.await) }));
         let chores = [
             tokio::spawn(purge(service.store.clone(), service.clock.clone(), self.retention)),
             tokio::spawn(measures.run()),
@@ -228,8 +242,9 @@ impl Process {
         }
         service.readiness.end();
         drop(stop_mails);
+        drop(stop_webhooks);
         chores.iter().for_each(JoinHandle::abort);
-        let ending = end(api_handle, metrics_handle, mails);
+        let ending = end(api_handle, metrics_handle, [mails, webhooks]);
         tokio::select! {
             () = ending => {
                 tracing::info!("ended");
@@ -269,11 +284,14 @@ fn detach(server: actix_web::dev::Server) -> ServerHandle {
     handle
 }
 
-/// Lets started requests and mails come to their end, both within ten seconds. The metrics stay until then.
-async fn end(api: ServerHandle, metrics: Option<ServerHandle>, mails: JoinHandle<()>) {
-    let ((), mails) = tokio::join!(api.stop(true), mails);
-    if let Err(error) = mails {
-        tracing::error!(%error, "the mail worker ended before it was told to");
+/// Lets started requests, mails and deliveries come to their end, all within ten seconds. The metrics stay until then.
+async fn end(api: ServerHandle, metrics: Option<ServerHandle>, workers: [JoinHandle<()>; 2]) {
+    let [mails, webhooks] = workers;
+    let ((), mails, webhooks) = tokio::join!(api.stop(true), mails, webhooks);
+    for (worker, ended) in [("mails", mails), ("webhooks", webhooks)] {
+        if let Err(error) = ended {
+            tracing::error!(%error, worker, "a worker ended before it was told to");
+        }
     }
     if let Some(metrics) = metrics {
         metrics.stop(false).await;

@@ -207,6 +207,25 @@ pub(super) const ALL: &[Query] = queries! {
     "SELECT k.id FROM integration_keys k
      LEFT JOIN integrations i ON i.id = k.integration_id WHERE i.id IS NULL";
 
+    "webhook-of-none", "A webhook belongs to an integration that is not there.",
+    "SELECT w.id FROM webhooks w
+     LEFT JOIN integrations i ON i.id = w.integration_id WHERE i.id IS NULL";
+
+    "delivery-of-none", "A delivery is for a webhook, or of an event, that is not there.",
+    "SELECT d.id FROM webhook_deliveries d
+     LEFT JOIN webhooks w ON w.id = d.webhook_id
+     LEFT JOIN audit_events e ON e.id = d.event_id
+     WHERE w.id IS NULL OR (d.event_id IS NOT NULL AND e.id IS NULL)";
+
+    "event-not-in-feed", "An event of an account or of a user is not in the feed.",
+    "SELECT e.id FROM audit_events e
+     LEFT JOIN feed f ON f.event_id = e.id
+     WHERE (e.account_id IS NOT NULL OR e.user_id IS NOT NULL) AND f.event_id IS NULL";
+
+    "feed-without-event", "The feed has an event that is not there.",
+    "SELECT f.event_id AS id FROM feed f
+     LEFT JOIN audit_events e ON e.id = f.event_id WHERE e.id IS NULL";
+
     "account-revision-gap", "The events of an account do not account for each of its revisions.",
     "SELECT a.id FROM accounts a
      LEFT JOIN (

@@ -9,7 +9,7 @@ use super::Retention;
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::rows::stored;
-use crate::schema::{audit_events, audit_horizon, audit_trimmed, audit_values, mails};
+use crate::schema::{audit_events, audit_horizon, audit_trimmed, audit_values, feed, mails, webhook_deliveries};
 
 /// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is.
 pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
@@ -117,7 +117,10 @@ fn trim(conn: &mut Conn, log: Log<'_>, revision: i64, horizon: NaiveDateTime) ->
     delete(conn, &ids)
 }
 
+/// Deletes events with what stands beside them: their places in the feed, and what webhooks were told of them.
 fn delete(conn: &mut Conn, ids: &[String]) -> Result<usize, Fault> {
+    diesel::delete(webhook_deliveries::table.filter(webhook_deliveries::event_id.eq_any(ids))).execute(conn)?;
+    diesel::delete(feed::table.filter(feed::event_id.eq_any(ids))).execute(conn)?;
     diesel::delete(audit_values::table.filter(audit_values::event_id.eq_any(ids))).execute(conn)?;
     Ok(diesel::delete(audit_events::table.filter(audit_events::id.eq_any(ids))).execute(conn)?)
 }

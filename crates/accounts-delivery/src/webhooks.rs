@@ -1,0 +1,330 @@
+//! Tells webhooks of events. Any number of workers, in any number of processes, share the work: the store gives each
+//! delivery to one of them for a while.
+//!
+//! Each webhook is a queue of its own with a bound on what is on its way there at once, so that a receiver that is down or
+//! slow delays nobody but itself.
+
+mod courier;
+mod signature;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts_api::clock::Clock;
+use accounts_api::vault::{Vault, VaultPurpose};
+use accounts_api::webhooks::{TEST, WebhookPayload};
+use accounts_domain::actor::Actor;
+use accounts_domain::ids::WebhookId;
+use accounts_domain::webhooks::{DisabledReason, Reach, Webhook, next_attempt};
+use accounts_store::{Act, ClaimedDelivery, DecideError, DeliveryClaim, Outcome, Store, StoreError, Told};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+pub use courier::CourierError;
+use courier::{Courier, Letter};
+
+/// How often the feed and the queues are looked at.
+const POLL: Duration = Duration::from_secs(1);
+/// How many deliveries are on their way to one webhook at once, from one process.
+const AT_ONCE: usize = 4;
+/// How long a delivery belongs to the worker that claimed it: well beyond the time that sending takes.
+const LEASE: TimeDelta = TimeDelta::minutes(1);
+/// How long what is on its way may take when the worker is asked to stop.
+const GRACE: Duration = Duration::from_secs(9);
+/// How long the worker waits before it records once more that a delivery was taken.
+const RECORD_PAUSE: Duration = Duration::from_secs(1);
+/// The status by which a receiver says that it is gone for good.
+const GONE: u16 = 410;
+
+/// Why nothing is there to be sent.
+enum Unwritten {
+    /// The database did not answer.
+    Store,
+    /// It would be no better another time.
+    Never(&'static str),
+}
+
+/// The worker of the webhooks.
+pub struct WebhookWorker {
+    desk: Arc<Desk>,
+    poll: Duration,
+}
+
+/// What sending one delivery needs.
+struct Desk {
+    store: Store,
+    vault: Vault,
+    clock: Clock,
+    courier: Courier,
+}
+
+impl WebhookWorker {
+    /// A worker that sends where it may.
+    ///
+    /// # Errors
+    /// [`CourierError`] where TLS cannot be set up.
+    pub fn new(store: Store, vault: Vault, clock: Clock, reach: Reach) -> Result<Self, CourierError> {
+        let desk = Desk {
+            store,
+            vault,
+            clock,
+            courier: Courier::new(reach)?,
+        };
+        Ok(Self {
+            desk: Arc::new(desk),
+            poll: POLL,
+        })
+    }
+
+    /// With another time between two looks at the feed and the queues.
+    #[must_use]
+    pub fn every(self, poll: Duration) -> Self {
+        Self { poll, ..self }
+    }
+
+    /// Works until `stop` is ready. Then it claims no more, lets what is on its way arrive, and gives back what does not
+    /// within nine seconds.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let mut stop = pin!(stop);
+        let mut poll = interval(self.poll);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut round = Round::new(Arc::clone(&self.desk));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(done) = round.sending.join_next_with_id() => {
+                    if let Some(webhook) = round.finished(&done) {
+                        round.claim_of(webhook).await;
+                    }
+                }
+                _ = poll.tick() => round.look().await,
+            }
+        }
+        round.wind_up(GRACE).await;
+    }
+}
+
+/// The deliveries that are on their way.
+struct Round {
+    desk: Arc<Desk>,
+    sending: JoinSet<()>,
+    claims: HashMap<Id, (WebhookId, DeliveryClaim)>,
+    /// Whether the store answered last time, so that an outage is logged once.
+    reachable: bool,
+}
+
+impl Round {
+    fn new(desk: Arc<Desk>) -> Self {
+        Self {
+            desk,
+            sending: JoinSet::new(),
+            claims: HashMap::new(),
+            reachable: true,
+        }
+    }
+
+    /// Numbers what is new, and claims something for each webhook that there is room for.
+    async fn look(&mut self) {
+        let now = self.desk.clock.now();
+        let due = match self.desk.store.number_events(now).await {
+            Ok(_) => self.desk.store.webhooks_due(now).await,
+            Err(error) => Err(error),
+        };
+        self.log_outage(due.as_ref().err());
+        for webhook in due.unwrap_or_default() {
+            self.claim_of(webhook).await;
+        }
+    }
+
+    /// Claims as much for a webhook as there is room for. Dropping this half-way loses nothing: a claim that nobody took
+    /// runs out.
+    async fn claim_of(&mut self, webhook: WebhookId) {
+        let underway = self.claims.values().filter(|(other, _)| *other == webhook).count();
+        let room = AT_ONCE.saturating_sub(underway);
+        if room == 0 {
+            return;
+        }
+        let now = self.desk.clock.now();
+        let claimed = self.desk.store.claim_deliveries(webhook, now, LEASE, room).await;
+        self.log_outage(claimed.as_ref().err());
+        for delivery in claimed.unwrap_or_default() {
+            let claim = delivery.claim;
+            // It was taken and could not be recorded for as long as the claim stood: the task that sent it is still at it.
+            if self.claims.values().any(|(_, held)| held.delivery == claim.delivery) {
+                continue;
+            }
+            let desk = Arc::clone(&self.desk);
+            let task = self.sending.spawn(async move { desk.deliver(delivery).await });
+            self.claims.insert(task.id(), (webhook, claim));
+        }
+    }
+
+    /// Notes the end of a task, and tells which webhook there is room for again.
+    fn finished(&mut self, done: &Result<(Id, ()), JoinError>) -> Option<WebhookId> {
+        let id = match done {
+            Ok((id, ())) => *id,
+            Err(error) => {
+                tracing::error!("a delivery to a webhook ended without an outcome");
+                error.id()
+            }
+        };
+        self.claims.remove(&id).map(|(webhook, _)| webhook)
+    }
+
+    async fn wind_up(mut self, grace: Duration) {
+        let arrived = async {
+            while let Some(done) = self.sending.join_next_with_id().await {
+                self.finished(&done);
+            }
+        };
+        if timeout(grace, arrived).await.is_ok() {
+            return;
+        }
+        self.sending.shutdown().await;
+        let left: Vec<_> = self.claims.into_values().map(|(_, claim)| claim).collect();
+        tracing::warn!(
+            deliveries = left.len(),
+            "deliveries that were on their way are given back"
+        );
+        if let Err(error) = self.desk.store.release_deliveries(left).await {
+            tracing::warn!(cause = error.cause(), "the deliveries stay claimed for a while");
+        }
+    }
+
+    fn log_outage(&mut self, error: Option<&StoreError>) {
+        match error {
+            Some(error) if self.reachable => {
+                tracing::warn!(cause = error.cause(), "the queues of the webhooks cannot be read");
+            }
+            None if !self.reachable => tracing::info!("the queues of the webhooks can be read again"),
+            Some(_) | None => {}
+        }
+        self.reachable = error.is_none();
+    }
+}
+
+impl Desk {
+    async fn deliver(&self, delivery: ClaimedDelivery) {
+        let (claim, webhook) = (delivery.claim, delivery.webhook.id);
+        let (kind, attempts, began_at) = (delivery.kind.clone(), delivery.attempts, delivery.began_at);
+        let told = match self.letter(delivery).await {
+            Ok((hook, letter)) => self.courier.send(&hook.url, letter).await,
+            Err(Unwritten::Store) => return self.give_back(claim).await,
+            Err(Unwritten::Never(problem)) => failure(problem),
+        };
+        let at = self.clock.now();
+        if told.status.is_some_and(|status| (200..300).contains(&status)) {
+            self.record_taken(claim, webhook, at, told).await;
+            return;
+        }
+        tracing::debug!(delivery = %claim.delivery, attempt = attempts, status = told.status, "a webhook did not take it");
+        let gone = told.status == Some(GONE);
+        // A test is tried once: whoever asked for it reads what came of it.
+        let again = next_attempt(began_at, attempts, at, dice(&claim, attempts)).filter(|_| !gone && kind != TEST);
+        let outcome = again.map_or(Outcome::Failed, Outcome::Again);
+        let recorded = self.store.delivery_tried(claim, webhook, at, told, outcome).await;
+        if let Err(error) = recorded {
+            // The claim runs out by itself, and the delivery is tried again.
+            tracing::warn!(delivery = %claim.delivery, cause = error.cause(), "the outcome was not recorded");
+        }
+        self.disable_if_over(webhook, gone, at).await;
+    }
+
+    /// The webhook, and what is sent there: signed by each secret that signs now.
+    async fn letter(&self, delivery: ClaimedDelivery) -> Result<(Webhook, Letter), Unwritten> {
+        let (hook, at) = (delivery.webhook, self.clock.now());
+        let (id, payload) = if let Some(event) = delivery.event {
+            let id = event.id.to_string();
+            let payload = WebhookPayload::of_event(&self.store, event, at).await;
+            (id, payload.map_err(|_| Unwritten::Store)?)
+        } else {
+            let id = delivery.claim.delivery;
+            (id.to_string(), Some(WebhookPayload::test(id, hook.id, at)))
+        };
+        let payload = payload.ok_or(Unwritten::Never("the event could not be shown"))?;
+        let body = serde_json::to_vec(&payload).map_err(|_| Unwritten::Never("the event could not be written"))?;
+        let timestamp = at.timestamp().to_string();
+        let mut signatures = Vec::new();
+        for sealed in hook.secrets(at) {
+            let secret = self
+                .vault
+                .open(VaultPurpose::WebhookSecret, &hook.id.to_string(), &sealed.0);
+            let secret = secret.ok_or(Unwritten::Never("its secret cannot be opened"))?;
+            signatures.push(signature::of(&secret, &id, &timestamp, &body));
+        }
+        let letter = Letter {
+            id,
+            timestamp,
+            signature: signatures.join(" "),
+            body,
+        };
+        Ok((hook, letter))
+    }
+
+    /// That the database did not answer is no fault of the receiver's: the try does not count.
+    async fn give_back(&self, claim: DeliveryClaim) {
+        sleep(RECORD_PAUSE).await;
+        if let Err(error) = self.store.release_deliveries(vec![claim]).await {
+            tracing::warn!(delivery = %claim.delivery, cause = error.cause(), "the delivery stays claimed for a while");
+        }
+    }
+
+    /// What was taken must not go out a second time, so this is tried until it succeeds.
+    async fn record_taken(&self, claim: DeliveryClaim, webhook: WebhookId, at: DateTime<Utc>, told: Told) {
+        let record = || {
+            self.store
+                .delivery_tried(claim, webhook, at, told.clone(), Outcome::Delivered)
+        };
+        while let Err(error) = record().await {
+            tracing::warn!(delivery = %claim.delivery, cause = error.cause(), "a delivery could not be recorded yet");
+            sleep(RECORD_PAUSE).await;
+        }
+    }
+
+    /// Disables a webhook that is gone for good, or has done nothing but fail for too long.
+    async fn disable_if_over(&self, webhook: WebhookId, gone: bool, at: DateTime<Utc>) {
+        let act = Act {
+            actor: Actor::System,
+            at,
+            request_id: None,
+            keep: None,
+        };
+        let over = move |webhook: &Webhook| {
+            if gone {
+                webhook.disable(DisabledReason::Gone)
+            } else if webhook.is_hopeless(at) {
+                webhook.disable(DisabledReason::Failing)
+            } else {
+                Vec::new()
+            }
+        };
+        match self.store.end_webhook(webhook, &act, over).await {
+            Ok(true) => tracing::warn!(%webhook, gone, "a webhook is disabled"),
+            Ok(false) | Err(DecideError::NotFound) => {}
+            Err(error) => tracing::warn!(%webhook, %error, "a webhook could not be disabled yet"),
+        }
+    }
+}
+
+/// What is told where nothing could be sent.
+fn failure(problem: &'static str) -> Told {
+    tracing::error!(problem, "a delivery could not be written");
+    Told {
+        status: None,
+        error: Some(problem.to_owned()),
+        answer: None,
+    }
+}
+
+/// The same number for the same try, and another one for any other.
+fn dice(claim: &DeliveryClaim, attempts: u32) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (claim.delivery.to_string(), attempts).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,337 @@
+//! What was told to webhooks and what is to be: laid there with the events' numbers, listed, and sent again on request.
+
+use accounts_domain::ids::{DeliveryId, EventId, IntegrationId, WebhookId};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use crate::backend::{Conn, insert_all};
+use crate::error::{Fault, Stop, StoreError};
+use crate::idempotency;
+use crate::lanes::Verdict;
+use crate::rows::{instant, named, parse, parse_maybe, stored};
+use crate::schema::{webhook_deliveries, webhooks};
+use crate::snapshots::Marks;
+use crate::store::{Act, DecideError, Kept, Refusal, Store};
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It is on its way, or waits for its next try.
+    Pending,
+    /// It was taken.
+    Delivered,
+    /// It is given up.
+    Failed,
+}
+
+impl DeliveryState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
+
+    /// The state in one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// What came of the last try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The status that was answered, if one was.
+    pub status: Option<u16>,
+    /// What went wrong, in a few words of ours.
+    pub error: Option<String>,
+    /// With what the answer began, made harmless.
+    pub answer: Option<String>,
+}
+
+/// What becomes of a delivery after a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was taken.
+    Delivered,
+    /// It is tried again then.
+    Again(DateTime<Utc>),
+    /// It is given up.
+    Failed,
+}
+
+/// A delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// The event; nothing for a test.
+    pub event: Option<EventId>,
+    /// Its type.
+    pub kind: String,
+    /// How it stands.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next, while it is pending.
+    pub next_attempt_at: DateTime<Utc>,
+    /// When it was last tried.
+    pub last_attempt_at: Option<DateTime<Utc>>,
+    /// What came of that.
+    pub told: Told,
+    /// When it came to be.
+    pub created_at: DateTime<Utc>,
+    /// When it was taken or given up.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = webhook_deliveries)]
+struct DeliveryRow {
+    id: String,
+    webhook_id: String,
+    event_id: Option<String>,
+    kind: String,
+    state: String,
+    created_at: NaiveDateTime,
+    attempts: i32,
+    next_attempt_at: NaiveDateTime,
+    ended_at: Option<NaiveDateTime>,
+    last_attempt_at: Option<NaiveDateTime>,
+    last_status: Option<i32>,
+    last_error: Option<String>,
+    last_answer: Option<String>,
+}
+
+impl Store {
+    /// Reads deliveries to a webhook, the latest first, beginning after one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn deliveries(
+        &self,
+        webhook: WebhookId,
+        states: Vec<DeliveryState>,
+        after: Option<DeliveryId>,
+        limit: i64,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.lanes
+            .read(move |conn| {
+                let mut query = webhook_deliveries::table
+                    .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+                    .into_boxed();
+                if !states.is_empty() {
+                    let names: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+                    query = query.filter(webhook_deliveries::state.eq_any(names));
+                }
+                if let Some(after) = after {
+                    query = query.filter(webhook_deliveries::id.lt(after.to_string()));
+                }
+                let rows: Vec<DeliveryRow> = query
+                    .order(webhook_deliveries::id.desc())
+                    .limit(limit)
+                    .select(DeliveryRow::as_select())
+                    .load(conn)?;
+                rows.into_iter().map(DeliveryRow::read).collect()
+            })
+            .await
+    }
+
+    /// Lays a test before a webhook, and answers with it. To another integration the webhook is not there.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then.
+    pub async fn test_webhook<A>(
+        &self,
+        integration: IntegrationId,
+        webhook: WebhookId,
+        kind: &'static str,
+        act: &Act,
+        answer: A,
+    ) -> Result<Delivery, DecideError>
+    where
+        A: Fn(&Delivery) -> Kept + Send + 'static,
+    {
+        let (act, id) = (act.clone(), DeliveryId::new());
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            require(conn, integration, webhook)?;
+            let test = NewDelivery::new(id, webhook, None, kind, act.at);
+            insert_all!(conn, webhook_deliveries::table, &[test])?;
+            told(conn, webhook, id, &act, &answer)
+        })
+        .await
+    }
+
+    /// Sends a delivery again, or at once where it waits. To another integration it is not there.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then.
+    pub async fn redeliver<A>(
+        &self,
+        integration: IntegrationId,
+        webhook: WebhookId,
+        id: DeliveryId,
+        act: &Act,
+        answer: A,
+    ) -> Result<Delivery, DecideError>
+    where
+        A: Fn(&Delivery) -> Kept + Send + 'static,
+    {
+        let act = act.clone();
+        self.transact(move |conn| {
+            idempotency::recall(conn, &act)?;
+            require(conn, integration, webhook)?;
+            let row = webhook_deliveries::table
+                .filter(webhook_deliveries::id.eq(id.to_string()))
+                .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()));
+            let changed = diesel::update(row)
+                .set((
+                    webhook_deliveries::state.eq(DeliveryState::Pending.as_str()),
+                    webhook_deliveries::attempts.eq(0),
+                    webhook_deliveries::began_at.eq(stored(act.at)),
+                    webhook_deliveries::next_attempt_at.eq(stored(act.at)),
+                    webhook_deliveries::ended_at.eq(None::<NaiveDateTime>),
+                ))
+                .execute(conn)?;
+            if changed == 0 {
+                return Err(Stop::Refused(Refusal::NotFound));
+            }
+            told(conn, webhook, id, &act, &answer)
+        })
+        .await
+    }
+
+    /// How many deliveries are neither taken nor given up.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn webhooks_waiting(&self) -> Result<u64, StoreError> {
+        self.lanes
+            .read(|conn| {
+                let waiting: i64 = webhook_deliveries::table
+                    .filter(webhook_deliveries::ended_at.is_null())
+                    .count()
+                    .get_result(conn)?;
+                Ok(u64::try_from(waiting).unwrap_or_default())
+            })
+            .await
+    }
+}
+
+/// Refuses a webhook that is not there, or another integration's.
+fn require(conn: &mut Conn, integration: IntegrationId, webhook: WebhookId) -> Result<(), Stop<Refusal>> {
+    let found: Option<String> = webhooks::table
+        .filter(webhooks::id.eq(webhook.to_string()))
+        .filter(webhooks::integration_id.eq(integration.to_string()))
+        .select(webhooks::id)
+        .first(conn)
+        .optional()?;
+    found.map(|_| ()).ok_or(Stop::Refused(Refusal::NotFound))
+}
+
+fn told(
+    conn: &mut Conn,
+    webhook: WebhookId,
+    id: DeliveryId,
+    act: &Act,
+    answer: &dyn Fn(&Delivery) -> Kept,
+) -> Result<Verdict<Delivery>, Stop<Refusal>> {
+    let row: DeliveryRow = webhook_deliveries::table
+        .filter(webhook_deliveries::id.eq(id.to_string()))
+        .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+        .select(DeliveryRow::as_select())
+        .first(conn)?;
+    let delivery = row.read()?;
+    idempotency::remember(conn, act, || answer(&delivery))?;
+    Ok(Verdict::Keep(delivery, Marks::none()))
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = webhook_deliveries)]
+struct NewDelivery<'a> {
+    id: String,
+    webhook_id: String,
+    event_id: Option<&'a str>,
+    kind: &'a str,
+    state: &'static str,
+    created_at: NaiveDateTime,
+    began_at: NaiveDateTime,
+    attempts: i32,
+    next_attempt_at: NaiveDateTime,
+}
+
+impl<'a> NewDelivery<'a> {
+    fn new(id: DeliveryId, webhook: WebhookId, event: Option<&'a str>, kind: &'a str, at: DateTime<Utc>) -> Self {
+        Self {
+            id: id.to_string(),
+            webhook_id: webhook.to_string(),
+            event_id: event,
+            kind,
+            state: DeliveryState::Pending.as_str(),
+            created_at: stored(at),
+            began_at: stored(at),
+            attempts: 0,
+            next_attempt_at: stored(at),
+        }
+    }
+}
+
+/// Lays events, each an id and a type, before a webhook.
+pub(crate) fn lay(
+    conn: &mut Conn,
+    webhook: WebhookId,
+    events: &[(&str, &str)],
+    at: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let rows: Vec<NewDelivery<'_>> = events
+        .iter()
+        .map(|(event, kind)| NewDelivery::new(DeliveryId::new(), webhook, Some(*event), kind, at))
+        .collect();
+    insert_all!(conn, webhook_deliveries::table, &rows)?;
+    Ok(())
+}
+
+/// Gives up whatever is on its way to a webhook that is told of nothing any more.
+pub(crate) fn end_all(conn: &mut Conn, webhook: WebhookId, at: DateTime<Utc>) -> Result<(), Fault> {
+    let pending = webhook_deliveries::table
+        .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+        .filter(webhook_deliveries::ended_at.is_null());
+    diesel::update(pending)
+        .set((
+            webhook_deliveries::state.eq(DeliveryState::Failed.as_str()),
+            webhook_deliveries::ended_at.eq(Some(stored(at))),
+            webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+impl DeliveryRow {
+    fn read(self) -> Result<Delivery, Fault> {
+        Ok(Delivery {
+            id: parse("webhook_deliveries.id", &self.id)?,
+            webhook: parse("webhook_deliveries.webhook_id", &self.webhook_id)?,
+            event: parse_maybe("webhook_deliveries.event_id", self.event_id.as_deref())?,
+            kind: self.kind,
+            state: named("webhook_deliveries.state", &self.state, DeliveryState::from_name)?,
+            attempts: u32::try_from(self.attempts).unwrap_or_default(),
+            next_attempt_at: instant(self.next_attempt_at),
+            last_attempt_at: self.last_attempt_at.map(instant),
+            told: Told {
+                status: self.last_status.and_then(|status| u16::try_from(status).ok()),
+                error: self.last_error,
+                answer: self.last_answer,
+            },
+            created_at: instant(self.created_at),
+            ended_at: self.ended_at.map(instant),
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! What the workers take of the deliveries. Each webhook is a queue of its own: what is said to one waits for no other.
+//!
+//! A worker claims rows for a while (security decision D11). The claim of a worker that died runs out by itself, and what a
+//! worker that was taken for dead still reports about a failure is not believed.
+
+use std::collections::BTreeMap;
+
+use accounts_domain::ids::{DeliveryId, EventId, WebhookId};
+use accounts_domain::webhooks::Webhook;
+use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use diesel::prelude::*;
+
+use super::deliveries::{DeliveryState, Outcome, Told};
+use super::{WebhookRow, has_scope};
+use crate::audit::{AuditEvent, EventRow, with_values};
+use crate::backend::{Conn, load_unclaimed};
+use crate::error::{Fault, StoreError};
+use crate::rows::{instant, parse, parse_maybe, stored};
+use crate::schema::{audit_events, integrations, webhook_deliveries, webhooks};
+use crate::store::Store;
+
+/// How many webhooks a worker looks after in one round.
+const QUEUES: i64 = 1_000;
+
+/// The right to send one delivery, for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryClaim {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// When the right runs out. It also tells this claim from a later one.
+    pub until: DateTime<Utc>,
+}
+
+/// A delivery that the caller alone may send until the claim runs out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedDelivery {
+    /// What the outcome is reported for.
+    pub claim: DeliveryClaim,
+    /// Where it goes, and under which secrets.
+    pub webhook: Webhook,
+    /// The event as it stands in the log now; nothing for a test.
+    pub event: Option<AuditEvent>,
+    /// Its type.
+    pub kind: String,
+    /// How often it was claimed, this time included.
+    pub attempts: u32,
+    /// Since when it is tried.
+    pub began_at: DateTime<Utc>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = webhook_deliveries)]
+struct Row {
+    id: String,
+    event_id: Option<String>,
+    kind: String,
+    began_at: NaiveDateTime,
+    attempts: i32,
+}
+
+impl Store {
+    /// The webhooks that something is due for at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn webhooks_due(&self, now: DateTime<Utc>) -> Result<Vec<WebhookId>, StoreError> {
+        self.lanes
+            .read(move |conn| {
+                let due = webhook_deliveries::ended_at
+                    .is_null()
+                    .and(webhook_deliveries::next_attempt_at.le(stored(now)));
+                let free = webhook_deliveries::claimed_until
+                    .is_null()
+                    .or(webhook_deliveries::claimed_until.le(stored(now)));
+                let ids: Vec<String> = webhook_deliveries::table
+                    .filter(due)
+                    .filter(free)
+                    .select(webhook_deliveries::webhook_id)
+                    .distinct()
+                    .limit(QUEUES)
+                    .load(conn)?;
+                ids.iter()
+                    .map(|id| parse("webhook_deliveries.webhook_id", id))
+                    .collect()
+            })
+            .await
+    }
+
+    /// Claims at most `limit` deliveries to a webhook that are due at `now`, the longest waiting first, until `lease` later.
+    /// No two callers get the same one, in whichever process they are. What must not be sent any more, because the
+    /// integration was disabled or lost its scope, is given up instead.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_deliveries(
+        &self,
+        webhook: WebhookId,
+        now: DateTime<Utc>,
+        lease: TimeDelta,
+        limit: usize,
+    ) -> Result<Vec<ClaimedDelivery>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // The databases keep microseconds, and the row must show exactly this moment for the claim to stand.
+        let until = (now + lease).trunc_subsecs(6);
+        self.change(move |conn| claim(conn, webhook, now, until, limit)).await
+    }
+
+    /// Records what came of a try at that moment. That a delivery was taken holds whatever became of the claim; a failure
+    /// counts only while the claim stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delivery_tried(
+        &self,
+        claim: DeliveryClaim,
+        webhook: WebhookId,
+        at: DateTime<Utc>,
+        told: Told,
+        outcome: Outcome,
+    ) -> Result<(), StoreError> {
+        self.change(move |conn| tried(conn, claim, webhook, at, &told, outcome))
+            .await
+    }
+
+    /// Gives claims back, so that another worker may send at once. The try that was not made does not count.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release_deliveries(&self, claims: Vec<DeliveryClaim>) -> Result<(), StoreError> {
+        self.change(move |conn| claims.iter().try_for_each(|claim| release(conn, *claim)))
+            .await
+    }
+}
+
+/// The row of a claim that still stands.
+macro_rules! held {
+    ($claim:expr) => {
+        webhook_deliveries::table
+            .filter(webhook_deliveries::id.eq($claim.delivery.to_string()))
+            .filter(webhook_deliveries::claimed_until.eq(stored($claim.until)))
+    };
+}
+
+fn claim(
+    conn: &mut Conn,
+    webhook: WebhookId,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<ClaimedDelivery>, Fault> {
+    let Some((webhook, silenced)) = load_webhook(conn, webhook)? else {
+        return Ok(Vec::new());
+    };
+    if silenced {
+        super::deliveries::end_all(conn, webhook.id, now)?;
+        return Ok(Vec::new());
+    }
+    let due = webhook_deliveries::table
+        .filter(webhook_deliveries::webhook_id.eq(webhook.id.to_string()))
+        .filter(webhook_deliveries::ended_at.is_null())
+        .filter(webhook_deliveries::next_attempt_at.le(stored(now)))
+        .filter(
+            webhook_deliveries::claimed_until
+                .is_null()
+                .or(webhook_deliveries::claimed_until.le(stored(now))),
+        )
+        .order((webhook_deliveries::next_attempt_at, webhook_deliveries::id))
+        .limit(limit);
+    let rows: Vec<Row> = load_unclaimed!(conn, due, Row)?;
+    let mut events = load_events(conn, &rows)?;
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    diesel::update(webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids)))
+        .set((
+            webhook_deliveries::claimed_until.eq(Some(stored(until))),
+            webhook_deliveries::attempts.eq(webhook_deliveries::attempts + 1),
+        ))
+        .execute(conn)?;
+    let claimed = |row: Row| {
+        let event: Option<EventId> = parse_maybe("webhook_deliveries.event_id", row.event_id.as_deref())?;
+        Ok(ClaimedDelivery {
+            claim: DeliveryClaim {
+                delivery: parse("webhook_deliveries.id", &row.id)?,
+                until,
+            },
+            webhook: webhook.clone(),
+            event: event.and_then(|event| events.remove(&event)),
+            kind: row.kind,
+            attempts: u32::try_from(row.attempts).unwrap_or_default().saturating_add(1),
+            began_at: instant(row.began_at),
+        })
+    };
+    rows.into_iter().map(claimed).collect()
+}
+
+/// A webhook, and whether its integration may be told of nothing. One that is disabled itself is sent what was asked for by
+/// hand.
+fn load_webhook(conn: &mut Conn, id: WebhookId) -> Result<Option<(Webhook, bool)>, Fault> {
+    let row: Option<(WebhookRow, Option<NaiveDateTime>, String)> = webhooks::table
+        .inner_join(integrations::table)
+        .filter(webhooks::id.eq(id.to_string()))
+        .select((WebhookRow::as_select(), integrations::disabled_at, integrations::scopes))
+        .first(conn)
+        .optional()?;
+    let Some((row, disabled_at, scopes)) = row else {
+        return Ok(None);
+    };
+    let silenced = disabled_at.is_some() || !has_scope(&scopes)?;
+    Ok(Some((row.read()?, silenced)))
+}
+
+fn load_events(conn: &mut Conn, rows: &[Row]) -> Result<BTreeMap<EventId, AuditEvent>, Fault> {
+    let ids: Vec<&str> = rows.iter().filter_map(|row| row.event_id.as_deref()).collect();
+    let found: Vec<EventRow> = audit_events::table
+        .filter(audit_events::id.eq_any(ids))
+        .select(EventRow::as_select())
+        .load(conn)?;
+    let events = with_values(conn, found)?;
+    Ok(events.into_iter().map(|event| (event.id, event)).collect())
+}
+
+fn tried(
+    conn: &mut Conn,
+    claim: DeliveryClaim,
+    webhook: WebhookId,
+    at: DateTime<Utc>,
+    told: &Told,
+    outcome: Outcome,
+) -> Result<(), Fault> {
+    let what = (
+        webhook_deliveries::last_attempt_at.eq(Some(stored(at))),
+        webhook_deliveries::last_status.eq(told.status.map(i32::from)),
+        webhook_deliveries::last_error.eq(told.error.as_deref()),
+        webhook_deliveries::last_answer.eq(told.answer.as_deref()),
+        webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
+    );
+    let end = |state: DeliveryState| {
+        (
+            webhook_deliveries::state.eq(state.as_str()),
+            webhook_deliveries::ended_at.eq(Some(stored(at))),
+        )
+    };
+    let counted = match outcome {
+        Outcome::Delivered => {
+            let taken = webhook_deliveries::table.find(claim.delivery.to_string());
+            diesel::update(taken)
+                .set((what, end(DeliveryState::Delivered)))
+                .execute(conn)?
+        }
+        Outcome::Again(next) => diesel::update(held!(claim))
+            .set((what, webhook_deliveries::next_attempt_at.eq(stored(next))))
+            .execute(conn)?,
+        Outcome::Failed => diesel::update(held!(claim))
+            .set((what, end(DeliveryState::Failed)))
+            .execute(conn)?,
+    };
+    if counted == 0 {
+        return Ok(());
+    }
+    let row = webhooks::table.filter(webhooks::id.eq(webhook.to_string()));
+    match outcome {
+        Outcome::Delivered => diesel::update(row.filter(webhooks::failing_since.is_not_null()))
+            .set(webhooks::failing_since.eq(None::<NaiveDateTime>))
+            .execute(conn)?,
+        Outcome::Again(_) | Outcome::Failed => diesel::update(row.filter(webhooks::failing_since.is_null()))
+            .set(webhooks::failing_since.eq(Some(stored(at))))
+            .execute(conn)?,
+    };
+    Ok(())
+}
+
+fn release(conn: &mut Conn, claim: DeliveryClaim) -> Result<(), Fault> {
+    diesel::update(held!(claim))
+        .set((
+            webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
+            webhook_deliveries::attempts.eq(webhook_deliveries::attempts - 1),
+        ))
+        .execute(conn)?;
+    Ok(())
+}

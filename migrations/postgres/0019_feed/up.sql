@@ -1,0 +1,33 @@
+-- The order in which events are told to other systems. A row is written with its event, by whichever version writes it, and
+-- gets its number afterwards, one transaction at a time: so no reader who has seen a number will find a smaller one later.
+-- Events of one account arrive in the order of its decisions, whatever the clocks of the instances say.
+
+CREATE TABLE feed (
+    arrival BIGINT GENERATED ALWAYS AS IDENTITY NOT NULL,
+    event_id TEXT COLLATE "C" NOT NULL,
+    sequence BIGINT,
+    PRIMARY KEY (arrival),
+    UNIQUE (event_id),
+    UNIQUE (sequence),
+    CHECK (sequence >= 1),
+    FOREIGN KEY (event_id) REFERENCES audit_events (id)
+);
+CREATE INDEX feed_unnumbered ON feed (arrival) WHERE sequence IS NULL;
+
+-- What the provider does with its own operators and integrations is told to nobody.
+CREATE FUNCTION feed_events() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO feed (event_id)
+    SELECT id FROM fresh WHERE account_id IS NOT NULL OR user_id IS NOT NULL ORDER BY revision, position;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER feed_events AFTER INSERT ON audit_events
+    REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION feed_events();
+-- Copies of many rows switch the keys off, and with them triggers of the usual kind.
+ALTER TABLE audit_events ENABLE ALWAYS TRIGGER feed_events;
+
+INSERT INTO feed (event_id)
+SELECT id FROM audit_events WHERE account_id IS NOT NULL OR user_id IS NOT NULL ORDER BY at, id;

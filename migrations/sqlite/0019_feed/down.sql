@@ -1,0 +1,2 @@
+DROP TRIGGER feed_events;
+DROP TABLE feed;
