@@ -1,5 +1,7 @@
 //! A person takes everything along, and goes: nothing of name, address and telephone is left in any table.
 
+use std::fmt::Write as _;
+
 use accounts_domain::operators::OperatorKind;
 use accounts_tests::given::{self, PASSWORD, Person};
 use accounts_tests::{App, Setup, json, on_both, staff};
@@ -45,7 +47,10 @@ fn traces(app: &App) -> Vec<String> {
 
 /// Bytes may be shown as such.
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().fold(String::new(), |mut digits, byte| {
+        write!(digits, "{byte:02x}").unwrap();
+        digits
+    })
 }
 
 #[track_caller]

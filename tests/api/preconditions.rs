@@ -221,6 +221,9 @@ fn change(house: &House<'_>, operation: &Operation) -> accounts_tests::client::R
             let patch = json!({ "scopes": ["accounts:view"], "reason": "Asked for" });
             request.body(media_type, patch.to_string())
         }
+        ("PATCH", Some(media_type)) if operation.path.ends_with("/{webhook}") => {
+            request.body(media_type, json!({ "description": "Changed" }).to_string())
+        }
         ("PATCH", Some(media_type)) if operation.is_operators() => {
             let patch = json!({ "contact_limit": 9, "reason": "Asked for" });
             request.body(media_type, patch.to_string())

@@ -133,9 +133,7 @@ async fn make_webhook(caller: ManagesWebhooks, Checked(asked): Checked<WebhookBo
     };
     let made = NewWebhook::of(minted.shown, &webhook);
     caller.service.store.create_webhook(webhook, &caller.act()).await?;
-    Ok(Reply::created(&format!("/v1/webhooks/{id}"), &made)
-        .version(1)
-        .cache("no-store"))
+    Ok(Reply::created(&format!("/v1/webhooks/{id}"), &made).cache("no-store"))
 }
 
 /// Read a webhook
@@ -215,8 +213,5 @@ async fn rotate_webhook_secret(caller: ManagesWebhooks, PathWebhook(id): PathWeb
     let decide = move |webhook: &Webhook| Ok(webhook.rotate(&sealed, at));
     let (store, integration) = (&caller.service.store, caller.integration.id);
     let decision = store.decide_webhook(integration, id, &caller.act(), decide).await?;
-    let after = decision.after;
-    Ok(Reply::ok(&NewWebhook::of(shown, &after))
-        .version(after.version)
-        .cache("no-store"))
+    Ok(Reply::ok(&NewWebhook::of(shown, &decision.after)).cache("no-store"))
 }

@@ -22,6 +22,7 @@ use crate::names::{AddressLine, Reason};
 use crate::notifications::{Notification, Told};
 use crate::permission::Permissions;
 use crate::phone::Phone;
+use crate::recipients::Opener;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 pub use provider::{integration_created, integration_entries, operator_created, operator_entries};
 pub use users::{user_entries, user_imported};
@@ -192,7 +193,7 @@ fn notification_entry(notification: &Notification, told: &[Told]) -> Entry {
     Entry::new("notification.queued", Subject::Notification(notification.id))
         .word("category", &notification.category)
         .word("kind", notification.message.kind())
-        .maybe("opened_by", notification.opened_by.map(|opener| opener.id()).as_ref())
+        .maybe("opened_by", notification.opened_by.map(Opener::id).as_ref())
         .word("step", notification.step.as_str())
         .with("recipients", Datum::Words(told.iter().filter_map(ids).collect()))
 }

@@ -14,7 +14,7 @@ use accounts_domain::notifications::{
     Delivery, DeliveryState, Message, NoticeContent, NoticeWords, Notification, Part, Renewal, Told, Withdrawal,
     may_unsubscribe,
 };
-use accounts_domain::recipients::{Ground, Listener, Readers, Step};
+use accounts_domain::recipients::{Ground, Listener, Opener, Readers, Step};
 use accounts_domain::roster::Roster;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
@@ -371,7 +371,7 @@ pub(crate) fn insert(
             notifications::account_id.eq(account.to_string()),
             notifications::kind.eq(notification.message.kind()),
             notifications::category.eq(notification.category.as_str()),
-            notifications::opened_by.eq(notification.opened_by.map(|opener| opener.id())),
+            notifications::opened_by.eq(notification.opened_by.map(Opener::id)),
             notifications::integration_id.eq(integration),
             notifications::content.eq(content),
             notifications::step.eq(notification.step.as_str()),

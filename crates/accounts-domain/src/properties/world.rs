@@ -157,9 +157,9 @@ impl World {
             .collect()
     }
 
-    fn transfer(&self, number: usize) -> Option<&Transfer> {
+    fn transfer(&self, number: usize) -> Result<&Transfer, Violation> {
         // The last ones first: they are the ones that may still wait.
-        self.transfers.iter().rev().nth(number)
+        self.transfers.iter().rev().nth(number).ok_or(Violation::NotFound)
     }
 
     fn review(&self, by: By) -> Result<Vec<Change>, Violation> {
@@ -217,18 +217,9 @@ impl World {
                 };
                 roster.transfer_ownership(by, &command)
             }
-            Command::Accept(number) => {
-                let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
-                roster.accept_transfer(by, transfer)
-            }
-            Command::Decline(number) => {
-                let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
-                roster.decline_transfer(by, transfer)
-            }
-            Command::Cancel(number) => {
-                let transfer = self.transfer(*number).ok_or(Violation::NotFound)?;
-                roster.cancel_transfer(by, transfer)
-            }
+            Command::Accept(number) => roster.accept_transfer(by, self.transfer(*number)?),
+            Command::Decline(number) => roster.decline_transfer(by, self.transfer(*number)?),
+            Command::Cancel(number) => roster.cancel_transfer(by, self.transfer(*number)?),
             Command::Invite(to, permissions, contact) => self.invite(by, *to, *permissions, *contact),
             Command::Resend(number) => self.resend(by, *number),
             Command::Revoke(number) => self.revoke(by, *number),
