@@ -310,6 +310,7 @@ const ALLOWED: &[(&str, &str)] = &[
              VALUES ('f', 0, 'contact', 'o', 'display_name', NULL, 'O');
          UPDATE audit_horizon SET moment = '2002-01-01 00:00:00';
          DELETE FROM audit_values WHERE event_id = 'f';
+         DELETE FROM feed WHERE event_id = 'f';
          DELETE FROM audit_events WHERE id = 'f';
          COMMIT",
     ),
