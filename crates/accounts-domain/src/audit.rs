@@ -1,6 +1,7 @@
 //! How a change stands in the audit log: what happened, on what, which fields; personal values apart, so that
 //! erasing them leaves the record.
 
+mod notifications;
 mod provider;
 mod reviews;
 mod users;
@@ -19,10 +20,8 @@ use crate::invitations::Invitation;
 use crate::join_requests::{JoinOutcome, JoinRequest};
 use crate::keys::PermissionKey;
 use crate::names::{AddressLine, Reason};
-use crate::notifications::{Notification, Told};
 use crate::permission::Permissions;
 use crate::phone::Phone;
-use crate::recipients::Opener;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
 pub use provider::{integration_created, integration_entries, operator_created, operator_entries};
 pub use users::{user_entries, user_imported};
@@ -184,20 +183,6 @@ impl Entry {
     }
 }
 
-/// What a notice says and where it goes stands in the notice; whom it was queued for stands here.
-fn notification_entry(notification: &Notification, told: &[Told]) -> Entry {
-    let ids = |told: &Told| {
-        let contact = told.recipient.contact.map(|contact| contact.to_string());
-        contact.or_else(|| told.recipient.user.map(|user| user.to_string()))
-    };
-    Entry::new("notification.queued", Subject::Notification(notification.id))
-        .word("category", &notification.category)
-        .word("kind", notification.message.kind())
-        .maybe("opened_by", notification.opened_by.map(Opener::id).as_ref())
-        .word("step", notification.step.as_str())
-        .with("recipients", Datum::Words(told.iter().filter_map(ids).collect()))
-}
-
 /// The event of each change, in order. `before` is the roster that was decided upon.
 pub fn entries(before: &Roster, changes: &[Change]) -> Vec<Entry> {
     changes.iter().map(|change| entry(before, change)).collect()
@@ -243,7 +228,7 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         Change::Impersonated { user, session, until } => Entry::new("member.impersonated", Subject::User(*user))
             .word("session", session)
             .moment("until", Some(*until)),
-        Change::NotificationQueued { notification, told } => notification_entry(notification, told),
+        Change::NotificationQueued { notification, told } => notifications::queued(notification, told),
         Change::AccountReviewed { review, actor } => reviews::reviewed(account, review, *actor),
         Change::ContactAdded { contact: added } => {
             let mut values = contact_values(added.id, None, Some(&added.profile));
