@@ -13,7 +13,7 @@ use accounts_domain::notifications::{
 };
 use accounts_domain::recipients::Opener;
 use accounts_domain::roster::Roster;
-use accounts_store::{Act, Decision, DeliveryRecord, NotificationRecord, Sender};
+use accounts_store::{Decision, DeliveryRecord, NotificationRecord, Sender};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -138,7 +138,7 @@ impl DeliveryView {
             ..
         } = &record.delivery;
         let (state, withdrawn) = match state {
-            DeliveryState::Waiting => ("queued", None),
+            DeliveryState::Waiting | DeliveryState::Underway => ("queued", None),
             DeliveryState::Sent => ("sent", None),
             DeliveryState::Failed => ("failed", None),
             DeliveryState::Withdrawn(reason) => ("withdrawn", Some(reason.as_str())),
@@ -428,7 +428,7 @@ async fn send_notification(
         let at = caller.by.at;
         let answer = move |decision: &Decision| created(&format!("/v1/notifications/{id}"), decision);
         let decide = move |roster: &Roster| roster.send_notice(&command, &readers, at);
-        let act = Act { keep, ..caller.act() };
+        let act = caller.act_keeping(keep);
         let kept = move |decision: &Decision| answer(decision).kept();
         let decided = service.store.decide(account, &act, decide, kept).await;
         service.mail_waits.notify_one();

@@ -150,12 +150,24 @@ pub struct Delivery {
 pub enum DeliveryState {
     /// It waits, or is tried again later.
     Waiting,
+    /// It is on its way at this moment, to whom it was worked out for then.
+    Underway,
     /// A server has accepted it.
     Sent,
     /// It is given up.
     Failed,
     /// The recipient was none any more when it was to be sent.
     Withdrawn(Withdrawal),
+}
+
+impl DeliveryState {
+    /// Whether the mail is out of reach: it has left, is leaving, or is given up.
+    fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::Underway | Self::Sent | Self::Failed => true,
+            Self::Waiting | Self::Withdrawn(_) => false,
+        }
+    }
 }
 
 /// Why somebody who was to be told is not.
@@ -293,12 +305,9 @@ impl Roster {
         };
         let mut renewal = Renewal::default();
         let mut left: Vec<Told> = told(&resolution);
-        // Whoever was told is not told again, and so takes nobody else's place.
-        for done in deliveries
-            .iter()
-            .filter(|delivery| matches!(delivery.state, DeliveryState::Sent | DeliveryState::Failed))
-        {
-            left.retain(|told| !done.is_to(&told.recipient));
+        // Whoever was told, or is being told, is not told again, and so takes nobody else's place.
+        for other in deliveries.iter().filter(|delivery| delivery.state.is_out_of_reach()) {
+            left.retain(|told| !other.is_to(&told.recipient));
         }
         for delivery in waiting {
             match left.iter().position(|told| delivery.is_to(&told.recipient)) {

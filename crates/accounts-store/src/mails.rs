@@ -301,6 +301,8 @@ fn sent(conn: &mut Conn, mail: MailId, at: DateTime<Utc>) -> Result<(), Fault> {
             mails::failed_at.eq(None::<NaiveDateTime>),
             mails::claimed_until.eq(None::<NaiveDateTime>),
             mails::last_error.eq(None::<String>),
+            // It was withdrawn too late.
+            mails::withdrawn.eq(None::<String>),
         ))
         .execute(conn)?;
     Ok(())

@@ -50,6 +50,8 @@ pub struct DeliveryRecord {
     pub ended_at: Option<DateTime<Utc>>,
     /// When it is tried next, where it waits.
     pub next_attempt_at: Option<DateTime<Utc>>,
+    /// Until when a worker may be sending it.
+    pub claimed_until: Option<DateTime<Utc>>,
     /// Why the last try did not succeed: text from outside, in one line.
     pub last_error: Option<String>,
 }
@@ -141,6 +143,7 @@ struct DeliveryRow {
     grounds: Option<String>,
     attempts: i32,
     next_attempt_at: NaiveDateTime,
+    claimed_until: Option<NaiveDateTime>,
     sent_at: Option<NaiveDateTime>,
     failed_at: Option<NaiveDateTime>,
     last_error: Option<String>,
@@ -195,6 +198,7 @@ impl DeliveryRow {
             attempts: u32::try_from(self.attempts).unwrap_or_default(),
             ended_at: self.sent_at.or(self.failed_at).map(instant),
             next_attempt_at: waits.then(|| instant(self.next_attempt_at)),
+            claimed_until: self.claimed_until.filter(|_| waits).map(instant),
             last_error: self.last_error.clone(),
         })
     }
@@ -261,7 +265,7 @@ impl Store {
             return Ok(Outgoing::Gone);
         };
         let readers = Arc::new(self.readers(record.account).await?);
-        let renewal = roster.renew(&record.notification, &record.states(), &readers, at);
+        let renewal = roster.renew(&record.notification, &record.states(mail, at), &readers, at);
         if !renewal.is_empty() {
             let (judged, readers) = (Arc::clone(&roster), Arc::clone(&readers));
             let renewed = move |conn: &mut Conn| {
@@ -269,7 +273,7 @@ impl Store {
                 let Some(record) = find(conn, notification)? else {
                     return Ok(None);
                 };
-                let renewal = judged.renew(&record.notification, &record.states(), &readers, at);
+                let renewal = judged.renew(&record.notification, &record.states(mail, at), &readers, at);
                 apply(conn, notification, &renewal, at)?;
                 find(conn, notification)
             };
@@ -316,8 +320,17 @@ impl Store {
 }
 
 impl NotificationRecord {
-    fn states(&self) -> Vec<Delivery> {
-        self.deliveries.iter().map(|record| record.delivery.clone()).collect()
+    /// The mails as whoever sends this one of them finds them: others that are claimed are on their way.
+    fn states(&self, mail: MailId, at: DateTime<Utc>) -> Vec<Delivery> {
+        let state = |record: &DeliveryRecord| {
+            let mut delivery = record.delivery.clone();
+            let claimed = record.claimed_until.is_some_and(|until| at < until);
+            if claimed && delivery.mail != mail {
+                delivery.state = DeliveryState::Underway;
+            }
+            delivery
+        };
+        self.deliveries.iter().map(state).collect()
     }
 
     fn outgoing(&self, mail: MailId, roster: &Roster, readers: &Readers) -> Outgoing {

@@ -163,6 +163,21 @@ fn whoever_was_told_is_not_told_again() {
 }
 
 #[test]
+fn a_mail_that_is_leaving_is_left_alone() {
+    let roster = billed();
+    let (notification, mut deliveries) = queue(&roster, "invoice");
+    deliveries[0].state = DeliveryState::Underway;
+    let promoted = roster.promoted(CEM, &["billing"]);
+    let changes = promoted.take_role(ANA.by(), BEA.contact(), &role("billing"));
+    let renewal = promoted
+        .then(changes)
+        .renew(&notification, &deliveries, &readers(), NOW);
+    assert_eq!((renewal.added.len(), renewal.withdrawn.len()), (0, 0));
+    let readdressed: Vec<_> = renewal.readdressed.iter().map(|(mail, _)| *mail).collect();
+    assert_eq!(readdressed, [mail_id(2)]);
+}
+
+#[test]
 fn a_reason_that_stands_against_it_is_named() {
     let roster = standard().with_member(BEA, chosen(&["invoices:view"]));
     let changes = roster.subscribe_member(ANA.by(), BEA.user(), &categories(&["invoice"]));
