@@ -3,7 +3,7 @@
 mod export;
 
 use accounts_domain::ids::{IntegrationId, OperatorId, UserId};
-use accounts_store::{AuditEvent, AuditFilter};
+use accounts_store::{AuditEvent, AuditFilter, AuditValue};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -106,8 +106,8 @@ pub struct ActorView {
 /// What something happened to.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SubjectView {
-    /// `account`, `contact`, `user`, `invitation`, `join_request`, `notification`, `api_key`, `integration` or
-    /// `operator`.
+    /// `account`, `contact`, `user`, `invitation`, `join_request`, `notification`, `api_key`, `integration`, `webhook`
+    /// or `operator`. New words may come.
     #[schema(example = "contact")]
     pub(crate) kind: String,
     /// Its id.
@@ -127,6 +127,35 @@ pub struct FieldChange {
     /// What it holds.
     #[schema(required = true)]
     pub(crate) after: Option<String>,
+}
+
+impl ActorView {
+    pub(crate) fn of(event: &AuditEvent) -> Self {
+        Self {
+            kind: event.actor_kind.clone(),
+            id: event.actor_id.clone(),
+            on_behalf_of: event.on_behalf_of.clone(),
+        }
+    }
+}
+
+impl SubjectView {
+    pub(crate) fn of(event: &AuditEvent) -> Self {
+        Self {
+            kind: event.subject_kind.clone(),
+            id: event.subject_id.clone(),
+        }
+    }
+}
+
+impl FieldChange {
+    pub(crate) fn of(value: AuditValue) -> Self {
+        Self {
+            field: value.field,
+            before: value.before,
+            after: value.after,
+        }
+    }
 }
 
 /// One recorded change.
@@ -166,27 +195,15 @@ page! {
 
 impl AuditEventView {
     pub(crate) fn of(event: AuditEvent) -> Self {
-        let change = |value: accounts_store::AuditValue| FieldChange {
-            field: value.field,
-            before: value.before,
-            after: value.after,
-        };
         Self {
             id: event.id.to_string(),
             revision: event.revision,
             at: moment::shown(event.at),
+            actor: ActorView::of(&event),
+            subject: SubjectView::of(&event),
             kind: event.kind,
-            actor: ActorView {
-                kind: event.actor_kind,
-                id: event.actor_id,
-                on_behalf_of: event.on_behalf_of,
-            },
-            subject: SubjectView {
-                kind: event.subject_kind,
-                id: event.subject_id,
-            },
             data: event.data,
-            changes: event.values.into_iter().map(change).collect(),
+            changes: event.values.into_iter().map(FieldChange::of).collect(),
             request_id: event.request_id,
         }
     }

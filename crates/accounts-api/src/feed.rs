@@ -61,27 +61,15 @@ pub struct EventView {
 
 impl EventView {
     fn of(event: AuditEvent, object: Option<Value>) -> Self {
-        let change = |value: accounts_store::AuditValue| FieldChange {
-            field: value.field,
-            before: value.before,
-            after: value.after,
-        };
         Self {
             id: event.id.to_string(),
+            actor: ActorView::of(&event),
+            subject: SubjectView::of(&event),
             kind: event.kind,
             at: moment::shown(event.at),
             account_id: event.account.map(|account| account.to_string()),
-            actor: ActorView {
-                kind: event.actor_kind,
-                id: event.actor_id,
-                on_behalf_of: event.on_behalf_of,
-            },
-            subject: SubjectView {
-                kind: event.subject_kind,
-                id: event.subject_id,
-            },
             data: event.data,
-            changes: event.values.into_iter().map(change).collect(),
+            changes: event.values.into_iter().map(FieldChange::of).collect(),
             object,
         }
     }

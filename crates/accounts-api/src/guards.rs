@@ -2,7 +2,6 @@
 //! yields is all that a handler knows of its caller.
 
 mod admit;
-mod exports;
 mod in_person;
 mod integrations;
 mod keys;
@@ -37,7 +36,6 @@ use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
 use admit::{Admit, guards};
-pub use exports::{ExportsAudit, ExportsContacts};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
 pub use integrations::{
     ChecksAccess, ChecksInbound, IntegrationCaller, ManagesWebhooks, NotifiesAccount, OpensAccounts, ReadsEvents,
@@ -336,9 +334,10 @@ fn describe_account_though_closed(description: &mut Description) {
     description.refuses(Code::SecondFactorSetupRequired);
 }
 
-/// Declares guards that ask for a permission in the account of the path, each of them a [`Member`] that has it.
+/// Declares guards that ask for a permission in the account of the path, each of them a [`Member`] that has it. `$enter`
+/// says who gets so far, and `$describe` what the document says of it.
 macro_rules! permission_guards {
-    ($($(#[$doc:meta])* $guard:ident = $permission:ident;)*) => {$(
+    ($enter:ident, $describe:ident; $($(#[$doc:meta])* $guard:ident = $permission:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $guard(pub Member);
@@ -347,7 +346,7 @@ macro_rules! permission_guards {
 
         impl Admit for $guard {
             async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
-                let member = enter(request, Takes::AllKeys).await?;
+                let member = $enter(request, Takes::AllKeys).await?;
                 member.roster.require(member.by(), ServicePermission::$permission)?;
                 Ok(Self(member))
             }
@@ -358,13 +357,14 @@ macro_rules! permission_guards {
 
             fn describe(description: &mut Description) {
                 description.needs(ServicePermission::$permission.as_str());
-                describe_account(description);
+                $describe(description);
             }
         }
     )*};
 }
 
 permission_guards! {
+    enter, describe_account;
     /// A member who may change the account's own data.
     ManagesAccount = AccountManage;
     /// A member who may see the contacts.
@@ -385,6 +385,15 @@ permission_guards! {
     ReviewsAccount = ReviewManage;
     /// A member who may read the audit log.
     ViewsAudit = AuditView;
+}
+
+permission_guards! {
+    // Whoever may see what an account holds takes it along when the account is closed, too.
+    enter_though_closed, describe_account_though_closed;
+    /// A member who may take the contacts along.
+    ExportsContacts = ContactsView;
+    /// A member who may take the audit log along.
+    ExportsAudit = AuditView;
 }
 
 /// The owner of the account in the path.
