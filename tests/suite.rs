@@ -9,6 +9,7 @@ mod api {
     mod bad_targets;
     mod conventions;
     mod cors;
+    mod deliverability;
     mod enumeration;
     mod erase;
     mod events;

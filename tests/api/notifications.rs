@@ -1,7 +1,7 @@
 //! Notices to a category: who gets them, in which language, what has become of each, and the way out of them.
 
 use accounts_domain::{actor::Actor, roster::AccountStatus};
-use accounts_store::Act;
+use accounts_store::{Act, Kept};
 use accounts_tests::{
     App, Client, Mail,
     given::{self, Person},
@@ -48,11 +48,7 @@ fn turns(app: &App, account: &str, status: AccountStatus) {
         keep: None,
     };
     let (store, account) = (service.store.clone(), account.parse().unwrap());
-    let kept = |_: &accounts_store::Decision| accounts_store::Kept {
-        status: 200,
-        headers: Vec::new(),
-        body: Vec::new(),
-    };
+    let kept = |_: &accounts_store::Decision| Kept::nothing();
     let decided = app.running().wait(async move {
         store
             .decide(account, &act, move |roster| Ok(roster.change_status(status)), kept)

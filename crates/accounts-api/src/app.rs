@@ -19,10 +19,10 @@ use crate::problem::Problem;
 use crate::router::Routes;
 use crate::service::Service;
 use crate::{
-    access, access_checks, accounts, api_keys, audit_events, catalog, contacts, docs, email_changes, external_ids,
-    feed, health, inbound_checks, invitations, join_requests, landing, mailbox, me, members, notifications, operators,
-    ownership_transfers, password_resets, problems, reauthentication, recipients, reviews, roles, second_factor,
-    server, sessions, sign_ups, unsubscribe, verifications, webhooks,
+    access, access_checks, accounts, api_keys, audit_events, catalog, contacts, deliverability, docs, email_changes,
+    external_ids, feed, health, inbound_checks, invitations, join_requests, landing, mailbox, me, members,
+    notifications, operators, ownership_transfers, password_resets, problems, reauthentication, recipients, reviews,
+    roles, second_factor, server, sessions, sign_ups, unsubscribe, verifications, webhooks,
 };
 
 /// What a connection waits for, and how long (security decision D16).
@@ -46,6 +46,7 @@ pub fn routes() -> Routes {
         .and(access::routes())
         .and(access_checks::routes())
         .and(inbound_checks::routes())
+        .and(deliverability::routes())
         .and(external_ids::routes())
         .and(feed::routes())
         .and(webhooks::routes())

@@ -39,7 +39,7 @@ use admit::{Admit, guards};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
 pub use integrations::{
     ChecksAccess, ChecksInbound, IntegrationCaller, ManagesWebhooks, NotifiesAccount, OpensAccounts, ReadsEvents,
-    SendsNotifications, ViewsAccounts,
+    ReportsDeliverability, SendsNotifications, ViewsAccounts,
 };
 use keys::{Takes, by_key};
 pub use operators::{Admin, Operator};

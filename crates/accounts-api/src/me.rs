@@ -64,6 +64,10 @@ pub struct UserView {
     /// The language of mails to this person: `en` or `fr`.
     #[schema(example = "en")]
     language: String,
+    /// Whether mail to the address arrives, as was reported: `unknown`, `ok`, `bounced` or `complained`. Notices go to
+    /// neither of the last two.
+    #[schema(example = "ok")]
+    deliverability: &'static str,
     /// Since when a second factor is in force; `null` where there is none.
     #[schema(format = DateTime, required = true)]
     second_factor_since: Option<String>,
@@ -86,6 +90,7 @@ impl UserView {
             address: user.address.to_string(),
             display_name: user.display_name.to_string(),
             language: user.language.to_string(),
+            deliverability: user.deliverability.as_str(),
             second_factor_since: user.second_factor.map(|factor| moment::shown(factor.since)),
             recovery_codes_left: user.second_factor.map(|factor| factor.recovery_codes),
             created_at: moment::shown(user.created_at),

@@ -114,7 +114,7 @@ pub struct ExcludedView {
     user_id: Option<String>,
     /// Why not: `not_in_audience` (the category does not go to subscribers), `not_subscribed` (who opened the item does not
     /// wish to be told), `not_own_item` (a contact is told of what it opened itself alone), `unverified`,
-    /// `member_suspended`, `membership_expired`, `user_suspended` or `lacks_permission`. New words may come.
+    /// `bounced` (mail to the address came back), `complained` (its reader called a mail unwanted), `member_suspended`, `membership_expired`, `user_suspended` or `lacks_permission`. New words may come.
     #[schema(example = "unverified")]
     exclusion: &'static str,
     /// Every reason to be told, at least one.

@@ -5,7 +5,7 @@ use accounts_domain::ids::{ChallengeId, UserId};
 use accounts_domain::second_factor::{Challenge, Offered, Proof, SealedSecret};
 use accounts_domain::totp::{SECRET_BYTES, TotpSecret};
 use accounts_domain::users::Person;
-use accounts_store::Act;
+use accounts_store::{Act, Kept};
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::router::{Routes, routes};
 use crate::service::Service;
-use crate::sessions::{Beginning, SessionTokens, bounded, nothing};
+use crate::sessions::{Beginning, SessionTokens, bounded};
 use crate::tokens::random_bytes;
 use crate::vault::{Vault, VaultPurpose};
 
@@ -254,7 +254,7 @@ async fn log_in_by_second_factor(
             person.log_in_by_factor(challenge, session.clone(), proof)
         })
     };
-    let decided = service.store.decide_user(user, &act, log_in, |_| nothing()).await;
+    let decided = service.store.decide_user(user, &act, log_in, |_| Kept::nothing()).await;
     decided.map_err(|error| gone(error.into()))?;
     service.mail_waits.notify_one();
     limits.forgive(&service).await?;
@@ -378,7 +378,7 @@ async fn remove_second_factor(person: Reauthenticated) -> Result<Reply, Problem>
     let service = &person.service;
     let removed = service
         .store
-        .remove_second_factor(person.user.id, &person.act(None), nothing())
+        .remove_second_factor(person.user.id, &person.act(None), Kept::nothing())
         .await;
     service.mail_waits.notify_one();
     removed?;

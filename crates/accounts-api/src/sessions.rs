@@ -207,7 +207,10 @@ async fn log_in(
     let checked = hash.clone();
     let challenge = Challenge::made(ChallengeId::new(), at);
     let log_in = move |person: &Person| person.log_in_or_wait(&checked, session.clone(), challenge);
-    let decided = service.store.decide_user(user.id, &act, log_in, |_| nothing()).await?;
+    let decided = service
+        .store
+        .decide_user(user.id, &act, log_in, |_| Kept::nothing())
+        .await?;
     if !hash.is_present() {
         tokio::spawn(upgrade(
             service.clone(),
@@ -232,7 +235,11 @@ async fn upgrade(service: Data<Service>, user: UserId, password: Password, check
         return;
     };
     let upgrade = move |person: &Person| Ok(person.upgrade_hash(&checked, hash.clone()));
-    if let Err(error) = service.store.decide_user(user, &act, upgrade, |_| nothing()).await {
+    if let Err(error) = service
+        .store
+        .decide_user(user, &act, upgrade, |_| Kept::nothing())
+        .await
+    {
         tracing::warn!(user = %user, cause = %error, "a password's hash was not upgraded");
     }
 }
@@ -302,7 +309,7 @@ async fn refresh_session(
                 Err(accounts_domain::violation::Violation::NotFound) => Ok(Vec::new()),
                 ended => ended,
             };
-            service.store.decide_user(user, &act, end, |_| nothing()).await?;
+            service.store.decide_user(user, &act, end, |_| Kept::nothing()).await?;
             service.mail_waits.notify_one();
             Err(Problem::unauthenticated(true))
         }
@@ -325,9 +332,4 @@ async fn log_out(person: AnySession) -> Result<Reply, Problem> {
         .decide(move |person| person.end_session(session, EndReason::LoggedOut))
         .await?;
     Ok(Reply::no_content())
-}
-
-/// What is kept of an answer that bears a secret: nothing.
-pub(crate) fn nothing() -> Kept {
-    Reply::no_content().kept()
 }

@@ -103,10 +103,7 @@ pub fn open(catalog: Arc<Catalog>, by: By, command: &OpenAccount) -> Result<(Ros
         address,
         external_id,
     } = command;
-    let proven = ContactAddress {
-        email: address.clone(),
-        verified_at: Some(by.at),
-    };
+    let proven = ContactAddress::proven(address.clone(), by.at);
     let mut parts = founded(&catalog, by.at, *account, profile, *contact, owner, proven)?;
     parts.account.external_id.clone_from(external_id);
     let member = Membership {
@@ -137,10 +134,7 @@ pub fn open_for_customer(
     by: By,
     command: &OpenForCustomer,
 ) -> Result<(Roster, Vec<Change>), Violation> {
-    let unproven = ContactAddress {
-        email: command.address.clone(),
-        verified_at: None,
-    };
+    let unproven = ContactAddress::unproven(command.address.clone());
     let (account, contact) = (command.account, command.contact);
     let mut parts = founded(
         &catalog,

@@ -340,6 +340,13 @@ fn entry(before: &Roster, change: &Change) -> Entry {
             };
             Entry::new("contact.verified", contact(*id)).fields(values)
         }
+        Change::DeliverabilityChanged {
+            contact: id,
+            address: of,
+            deliverability,
+        } => Entry::new("contact.deliverability_changed", contact(*id))
+            .word("deliverability", &deliverability.as_str())
+            .fields(address(*id, "reported_address", None, Some(of.as_str()))),
         Change::VerificationSent {
             verification,
             address: to,

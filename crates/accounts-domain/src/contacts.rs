@@ -103,10 +103,7 @@ impl Roster {
         if command.login.is_some() {
             self.require_login_offered()?;
         }
-        let unverified = |email: &EmailAddress| ContactAddress {
-            email: email.clone(),
-            verified_at: None,
-        };
+        let unverified = |email: &EmailAddress| ContactAddress::unproven(email.clone());
         let contact = Contact {
             id: command.id,
             profile: command.profile.clone(),

@@ -24,6 +24,8 @@ pub enum IntegrationScope {
     AccountsOpen,
     /// `accounts:view`: find accounts and read what they say about their organisations.
     AccountsView,
+    /// `deliverability:report`: report whether mail to an address arrives.
+    DeliverabilityReport,
     /// `events:read`: read what happened, in the order in which it happened.
     EventsRead,
     /// `inbound:check`: ask whose mail it is, and whether it speaks for an account.
@@ -36,10 +38,11 @@ pub enum IntegrationScope {
 
 impl IntegrationScope {
     /// Every scope, in the order in which they are offered.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccessCheck,
         Self::AccountsOpen,
         Self::AccountsView,
+        Self::DeliverabilityReport,
         Self::EventsRead,
         Self::InboundCheck,
         Self::NotificationsSend,
@@ -52,6 +55,7 @@ impl IntegrationScope {
             Self::AccessCheck => "access:check",
             Self::AccountsOpen => "accounts:open",
             Self::AccountsView => "accounts:view",
+            Self::DeliverabilityReport => "deliverability:report",
             Self::EventsRead => "events:read",
             Self::InboundCheck => "inbound:check",
             Self::NotificationsSend => "notifications:send",
@@ -68,7 +72,7 @@ impl IntegrationScope {
     pub const fn reads(self) -> bool {
         match self {
             Self::AccessCheck | Self::AccountsView | Self::EventsRead | Self::InboundCheck => true,
-            Self::AccountsOpen | Self::NotificationsSend | Self::WebhooksManage => false,
+            Self::AccountsOpen | Self::DeliverabilityReport | Self::NotificationsSend | Self::WebhooksManage => false,
         }
     }
 }
@@ -335,6 +339,7 @@ mod tests {
         for scope in IntegrationScope::ALL {
             let wanted = match scope {
                 IntegrationScope::AccountsOpen
+                | IntegrationScope::DeliverabilityReport
                 | IntegrationScope::NotificationsSend
                 | IntegrationScope::WebhooksManage => Err(KeyRefusal::ReadsOnly),
                 IntegrationScope::AccessCheck

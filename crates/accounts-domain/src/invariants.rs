@@ -88,7 +88,7 @@ impl Roster {
             return;
         }
         for category in self.catalog.categories().iter().filter(|category| category.mandatory) {
-            if self.hearers(&category.key, DateTime::<Utc>::MAX_UTC).is_empty() {
+            if self.listeners(&category.key, DateTime::<Utc>::MAX_UTC).is_empty() {
                 broken.push(format!("nobody receives {}", category.key));
             }
         }

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod catalog;
 pub mod change;
 pub mod contacts;
+pub mod deliverability;
 pub mod difference;
 pub mod email_changes;
 pub mod erasure;

@@ -363,6 +363,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::AddressProposed { .. }
         | Change::AddressWithdrawn { .. }
         | Change::AddressAdded { .. }
+        | Change::DeliverabilityChanged { .. }
         | Change::AddressRemoved { .. }
         | Change::SubscriptionsChanged { .. }
         | Change::RoleGiven { .. }

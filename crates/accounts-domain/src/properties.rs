@@ -64,6 +64,7 @@ impl World {
         if matches!(
             command,
             Command::SetStatus(_)
+                | Command::Report(..)
                 | Command::Confirm(_)
                 | Command::Join(_)
                 | Command::Refuse(_)
@@ -123,6 +124,7 @@ impl World {
                 | Command::DropPhones(..)
                 | Command::ChangeAddress(..)
                 | Command::ChangeMoreAddresses(..)
+                | Command::Report(..)
                 | Command::Subscribe(..)
                 | Command::Give(..)
                 | Command::Take(..)
@@ -384,6 +386,7 @@ fn the_stories_meet_every_kind_of_change() {
         "contact.address_replaced",
         "contact.address_withdrawn",
         "contact.changed",
+        "contact.deliverability_changed",
         "contact.erased",
         "contact.removed",
         "contact.subscriptions_changed",

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::address::EmailAddress;
 use crate::catalog::{Audience, Category, Fallback};
+use crate::deliverability::Deliverability;
 use crate::ids::{ContactId, UserId};
 use crate::keys::{CategoryKey, RoleKey};
 use crate::language::Language;
@@ -32,6 +33,8 @@ pub struct Reader {
     pub language: Language,
     /// Whether the person may log in at all.
     pub status: UserStatus,
+    /// Whether mail to the address arrives, as was reported.
+    pub deliverability: Deliverability,
 }
 
 /// The members' persons, by user.
@@ -114,7 +117,8 @@ impl Roster {
     /// of all, too (K-15, K-16, K-22).
     ///
     /// A mandatory category never loses its last recipient: the catalog has its owner in the audience or in the fallback,
-    /// and the owner is verified from the moment on at which somebody owns the account.
+    /// the owner is verified from the moment on at which somebody owns the account, and is tried where nobody else is
+    /// left, though mail came back.
     ///
     /// # Errors
     /// [`Violation::UnknownCategory`] for a category that the catalog does not have; [`Violation::NotFound`] for an
@@ -146,6 +150,15 @@ impl Roster {
 
     /// The contacts that a category reaches at that moment, each by what it opened itself where that matters.
     pub fn hearers(&self, category: &CategoryKey, at: DateTime<Utc>) -> BTreeSet<ContactId> {
+        let contact = |listener: &Listener| match listener {
+            Listener::Contact(id) => Some(*id),
+            Listener::Member(_) => None,
+        };
+        self.listeners(category, at).iter().filter_map(contact).collect()
+    }
+
+    /// Everybody whom a category reaches at that moment, whatever is reported of the members' own addresses.
+    pub(crate) fn listeners(&self, category: &CategoryKey, at: DateTime<Utc>) -> BTreeSet<Listener> {
         let Some(policy) = self.catalog().category(category) else {
             return BTreeSet::new();
         };
@@ -155,11 +168,7 @@ impl Roster {
             readers: &Readers::new(),
             at,
         });
-        let contact = |listener: &Listener| match listener {
-            Listener::Contact(id) => Some(*id),
-            Listener::Member(_) => None,
-        };
-        hearing.told.keys().filter_map(contact).collect()
+        hearing.told.into_keys().collect()
     }
 
     /// Whether the opener is somebody of this account.
@@ -182,7 +191,21 @@ impl Roster {
             hearing.fallback = Some(*step);
             self.admit(notice, self.found_by(*step), &mut hearing);
         }
+        if notice.category.mandatory && hearing.told.is_empty() {
+            self.insist(&mut hearing);
+        }
         hearing
+    }
+
+    /// Lets the owner's address be tried though mail came back from it: there is no other.
+    fn insist(&self, hearing: &mut Hearing) {
+        let owner = Listener::Contact(self.owner());
+        let refused =
+            |(_, exclusion): &&(_, Exclusion)| matches!(exclusion, Exclusion::Bounced | Exclusion::Complained);
+        if let Some((grounds, _)) = hearing.excluded.get(&owner).filter(refused).cloned() {
+            hearing.excluded.remove(&owner);
+            hearing.told.insert(owner, grounds);
+        }
     }
 
     /// Everybody of the category's audience, with each ground.
@@ -321,8 +344,11 @@ impl Roster {
         if notice.category.own_items_only && id != self.owner() && !opened {
             return Some(Exclusion::NotOwnItem);
         }
-        let reached = self.catalog().policy().notify_unverified || self.contact(id).is_ok_and(Contact::is_verified);
-        (!reached).then_some(Exclusion::Unverified)
+        let contact = self.contact(id).ok();
+        if !self.catalog().policy().notify_unverified && !contact.is_some_and(Contact::is_verified) {
+            return Some(Exclusion::Unverified);
+        }
+        contact?.address.deliverability.exclusion()
     }
 
     fn exclusion_of_member(&self, notice: &Notice<'_>, user: UserId) -> Option<Exclusion> {
@@ -336,10 +362,12 @@ impl Roster {
         if notice.readers.get(&user).is_some_and(held_back) {
             return Some(Exclusion::UserSuspended);
         }
-        let needed = notice.category.permission.as_ref()?;
         let permissions = self.permissions_of(user, notice.at);
-        let has = permissions.is_some_and(|permissions| permissions.contains(needed));
-        (!has).then_some(Exclusion::LacksPermission)
+        let lacks = |needed| !permissions.is_some_and(|permissions| permissions.contains(needed));
+        if notice.category.permission.as_ref().is_some_and(lacks) {
+            return Some(Exclusion::LacksPermission);
+        }
+        notice.readers.get(&user)?.deliverability.exclusion()
     }
 
     /// Gives everybody who is told an address, folds those who share one, and sorts out who is addressed.

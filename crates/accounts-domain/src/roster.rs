@@ -10,6 +10,7 @@ use crate::actor::{Actor, By};
 use crate::address::EmailAddress;
 use crate::api_keys::ApiKey;
 use crate::catalog::{Catalog, Role};
+use crate::deliverability::Deliverability;
 use crate::ids::{AccountId, ApiKeyId, ContactId, InvitationId, JoinRequestId, TransferId, UserId, VerificationId};
 use crate::invitations::Invitation;
 use crate::join_requests::JoinRequest;
@@ -134,6 +135,32 @@ pub struct ContactAddress {
     pub email: EmailAddress,
     /// When mail to it was proven to arrive.
     pub verified_at: Option<DateTime<Utc>>,
+    /// Whether mail to it arrives, as was reported since.
+    pub deliverability: Deliverability,
+}
+
+impl ContactAddress {
+    /// An address that was written down.
+    pub fn unproven(email: EmailAddress) -> Self {
+        Self {
+            email,
+            verified_at: None,
+            deliverability: Deliverability::Unknown,
+        }
+    }
+
+    /// An address to which mail was proven to arrive.
+    pub fn proven(email: EmailAddress, at: DateTime<Utc>) -> Self {
+        Self {
+            verified_at: Some(at),
+            ..Self::unproven(email)
+        }
+    }
+
+    /// Whether there is something to prove: that mail arrives at all, or that it does so again.
+    pub fn lacks_proof(&self) -> bool {
+        self.verified_at.is_none() || self.deliverability.exclusion().is_some()
+    }
 }
 
 /// A person or a mailbox that the provider knows for an account.
@@ -168,6 +195,12 @@ impl Contact {
     /// Whether mail to the main address was proven to arrive.
     pub fn is_verified(&self) -> bool {
         self.address.verified_at.is_some()
+    }
+
+    /// The main address or one of the more addresses, by its key.
+    pub fn address_of(&self, key: &str) -> Option<&ContactAddress> {
+        let main = Some(&self.address).filter(|main| main.email.key() == key);
+        main.or_else(|| self.more_addresses.get(key))
     }
 
     /// Every address of the contact: main, pending, more.

@@ -125,7 +125,12 @@ impl Roster {
             .find(|address| address.key() == link.address_key)
             .ok_or(Violation::LinkExpired)?;
         let is_main = contact.address.email.key() == link.address_key;
-        let login = if is_main { self.login_due(contact) } else { None };
+        // A log-in comes with the first proof: by a later one nobody gets back what was taken away.
+        let login = if is_main && !contact.is_verified() {
+            self.login_due(contact)
+        } else {
+            None
+        };
         Ok(VerificationOffer {
             contact,
             address,
@@ -199,7 +204,7 @@ fn unproven<'a>(contact: &'a Contact, asked: Option<&EmailAddress>) -> Result<&'
     let Some(asked) = asked else {
         return match &contact.pending_address {
             Some(pending) => Ok(pending),
-            None if contact.is_verified() => Err(Violation::AlreadyVerified),
+            None if !contact.address.lacks_proof() => Err(Violation::AlreadyVerified),
             None => Ok(&contact.address.email),
         };
     };
@@ -213,7 +218,7 @@ fn unproven<'a>(contact: &'a Contact, asked: Option<&EmailAddress>) -> Result<&'
     let known = std::iter::once(&contact.address).chain(contact.more_addresses.values());
     match known.into_iter().find(|address| address.email.key() == asked.key()) {
         None => Err(Violation::NotFound),
-        Some(address) if address.verified_at.is_some() => Err(Violation::AlreadyVerified),
+        Some(address) if !address.lacks_proof() => Err(Violation::AlreadyVerified),
         Some(address) => Ok(&address.email),
     }
 }

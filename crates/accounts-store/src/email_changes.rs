@@ -220,6 +220,8 @@ pub(crate) fn move_address(conn: &mut Conn, user: UserId, to: &EmailAddress, at:
         .set((
             users::address.eq(to.as_str()),
             users::address_key.eq(to.key()),
+            // What was reported was of the other address.
+            users::deliverability.eq(None::<String>),
             users::version.eq(users::version + 1),
             users::updated_at.eq(stored(at)),
         ))

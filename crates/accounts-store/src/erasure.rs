@@ -139,12 +139,7 @@ fn plain(rosters: &[Arc<Roster>]) -> Vec<&Roster> {
 /// Carries out what changes in one account.
 fn leave(conn: &mut Conn, act: &Act, locked: Locked, changes: Vec<Change>) -> Result<Marks, Stop<Refusal>> {
     let account = locked.before.account().id;
-    let unkept = |_: &crate::Decision| Kept {
-        status: 204,
-        headers: Vec::new(),
-        body: Vec::new(),
-    };
-    match conclude(conn, act, locked, changes, &unkept)? {
+    match conclude(conn, act, locked, changes, &|_| Kept::nothing())? {
         Verdict::Keep(_, marks) => Ok(marks),
         Verdict::Discard(_) => {
             // Nothing is decided there, so the revision that the lock has raised goes back.

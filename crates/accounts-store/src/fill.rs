@@ -295,6 +295,7 @@ const TABLES: &[Table] = &[
             "language",
             "password_hash",
             "status",
+            "deliverability",
             "revision",
             "version",
             "password_changed_at",
@@ -352,7 +353,7 @@ const TABLES: &[Table] = &[
     Table {
         name: "contact_addresses",
         stamped: &["account_id", "contact_id", "address_key", "address"],
-        same: &["verified", "verified_at", "created_at"],
+        same: &["verified", "verified_at", "deliverability", "created_at"],
         event: None,
         of_account: BY_ACCOUNT_ID,
     },

@@ -36,7 +36,7 @@ impl Store {
                 let changes = locked
                     .before
                     .impersonate(act.by(), user, session.id, session.expires_at)?;
-                if let Verdict::Keep(_, account) = conclude(conn, &act, locked, changes, &|_| nothing())? {
+                if let Verdict::Keep(_, account) = conclude(conn, &act, locked, changes, &|_| Kept::nothing())? {
                     marks = account;
                 }
             }
@@ -47,7 +47,7 @@ impl Store {
             let decide = |person: &accounts_domain::users::Person| person.impersonate(session.clone(), reason.clone());
             let begun =
                 users::decide_user_because(conn, &ground.snapshots, user, Some(because), &act, &decide, &|_| {
-                    nothing()
+                    Kept::nothing()
                 })?;
             if !operators::lock(conn, by.operator, act.at)? {
                 return Err(Stop::Refused(Refusal::NotFound));
@@ -58,14 +58,5 @@ impl Store {
             })
         })
         .await
-    }
-}
-
-/// What is kept of an answer that bears a secret.
-fn nothing() -> Kept {
-    Kept {
-        status: 204,
-        headers: Vec::new(),
-        body: Vec::new(),
     }
 }

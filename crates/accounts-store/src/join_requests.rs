@@ -93,7 +93,7 @@ impl Store {
         let (request, account) = found.ok_or(DecideError::NotFound)?;
         if let Some(account) = account {
             let by = act.by();
-            let unkept = |_: &crate::Decision| nothing();
+            let unkept = |_: &crate::Decision| Kept::nothing();
             self.decide(account, act, move |roster| roster.withdraw_join_request(by, id), unkept)
                 .await?;
             return Ok(());
@@ -164,14 +164,6 @@ impl Store {
     /// [`StoreError`].
     pub async fn people(&self, users: Vec<UserId>) -> Result<BTreeMap<UserId, MemberPerson>, StoreError> {
         self.lanes.read(move |conn| members::people(conn, &users)).await
-    }
-}
-
-fn nothing() -> Kept {
-    Kept {
-        status: 204,
-        headers: Vec::new(),
-        body: Vec::new(),
     }
 }
 

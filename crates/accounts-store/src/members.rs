@@ -12,6 +12,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use crate::backend::Conn;
+use crate::deliverability;
 use crate::error::{Fault, StoreError};
 use crate::mails::insert_mails;
 use crate::rows::{checked, instant, named, parse};
@@ -37,6 +38,7 @@ pub(crate) struct ReaderRow {
     address: String,
     language: String,
     status: String,
+    deliverability: Option<String>,
 }
 
 impl ReaderRow {
@@ -47,6 +49,7 @@ impl ReaderRow {
             address: checked("users.address", &self.address, EmailAddress::parse)?,
             language: parse("users.language", &self.language)?,
             status: named("users.status", &self.status, UserStatus::from_name)?,
+            deliverability: deliverability::read("users.deliverability", self.deliverability.as_deref())?,
         })
     }
 }

@@ -171,11 +171,7 @@ impl Store {
                         Err(Violation::NotFound) => Ok(Vec::new()),
                         ended => ended,
                     },
-                    |_| Kept {
-                        status: 204,
-                        headers: Vec::new(),
-                        body: Vec::new(),
-                    },
+                    |_| Kept::nothing(),
                 )
                 .await;
             ended?;

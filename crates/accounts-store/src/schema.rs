@@ -3,7 +3,11 @@
 //! Ids, names and JSON are text, instants are `TIMESTAMP` in UTC truncated to microseconds. A test
 //! compares this list with what the migrations of each database really made.
 
-use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+use diesel::table;
+
+mod joins;
+
+pub(crate) use joins::with_all_tables;
 
 table! {
     users (id) {
@@ -14,6 +18,7 @@ table! {
         language -> Text,
         password_hash -> Nullable<Text>,
         status -> Text,
+        deliverability -> Nullable<Text>,
         revision -> BigInt,
         version -> BigInt,
         password_changed_at -> Nullable<Timestamp>,
@@ -72,6 +77,7 @@ table! {
         address -> Text,
         verified -> Bool,
         verified_at -> Nullable<Timestamp>,
+        deliverability -> Nullable<Text>,
         created_at -> Timestamp,
     }
 }
@@ -522,79 +528,3 @@ table! {
         last_answer -> Nullable<Text>,
     }
 }
-
-joinable!(owners -> accounts (account_id));
-joinable!(owners -> contacts (contact_id));
-joinable!(owners -> users (user_id));
-joinable!(contacts -> accounts (account_id));
-joinable!(contact_addresses -> contacts (contact_id));
-joinable!(role_holders -> contacts (contact_id));
-joinable!(role_primaries -> contacts (contact_id));
-joinable!(memberships -> accounts (account_id));
-joinable!(memberships -> contacts (contact_id));
-joinable!(memberships -> users (user_id));
-joinable!(invitations -> accounts (account_id));
-joinable!(sessions -> users (user_id));
-joinable!(operator_sessions -> operators (operator_id));
-joinable!(refresh_tokens -> sessions (session_id));
-joinable!(password_resets -> users (user_id));
-joinable!(api_keys -> users (user_id));
-joinable!(email_changes -> users (user_id));
-joinable!(join_requests -> users (user_id));
-joinable!(integration_keys -> integrations (integration_id));
-joinable!(second_factors -> users (user_id));
-joinable!(audit_values -> audit_events (event_id));
-joinable!(feed -> audit_events (event_id));
-joinable!(webhooks -> integrations (integration_id));
-joinable!(webhook_deliveries -> webhooks (webhook_id));
-
-/// Hands the list of all tables to another macro.
-macro_rules! with_all_tables {
-    ($apply:ident) => {
-        $apply! {
-            users,
-            accounts,
-            contacts,
-            contact_addresses,
-            contact_phones,
-            contact_subscriptions,
-            memberships,
-            member_subscriptions,
-            owners,
-            role_holders,
-            role_primaries,
-            ownership_transfers,
-            account_reviews,
-            invitations,
-            sessions,
-            refresh_tokens,
-            sign_ups,
-            password_resets,
-            email_changes,
-            contact_verifications,
-            audit_events,
-            audit_values,
-            audit_horizon,
-            audit_trimmed,
-            mails,
-            notifications,
-            idempotency_keys,
-            operators,
-            operator_sessions,
-            throttles,
-            api_keys,
-            integrations,
-            integration_keys,
-            join_requests,
-            second_factors,
-            second_factor_challenges,
-            feed,
-            webhooks,
-            webhook_deliveries,
-        }
-    };
-}
-
-with_all_tables!(allow_tables_to_appear_in_same_query);
-
-pub(crate) use with_all_tables;

@@ -22,7 +22,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Origin;
 use crate::backend::Conn;
-use crate::decide::Decision;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe, stored, to_json};
@@ -180,13 +179,8 @@ impl Store {
         }
         let found = self.lanes.read(move |conn| find_by_number(conn, &number)).await?;
         let (account, at) = (found.ok_or(DecideError::NotFound)?, act.at);
-        let unkept = |_: &Decision| Kept {
-            status: 200,
-            headers: Vec::new(),
-            body: Vec::new(),
-        };
         let again = move |roster: &Roster| roster.send_activation(at, link);
-        let decision = self.decide(account, act, again, unkept).await?;
+        let decision = self.decide(account, act, again, |_| Kept::nothing()).await?;
         Ok(Roster::clone(&decision.after))
     }
 

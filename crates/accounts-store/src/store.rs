@@ -86,6 +86,17 @@ pub struct Kept {
     pub body: Vec<u8>,
 }
 
+impl Kept {
+    /// What is kept where the request cannot be repeated, or its answer must not be kept: an answer that says nothing.
+    pub fn nothing() -> Self {
+        Self {
+            status: 204,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+}
+
 /// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {

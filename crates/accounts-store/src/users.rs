@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use accounts_domain::address::EmailAddress;
 use accounts_domain::audit::{self, Entry, Subject};
+use accounts_domain::deliverability::Deliverability;
 use accounts_domain::ids::{ResetId, SessionId, UserId};
 use accounts_domain::language::Language;
 use accounts_domain::names::{DisplayName, Reason};
@@ -23,7 +24,7 @@ use crate::rows::{checked, instant, named, parse, parse_maybe, stored};
 use crate::schema::{password_resets, refresh_tokens, second_factors, sessions, users};
 use crate::snapshots::{Known, Snapshots, Standing};
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
-use crate::{api_keys, email_changes, idempotency, mails, second_factors as factors};
+use crate::{api_keys, deliverability, email_changes, idempotency, mails, second_factors as factors};
 
 /// What was decided about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub(crate) struct UserRow {
     language: String,
     password_hash: Option<String>,
     status: String,
+    deliverability: Option<String>,
     revision: i64,
     version: i64,
     password_changed_at: Option<NaiveDateTime>,
@@ -240,6 +242,7 @@ pub fn new_user(
         password_changed_at: hash.as_ref().map(|_| at),
         password_hash: hash,
         status: UserStatus::Active,
+        deliverability: Deliverability::Unknown,
         second_factor: None,
         revision: 0,
         version: 1,
@@ -351,6 +354,7 @@ pub(crate) fn read_user((row, second_factor_at, recovery_codes): FoundUser) -> R
         language: parse("users.language", &row.language)?,
         password_hash: row.password_hash.map(PasswordHash),
         status: named("users.status", &row.status, UserStatus::from_name)?,
+        deliverability: deliverability::read("users.deliverability", row.deliverability.as_deref())?,
         second_factor: factors::told(second_factor_at, recovery_codes.as_deref())?,
         revision: row.revision,
         version: row.version,
@@ -440,6 +444,15 @@ fn save_one(conn: &mut Conn, user: &User, change: &UserChange, at: DateTime<Utc>
             insert_first_token(conn, session, refresh_hash)?;
         }
         UserChange::ImpersonationStarted { session, .. } => insert_session(conn, user.id, session)?,
+        UserChange::DeliverabilityChanged { deliverability: known } => {
+            diesel::update(row)
+                .set((
+                    users::deliverability.eq(deliverability::kept(*known)),
+                    users::version.eq(users::version + 1),
+                    users::updated_at.eq(stored(at)),
+                ))
+                .execute(conn)?;
+        }
         // Its rows go all at once, with what others keep of it.
         UserChange::Erased => {}
         UserChange::StatusChanged { status } => {

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use accounts_domain::integrations::IntegrationScope::{
-    self, AccessCheck, AccountsOpen, AccountsView, EventsRead, InboundCheck, NotificationsSend, WebhooksManage,
+    self, AccessCheck, AccountsOpen, AccountsView, DeliverabilityReport, EventsRead, InboundCheck, NotificationsSend,
+    WebhooksManage,
 };
 use accounts_domain::permission::ServicePermission::{
     self, AccountManage, AuditView, ContactsManage, ContactsView, KeysManage, MembersManage, MembersView,
@@ -248,6 +249,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ),
     ("POST /v1/access-checks", Scope(AccessCheck)),
     ("POST /v1/inbound-checks", Scope(InboundCheck)),
+    ("POST /v1/deliverability-reports", Scope(DeliverabilityReport)),
     ("POST /v1/accounts/{account}/notifications", Scope(NotificationsSend)),
     ("GET /v1/notifications", Scope(NotificationsSend)),
     ("GET /v1/notifications/{notification}", Scope(NotificationsSend)),

@@ -55,6 +55,9 @@ pub struct AddressView {
     /// Since when.
     #[schema(format = DateTime, required = true)]
     verified_at: Option<String>,
+    /// Whether mail to it arrives, as was reported since: `unknown`, `ok`, `bounced` or `complained`.
+    #[schema(example = "unknown")]
+    deliverability: &'static str,
 }
 
 /// A person or a mailbox that the provider knows for an account.
@@ -90,6 +93,11 @@ pub struct ContactView {
     /// Since when.
     #[schema(format = DateTime, required = true)]
     verified_at: Option<String>,
+    /// Whether mail to the main address arrives, as the mailer has reported since: `unknown`, `ok`, `bounced` (it came back)
+    /// or `complained` (its reader called it unwanted). Notices go to neither of the last two; a verification mail clears
+    /// them.
+    #[schema(example = "ok")]
+    deliverability: &'static str,
     /// The address that replaces the main one once it is verified.
     #[schema(required = true)]
     pending_address: Option<String>,
@@ -131,6 +139,7 @@ impl ContactView {
             address: address.email.to_string(),
             verified: address.verified_at.is_some(),
             verified_at: address.verified_at.map(moment::shown),
+            deliverability: address.deliverability.as_str(),
         };
         let phones = profile.phones.iter();
         Self {
@@ -143,6 +152,7 @@ impl ContactView {
             address: contact.address.email.to_string(),
             verified: contact.is_verified(),
             verified_at: contact.address.verified_at.map(moment::shown),
+            deliverability: contact.address.deliverability.as_str(),
             pending_address: contact.pending_address.as_ref().map(ToString::to_string),
             more_addresses: contact.more_addresses.values().map(more).collect(),
             phones: phones

@@ -83,6 +83,8 @@ scope_guards! {
     ChecksAccess = AccessCheck;
     /// An integration that may ask who speaks for an account.
     ChecksInbound = InboundCheck;
+    /// An integration that may report what became of mails.
+    ReportsDeliverability = DeliverabilityReport;
     /// An integration that has webhooks.
     ManagesWebhooks = WebhooksManage;
     /// An integration that may read what happened.

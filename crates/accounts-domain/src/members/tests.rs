@@ -328,6 +328,7 @@ fn user(person: Person, language: Language) -> User {
         language,
         password_hash: None::<PasswordHash>,
         status: UserStatus::Active,
+        deliverability: crate::deliverability::Deliverability::Unknown,
         second_factor: None,
         revision: 1,
         version: 1,

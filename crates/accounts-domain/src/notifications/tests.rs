@@ -13,6 +13,7 @@ fn reader(person: Person) -> (UserId, Reader) {
         address: person.address(),
         language: Language::Fr,
         status: UserStatus::Active,
+        deliverability: crate::deliverability::Deliverability::Unknown,
     };
     (person.user(), reader)
 }

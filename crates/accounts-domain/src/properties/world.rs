@@ -12,6 +12,7 @@ use crate::address::EmailAddress;
 use crate::api_keys::{ApiKey, KeyMode, SecretHash};
 use crate::change::Change;
 use crate::contacts::{ContactPatch, CreateContact};
+use crate::deliverability::DeliveryReport;
 use crate::erasure::erase;
 use crate::given::{
     ANA, NOW, Person, account, address, chosen, contact_id, inviting, link_id, role, sending_id, transfer_id, user_id,
@@ -70,6 +71,7 @@ fn protected(by: By) -> User {
         recovery_codes: 0,
     };
     User {
+        deliverability: crate::deliverability::Deliverability::Unknown,
         second_factor: Some(factor),
         ..given_person().user
     }
@@ -184,6 +186,11 @@ impl World {
             }
             Command::RemoveAddress(pick, at) => {
                 roster.remove_address(by, self.contact(*pick), address_number(*at).key())
+            }
+            Command::Report(pick, at) => {
+                let reports = [DeliveryReport::Ok, DeliveryReport::Bounced, DeliveryReport::Complained];
+                let contact = roster.contact(self.contact(*pick))?;
+                Ok(roster.note_delivery(&contact.address.email, reports[*at]))
             }
             Command::Subscribe(pick, to) => roster.subscribe(by, self.contact(*pick), &self.categories(to)),
             Command::Remove(pick) => roster.remove_contact(by, self.contact(*pick)),

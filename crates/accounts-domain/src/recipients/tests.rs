@@ -1,4 +1,5 @@
 use super::*;
+use crate::deliverability::DeliveryReport;
 use crate::given::{
     ANA, BEA, CEM, NOW, Person, ZOE, categories, category, chosen, hosting, moment, roles, saas_suite, standard,
     telephony,
@@ -15,6 +16,7 @@ fn reader(person: Person) -> (UserId, Reader) {
         address: person.address(),
         language: Language::Fr,
         status: UserStatus::Active,
+        deliverability: Deliverability::Unknown,
     };
     (person.user(), reader)
 }
@@ -297,4 +299,56 @@ fn every_step_and_every_exclusion_has_a_name_of_its_own() {
     assert_eq!(steps.len(), Step::ALL.len());
     let exclusions: BTreeSet<&str> = Exclusion::ALL.into_iter().map(Exclusion::as_str).collect();
     assert_eq!(exclusions.len(), Exclusion::ALL.len());
+}
+
+#[test]
+fn nobody_is_told_at_an_address_that_mail_comes_back_from() {
+    let billed = saas_suite().with_verified(BEA).promoted(BEA, &["billing"]);
+    let reported = |report| {
+        let changes = billed.note_delivery(&BEA.address(), report);
+        billed.clone().then(Ok(changes))
+    };
+    let bea = Listener::Contact(BEA.contact());
+    for (report, exclusion) in [
+        (DeliveryReport::Bounced, Exclusion::Bounced),
+        (DeliveryReport::Complained, Exclusion::Complained),
+    ] {
+        let resolution = of(&reported(report), "invoice");
+        assert!(!names(&resolution.to).contains(&"Bea"), "{resolution:?}");
+        assert!(excluded(&resolution).contains(&(bea, exclusion)), "{resolution:?}");
+    }
+    assert_eq!(of(&reported(DeliveryReport::Ok), "invoice"), of(&billed, "invoice"));
+}
+
+#[test]
+fn a_member_whose_log_in_address_bounced_is_passed_over() {
+    let roster = hosting()
+        .with_user(DAN, Permissions::All)
+        .member_wishing(DAN, &["general"]);
+    let mut readers = readers();
+    let told = |readers: &Readers| {
+        let resolved = roster.recipients(&category("general"), None, readers, NOW);
+        excluded(&resolved.unwrap())
+    };
+    assert_eq!(told(&readers), []);
+    readers.get_mut(&DAN.user()).unwrap().deliverability = Deliverability::Bounced;
+    assert_eq!(told(&readers), [(Listener::Member(DAN.user()), Exclusion::Bounced)]);
+}
+
+#[test]
+fn a_mandatory_category_tries_its_owner_where_nobody_else_is_left() {
+    for catalog in crate::given::CATALOG_NAMES {
+        let roster = crate::given::account(catalog);
+        let changes = roster.note_delivery(&ANA.address(), DeliveryReport::Complained);
+        let roster = roster.then(Ok(changes));
+        for category in roster.catalog().categories() {
+            let resolution = of(&roster, category.key.as_str());
+            let told = names(&resolution.to);
+            let wanted: &[&str] = if category.mandatory { &["Ana"] } else { &[] };
+            assert_eq!(told, wanted, "{catalog}: {}", category.key);
+            let passed_over =
+                excluded(&resolution).contains(&(Listener::Contact(ANA.contact()), Exclusion::Complained));
+            assert!(!(category.mandatory && passed_over), "{catalog}: {}", category.key);
+        }
+    }
 }

@@ -108,6 +108,10 @@ pub enum Exclusion {
     NotOwnItem,
     /// Mail to the contact's address was never proven to arrive.
     Unverified,
+    /// Mail to the address came back for good.
+    Bounced,
+    /// The reader called a mail to the address unwanted.
+    Complained,
     /// The membership is held back.
     MemberSuspended,
     /// The membership has ended by itself.
@@ -120,11 +124,13 @@ pub enum Exclusion {
 
 impl Exclusion {
     /// Every exclusion, in the order in which they are looked at.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NotInAudience,
         Self::NotSubscribed,
         Self::NotOwnItem,
         Self::Unverified,
+        Self::Bounced,
+        Self::Complained,
         Self::MemberSuspended,
         Self::MembershipExpired,
         Self::UserSuspended,
@@ -138,6 +144,8 @@ impl Exclusion {
             Self::NotSubscribed => "not_subscribed",
             Self::NotOwnItem => "not_own_item",
             Self::Unverified => "unverified",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
             Self::MemberSuspended => "member_suspended",
             Self::MembershipExpired => "membership_expired",
             Self::UserSuspended => "user_suspended",

@@ -25,6 +25,7 @@ fn evidence(people: &[Person]) -> Evidence {
             address: person.address(),
             language: Language::En,
             status: UserStatus::Active,
+            deliverability: crate::deliverability::Deliverability::Unknown,
         };
         (person.user(), reader)
     };

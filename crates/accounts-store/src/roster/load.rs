@@ -23,6 +23,7 @@ use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Conn;
+use crate::deliverability;
 use crate::error::Fault;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe};
 use crate::schema::{
@@ -283,14 +284,16 @@ fn load_addresses(conn: &mut Conn, account: &str) -> Result<BTreeMap<String, BTr
             contact_addresses::address_key,
             contact_addresses::address,
             contact_addresses::verified_at,
+            contact_addresses::deliverability,
         ))
-        .load::<(String, String, String, Option<NaiveDateTime>)>(conn)?;
+        .load::<(String, String, String, Option<NaiveDateTime>, Option<String>)>(conn)?;
     let mut addresses: BTreeMap<String, BTreeMap<String, ContactAddress>> = BTreeMap::new();
-    for (contact, key, address, verified_at) in rows {
+    for (contact, key, address, verified_at, deliverability) in rows {
         let email = checked("contact_addresses.address", &address, EmailAddress::parse)?;
         let address = ContactAddress {
             email,
             verified_at: verified_at.map(instant),
+            deliverability: deliverability::read("contact_addresses.deliverability", deliverability.as_deref())?,
         };
         addresses.entry(contact).or_default().insert(key, address);
     }

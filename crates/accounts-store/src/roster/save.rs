@@ -124,6 +124,11 @@ impl Saving<'_> {
             Change::AddressAdded { contact, address } => self.insert_address(*contact, address, None),
             Change::AddressRemoved { contact, address } => self.delete_address(*contact, address.key()),
             Change::AddressVerified { contact, address, at } => self.verify_address(*contact, address, *at),
+            Change::DeliverabilityChanged {
+                address,
+                deliverability,
+                ..
+            } => self.note_delivery(address, *deliverability),
             Change::VerificationSent { verification, .. } => self.insert_verification(verification),
             Change::SubscriptionsChanged { contact, categories } => {
                 self.delete_subscriptions(*contact)?;

@@ -18,6 +18,7 @@ fn state(revision: i64) -> Arc<Known> {
             status: UserStatus::Active,
             revision,
             version: 1,
+            deliverability: accounts_domain::deliverability::Deliverability::Unknown,
             second_factor: None,
             password_changed_at: None,
             last_login_at: None,

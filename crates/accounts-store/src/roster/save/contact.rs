@@ -1,6 +1,7 @@
 //! Saves what changes of a contact.
 
 use accounts_domain::address::EmailAddress;
+use accounts_domain::deliverability::Deliverability;
 use accounts_domain::ids::ContactId;
 use accounts_domain::keys::CategoryKey;
 use accounts_domain::names::{JobTitle, PersonName, sort_key};
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::{Saving, permissions_json};
+use crate::deliverability;
 use crate::error::Fault;
 use crate::idempotency;
 use crate::reviews;
@@ -41,7 +43,7 @@ impl Saving<'_> {
                 contacts::updated_at.eq(stored(contact.updated_at)),
             ))
             .execute(self.conn)?;
-        for ContactAddress { email, verified_at } in
+        for ContactAddress { email, verified_at, .. } in
             std::iter::once(&contact.address).chain(contact.more_addresses.values())
         {
             self.insert_address(contact.id, email, *verified_at)?;
@@ -172,6 +174,16 @@ impl Saving<'_> {
         waiting.map_or(Ok(()), |waiting| self.delete_address(id, waiting.key()))
     }
 
+    pub(super) fn note_delivery(&mut self, address: &EmailAddress, known: Deliverability) -> Result<(), Fault> {
+        let row = contact_addresses::table
+            .filter(contact_addresses::account_id.eq(&self.account))
+            .filter(contact_addresses::address_key.eq(address.key()));
+        diesel::update(row)
+            .set(contact_addresses::deliverability.eq(deliverability::kept(known)))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     pub(super) fn verify_address(
         &mut self,
         id: ContactId,
@@ -186,6 +198,7 @@ impl Saving<'_> {
             .set((
                 contact_addresses::verified.eq(true),
                 contact_addresses::verified_at.eq(stored(at)),
+                contact_addresses::deliverability.eq(None::<String>),
             ))
             .execute(self.conn)?;
         let links = contact_verifications::table

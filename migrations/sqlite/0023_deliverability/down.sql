@@ -1,0 +1,2 @@
+ALTER TABLE users DROP COLUMN deliverability;
+ALTER TABLE contact_addresses DROP COLUMN deliverability;
