@@ -172,8 +172,8 @@ pub enum IntegrationCommand {
         /// The integration, as it is listed
         #[arg(value_parser = integration)]
         integration: IntegrationId,
-        /// What it may do from now on: access:check, accounts:open, accounts:view, events:read, inbound:check or
-        /// webhooks:manage; once for each
+        /// What it may do from now on: access:check, accounts:open, accounts:view, events:read, inbound:check,
+        /// notifications:send or webhooks:manage; once for each
         #[arg(long, value_name = "SCOPE", value_parser = scope)]
         scope: Vec<IntegrationScope>,
     },
@@ -205,8 +205,8 @@ pub struct NewIntegration {
     /// What it is called; no other has this name
     #[arg(value_parser = KeyName::parse)]
     pub name: KeyName,
-    /// What it may do: access:check, accounts:open, accounts:view, events:read, inbound:check or webhooks:manage; once for
-    /// each
+    /// What it may do: access:check, accounts:open, accounts:view, events:read, inbound:check, notifications:send or
+    /// webhooks:manage; once for each
     #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
     pub scope: Vec<IntegrationScope>,
     /// Make a test key, which reads and changes nothing
@@ -233,7 +233,9 @@ pub struct NewIntegrationKey {
 
 fn scope(text: &str) -> Result<IntegrationScope, &'static str> {
     IntegrationScope::from_name(text)
-        .ok_or("it is access:check, accounts:open, accounts:view, events:read, inbound:check or webhooks:manage")
+        .ok_or(
+        "it is access:check, accounts:open, accounts:view, events:read, inbound:check, notifications:send or webhooks:manage",
+    )
 }
 
 fn integration(text: &str) -> Result<IntegrationId, &'static str> {
@@ -551,6 +553,20 @@ mod tests {
         for (argument, setting) in settings.iter().zip(Setting::ALL) {
             assert_eq!(argument.get_env().unwrap().to_str().unwrap(), setting.variable());
             assert!(argument.is_hide_env_values_set(), "{}", setting.variable());
+        }
+    }
+
+    #[test]
+    fn every_scope_is_offered() {
+        let mut command = Cli::command();
+        let integration = command.find_subcommand_mut("integration").unwrap();
+        for name in ["create", "set-scopes"] {
+            let help = integration.find_subcommand_mut(name).unwrap().render_long_help();
+            let told = help.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            for offered in IntegrationScope::ALL.map(IntegrationScope::as_str) {
+                assert!(told.contains(offered), "{name}: {offered}");
+                assert!(scope("all").unwrap_err().contains(offered), "{offered}");
+            }
         }
     }
 
