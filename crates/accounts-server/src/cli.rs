@@ -71,6 +71,8 @@ pub enum Command {
 #[derive(Clone, Copy, Default, Args)]
 pub struct Serve {
     /// Make the demo account first, if it is not there, and print its log-in; on the embedded database only
+    ///
+    /// An integration to try things with is made, too. Its key is in demo-integration.key in the data folder.
     #[arg(long)]
     pub demo: bool,
     /// Let webhooks be at private addresses and reached by plain http, at any port: on a network of one's own

@@ -1,6 +1,9 @@
 //! The demo account: an owner and four contacts, made by the same steps as everybody else's.
 
+pub mod integration;
+
 use std::collections::BTreeSet;
+use std::io;
 
 use accounts_api::clock::Clock;
 use accounts_api::passwords::{Password, Passwords};
@@ -115,6 +118,12 @@ pub enum DemoError {
     /// The password could not be hashed.
     #[error("the password of the demo account could not be hashed")]
     Hash,
+    /// A key of the integration could not be made up.
+    #[error("the demo integration cannot be made: the machine has no randomness")]
+    Randomness,
+    /// The key of the integration could not be written down.
+    #[error("the key of the demo integration cannot be kept: {0}")]
+    Key(io::Error),
     /// A value of this file is none that the domain takes: a defect.
     #[error("the demo account is spelt wrong: {0}")]
     Value(#[from] ValueFault),
@@ -365,7 +374,7 @@ mod tests {
 
     use super::*;
 
-    fn open(folder: &std::path::Path, catalog: &str) -> Store {
+    pub(super) fn open(folder: &std::path::Path, catalog: &str) -> Store {
         let database = Database::Sqlite {
             path: folder.join("accounts.db"),
         };

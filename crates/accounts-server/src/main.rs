@@ -10,6 +10,7 @@ mod demo;
 mod enrolment;
 mod failure;
 mod files;
+mod first_key;
 mod key_file;
 mod logging;
 mod metrics;

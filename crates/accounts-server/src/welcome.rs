@@ -15,6 +15,8 @@ pub struct Welcome<'a> {
     pub mails: Option<&'a Path>,
     /// Whether the demo account is there.
     pub demo: bool,
+    /// The file that the key of the demo's integration is in, if it is.
+    pub key: Option<&'a Path>,
 }
 
 impl fmt::Display for Welcome<'_> {
@@ -32,6 +34,9 @@ impl fmt::Display for Welcome<'_> {
         }
         if self.demo {
             writeln!(f, "  Demo owner    {}, password: {}", demo::ADDRESS, demo::PASSWORD)?;
+        }
+        if let Some(file) = self.key {
+            writeln!(f, "  Demo key      in {}, to call as an integration", file.display())?;
         }
         writeln!(f)?;
         writeln!(f, "  Try:")?;
@@ -64,6 +69,7 @@ mod tests {
             url: &url,
             mails: Some(Path::new("data/mail")),
             demo: true,
+            key: Some(Path::new("data/demo-integration.key")),
         }
         .to_string();
         for part in [
@@ -71,6 +77,7 @@ mod tests {
             "http://localhost:8080/docs\n",
             "http://localhost:8080/mailbox (",
             "ana@demo.example, password: seven lamps in the harbour\n",
+            "in data/demo-integration.key, to call as an integration\n",
             r#"curl http://localhost:8080/v1/sessions -H 'Content-Type: application/json' -d '{"address": "ana@demo.example", "password": "seven lamps in the harbour"}'"#,
         ] {
             assert!(told.contains(part), "{part} is missing in:\n{told}");
@@ -84,9 +91,13 @@ mod tests {
             url: &url,
             mails: None,
             demo: false,
+            key: None,
         }
         .to_string();
-        assert!(!told.contains(demo::PASSWORD) && !told.contains("/mailbox"), "{told}");
+        assert!(
+            !told.contains(demo::PASSWORD) && !told.contains("/mailbox") && !told.contains("Demo"),
+            "{told}"
+        );
         assert!(told.contains("curl http://localhost:8080/v1/catalog\n"), "{told}");
     }
 }

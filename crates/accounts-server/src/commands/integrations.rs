@@ -18,6 +18,7 @@ use super::{open, print, wait};
 use crate::cli::{IntegrationCommand, NewIntegration, NewIntegrationKey};
 use crate::config::Said;
 use crate::failure::Failure;
+use crate::first_key;
 use crate::logging;
 
 /// Does with integrations what the command line asks for.
@@ -65,14 +66,13 @@ impl Desk {
     }
 
     async fn create(&self, new: NewIntegration) -> Result<String, Failure> {
-        let (key, whole) = self.mint(new.test, new.days)?;
+        let (mode, end) = self.life(new.test, new.days);
         let scopes = new.scope.into_iter().collect();
-        let mut integration = Integration::new(IntegrationId::new(), new.name, scopes, self.at);
-        integration.keys.insert(key.id, key.into());
+        let minted = first_key::with_key(new.name, scopes, mode, end, self.at);
+        let (integration, whole) = minted.ok_or_else(no_randomness)?;
         let id = integration.id;
-        let made = self.store.create_integration(integration, &self.act()).await;
-        let made = made.map_err(|error| Failure::while_doing("keeping the integration", error.cause()))?;
-        if made {
+        let kept = self.store.create_integration(integration, &self.act()).await;
+        if kept.map_err(|error| Failure::while_doing("keeping the integration", error.cause()))? {
             Ok(format!("The integration {id} was made.\n{}", shown_once(&whole)))
         } else {
             Err(Failure::Failed(
@@ -102,9 +102,10 @@ impl Desk {
     }
 
     async fn add_key(&self, new: NewIntegrationKey) -> Result<String, Failure> {
-        let (key, whole) = self.mint(new.test, new.days)?;
-        let made = move |found: &Integration| found.make_key(&key);
-        self.change(new.integration, made, &shown_once(&whole)).await
+        let (mode, end) = self.life(new.test, new.days);
+        let (key, whole) = integration_key(mode, end, self.at).ok_or_else(no_randomness)?;
+        let added = move |found: &Integration| found.make_key(&key);
+        self.change(new.integration, added, &shown_once(&whole)).await
     }
 
     async fn revoke_key(&self, key: ApiKeyId) -> Result<String, Failure> {
@@ -130,10 +131,10 @@ impl Desk {
         }
     }
 
-    fn mint(&self, test: bool, days: Option<u16>) -> Result<(IntegrationKey, String), Failure> {
+    /// What a new key is for, and when it ends.
+    fn life(&self, test: bool, days: Option<u16>) -> (KeyMode, Option<DateTime<Utc>>) {
         let mode = if test { KeyMode::Test } else { KeyMode::Live };
-        let end = days.map(|days| self.at + TimeDelta::days(days.into()));
-        integration_key(mode, end, self.at).ok_or_else(|| Failure::Failed("the machine has no randomness".to_owned()))
+        (mode, days.map(|days| self.at + TimeDelta::days(days.into())))
     }
 
     fn act(&self) -> Act {
@@ -144,6 +145,10 @@ impl Desk {
             keep: None,
         }
     }
+}
+
+fn no_randomness() -> Failure {
+    Failure::Failed("the machine has no randomness".to_owned())
 }
 
 fn shown_once(key: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{open, print};
 use crate::cli::Serve;
 use crate::config::{MailWay, Place, Said, Serving};
-use crate::demo::{Demo, DemoError};
+use crate::demo::{self, Demo, DemoError};
 use crate::failure::Failure;
 use crate::logging;
 use crate::metrics::Measures;
@@ -190,10 +190,10 @@ impl Process {
     /// Serves until it is told to end, and ends in order: no request that has begun is dropped.
     async fn run(self) -> Result<(), Failure> {
         let mut signals = Signals::listen().map_err(|error| Failure::while_doing("listening to signals", error))?;
+        let mut demo_key = None;
         if self.how.demo {
-            make_demo(&self.service)
-                .await
-                .map_err(|error| Failure::Failed(error.to_string()))?;
+            let made = make_demo(&self.service, &self.place.data).await;
+            demo_key = made.map_err(|error| Failure::Failed(error.to_string()))?;
         }
         let service = self.service;
         let started = |error| Failure::while_doing("starting the server", error);
@@ -230,6 +230,7 @@ impl Process {
                 url: &service.settings.public_url,
                 mails,
                 demo: self.how.demo,
+                key: demo_key.as_deref(),
             });
         }
 
@@ -266,15 +267,14 @@ fn transport(way: MailWay) -> Result<(Transport, Option<PathBuf>), Failure> {
     }
 }
 
-/// The demo account is made once. What its visitors make of it stays.
-async fn make_demo(service: &Service) -> Result<(), DemoError> {
-    if Demo::is_there(&service.store).await? {
-        return Ok(());
+/// The demo account and the demo's integration are made once. What their visitors make of them stays. Answers where the
+/// key of the integration is.
+async fn make_demo(service: &Service, data: &Path) -> Result<Option<PathBuf>, DemoError> {
+    let (store, clock) = (&service.store, &service.clock);
+    if !Demo::is_there(store).await? {
+        Demo::prepare(store, clock, &service.passwords).await?.fill().await?;
     }
-    Demo::prepare(&service.store, &service.clock, &service.passwords)
-        .await?
-        .fill()
-        .await
+    demo::integration::make(store, clock, data).await
 }
 
 /// Lets a server run beside the others.
