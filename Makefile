@@ -68,14 +68,22 @@ browser: ## Swagger UI and the pages behind mailed links in headless Chromium
 	cd browser && npm ci --silent --no-audit --no-fund
 	cd browser && ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" npm test --silent
 
-.PHONY: webhooks-foreign
-FOREIGN := $(abspath $(or $(CARGO_TARGET_DIR),target))/webhooks-foreign
+.PHONY: foreign webhooks-foreign mail-foreign
+BUILT          := $(abspath $(or $(CARGO_TARGET_DIR),target))
+FOREIGN        := $(BUILT)/foreign
+FOREIGN_PYTHON := ACCOUNTS_BINARY="$(BUILT)/debug/accounts" $(FOREIGN)/bin/python -B
 
-webhooks-foreign: ## Real deliveries, verified by the Python library of Standard Webhooks: needs python3 with venv
+# What the two below need.
+foreign:
 	cargo build --quiet --package accounts-server
 	test -x $(FOREIGN)/bin/python || python3 -m venv $(FOREIGN)
 	$(FOREIGN)/bin/pip install --quiet --disable-pip-version-check --requirement tests/foreign/requirements.txt
-	ACCOUNTS_BINARY="$(abspath $(or $(CARGO_TARGET_DIR),target))/debug/accounts" $(FOREIGN)/bin/python tests/foreign/webhooks.py
+
+webhooks-foreign: foreign ## Real deliveries, verified by the Python library of Standard Webhooks: needs python3 with venv
+	$(FOREIGN_PYTHON) tests/foreign/webhooks.py
+
+mail-foreign: foreign ## Notices by a real mail server that is away for ten minutes (MAIL_OUTAGE=60 for one); takes half an hour
+	$(FOREIGN_PYTHON) tests/foreign/mail.py
 
 crash: ## Kill the service and PostgreSQL 200 times each under load (CRASH_KILLS, CRASH_WRITES, CRASH_SEED, CRASH_DATABASES)
 	cargo build --release --package accounts-server
