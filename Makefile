@@ -82,7 +82,7 @@ foreign:
 webhooks-foreign: foreign ## Real deliveries, verified by the Python library of Standard Webhooks: needs python3 with venv
 	$(FOREIGN_PYTHON) tests/foreign/webhooks.py
 
-mail-foreign: foreign ## Notices by a real mail server that is away for ten minutes (MAIL_OUTAGE=60 for one); takes half an hour
+mail-foreign: foreign ## Notices by a real mail server that is away for ten minutes (MAIL_OUTAGE=60 for one minute); takes half an hour
 	$(FOREIGN_PYTHON) tests/foreign/mail.py
 
 crash: ## Kill the service and PostgreSQL 200 times each under load (CRASH_KILLS, CRASH_WRITES, CRASH_SEED, CRASH_DATABASES)
