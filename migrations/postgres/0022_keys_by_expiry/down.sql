@@ -1,0 +1,2 @@
+DROP INDEX integration_keys_by_expiry;
+DROP INDEX api_keys_by_expiry;
