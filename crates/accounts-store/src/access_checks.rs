@@ -151,12 +151,21 @@ fn find_places(conn: &mut Conn, asked: &AskedAbout) -> Result<(Found, Vec<Place>
 fn find_accounts(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Result<Vec<Place>, Fault> {
     let ids: Vec<String> = asked.accounts.iter().map(ToString::to_string).collect();
     let external_ids: Vec<String> = asked.external_ids.iter().cloned().collect();
-    let rows = accounts::table
-        .filter(accounts::id.eq_any(ids).or(accounts::external_id.eq_any(external_ids)))
+    if ids.is_empty() && external_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = accounts::table
         .select((accounts::id, accounts::external_id, accounts::revision))
-        .load::<(String, Option<String>, i64)>(conn)?;
+        .into_boxed();
+    // A list that is empty stays out of the query: as `id IN (…) OR 1=0` SQLite would read every account.
+    if !ids.is_empty() {
+        query = query.or_filter(accounts::id.eq_any(ids));
+    }
+    if !external_ids.is_empty() {
+        query = query.or_filter(accounts::external_id.eq_any(external_ids));
+    }
     let mut places = Vec::new();
-    for (id, external_id, revision) in rows {
+    for (id, external_id, revision) in query.load::<(String, Option<String>, i64)>(conn)? {
         let id = parse("accounts.id", &id)?;
         found
             .by_external_id
@@ -169,11 +178,20 @@ fn find_accounts(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Resu
 fn find_logins(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Result<(), Fault> {
     let ids: Vec<String> = asked.users.iter().map(ToString::to_string).collect();
     let keys: Vec<String> = asked.address_keys.iter().cloned().collect();
-    let rows = users::table
-        .filter(users::id.eq_any(ids).or(users::address_key.eq_any(keys)))
+    if ids.is_empty() && keys.is_empty() {
+        return Ok(());
+    }
+    let mut query = users::table
         .select((users::id, users::address_key, users::status))
-        .load::<(String, String, String)>(conn)?;
-    for (id, address_key, status) in rows {
+        .into_boxed();
+    // As for accounts.
+    if !ids.is_empty() {
+        query = query.or_filter(users::id.eq_any(ids));
+    }
+    if !keys.is_empty() {
+        query = query.or_filter(users::address_key.eq_any(keys));
+    }
+    for (id, address_key, status) in query.load::<(String, String, String)>(conn)? {
         let user = parse("users.id", &id)?;
         let status = named("users.status", &status, UserStatus::from_name)?;
         found.logins.insert(user, Login { user, status });
