@@ -8,7 +8,7 @@ use accounts_domain::catalog::Catalog;
 use accounts_domain::ids::AccountId;
 use accounts_domain::names::ValueFault;
 use accounts_domain::users::PasswordHash;
-use accounts_store::{DecideError, Filling, Stamps, Store, StoreError, digits};
+use accounts_store::{DecideError, Filling, Past, Stamps, Store, StoreError, digits};
 use chrono::{DateTime, Utc};
 
 use plot::Plot;
@@ -84,7 +84,8 @@ impl Scale {
         tell(done);
         while done < accounts {
             let (first, last) = (done + 1, accounts.min(done + BATCH));
-            let stamps = Stamps { of: first, last };
+            let past = Past::Told;
+            let stamps = Stamps { of: first, last, past };
             let plot = Plot::of_five(first)?;
             self.make(Some(stamps), &plot)?;
             done = last;

@@ -204,6 +204,18 @@ pub struct Stamps {
     pub of: u32,
     /// The number of the last copy; the first one is the next after the original's.
     pub last: u32,
+    /// What is known of their past.
+    pub past: Past,
+}
+
+/// What the audit log tells of copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// All that it tells of the original.
+    Told,
+    /// Nothing any more, as where the provider keeps events for a while only: they are more than half of what an account
+    /// takes.
+    Gone,
 }
 
 impl Stamps {
@@ -212,7 +224,8 @@ impl Stamps {
             return Ok(());
         }
         let account = original.account().id.to_string();
-        for table in TABLES {
+        let told = |table: &&Table| self.past == Past::Told || table.event.is_none();
+        for table in TABLES.iter().filter(told) {
             sql_query(table.statement())
                 .bind::<BigInt, _>(i64::from(self.of) + 1)
                 .bind::<BigInt, _>(i64::from(self.last))
@@ -220,6 +233,22 @@ impl Stamps {
                 .bind::<Text, _>(&account)
                 .execute(conn)?;
         }
+        match self.past {
+            Past::Told => Ok(()),
+            Past::Gone => self.forget(conn, &account),
+        }
+    }
+
+    /// Says of the copies that their events are gone. No other id comes between theirs: they differ in the end alone.
+    fn forget(self, conn: &mut Conn, account: &str) -> Result<(), Fault> {
+        let last = account.replace(&digits(self.of), &digits(self.last));
+        sql_query(
+            "INSERT INTO audit_trimmed (log_id, revision) \
+             SELECT id, revision FROM accounts WHERE id > $1 AND id <= $2",
+        )
+        .bind::<Text, _>(account)
+        .bind::<Text, _>(last)
+        .execute(conn)?;
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ pub use email_changes::EmailChangeKeys;
 pub use erasure::Erasure;
 pub use error::{Cause, StoreError};
 pub use feed::{FeedFilter, FeedPage};
-pub use fill::{DIGITS, Filling, Stamps, Tale, digits};
+pub use fill::{DIGITS, Filling, Past, Stamps, Tale, digits};
 pub use idempotency::{KEPT_FOR, Recall};
 pub use inbound_checks::AccountsOfSender;
 pub use integrations::IntegrationDecision;
