@@ -174,8 +174,8 @@ pub enum IntegrationCommand {
         /// The integration, as it is listed
         #[arg(value_parser = integration)]
         integration: IntegrationId,
-        /// What it may do from now on: access:check, accounts:open, accounts:view, events:read, inbound:check,
-        /// notifications:send or webhooks:manage; once for each
+        /// What it may do from now on: access:check, accounts:open, accounts:view,
+        /// deliverability:report, events:read, inbound:check, notifications:send or webhooks:manage; once for each
         #[arg(long, value_name = "SCOPE", value_parser = scope)]
         scope: Vec<IntegrationScope>,
     },
@@ -207,8 +207,8 @@ pub struct NewIntegration {
     /// What it is called; no other has this name
     #[arg(value_parser = KeyName::parse)]
     pub name: KeyName,
-    /// What it may do: access:check, accounts:open, accounts:view, events:read, inbound:check, notifications:send or
-    /// webhooks:manage; once for each
+    /// What it may do: access:check, accounts:open, accounts:view, deliverability:report, events:read,
+    /// inbound:check, notifications:send or webhooks:manage; once for each
     #[arg(long, value_name = "SCOPE", required = true, value_parser = scope)]
     pub scope: Vec<IntegrationScope>,
     /// Make a test key, which reads and changes nothing
@@ -234,9 +234,9 @@ pub struct NewIntegrationKey {
 }
 
 fn scope(text: &str) -> Result<IntegrationScope, &'static str> {
-    IntegrationScope::from_name(text)
-        .ok_or(
-        "it is access:check, accounts:open, accounts:view, events:read, inbound:check, notifications:send or webhooks:manage",
+    IntegrationScope::from_name(text).ok_or(
+        "it is access:check, accounts:open, accounts:view, deliverability:report, events:read, inbound:check, \
+         notifications:send or webhooks:manage",
     )
 }
 
