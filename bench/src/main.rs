@@ -17,7 +17,7 @@ mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ use crate::table::Line;
 use crate::world::{Plan, World};
 
 /// How many accounts the small world has that the large one is compared with.
-const FEW: usize = 1000;
+const FEW: u32 = 1000;
 
 /// Measures the service against limit servers and prints the table.
 #[derive(Parser)]
@@ -52,8 +52,8 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// How many accounts the large world has.
-    #[arg(long, env = "BENCH_ACCOUNTS", default_value_t = 20_000)]
-    accounts: usize,
+    #[arg(long, env = "BENCH_ACCOUNTS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=9_000_000))]
+    accounts: u32,
     /// What the service logs: `info`, as it is shipped, is one line for each request.
     #[arg(long, default_value = "info")]
     log: String,
@@ -187,7 +187,7 @@ fn measure(arguments: &Arguments, kind: Kind, lines: &mut Vec<Line>) -> Outcome<
     Ok(is_whole)
 }
 
-fn ordinary(accounts: usize) -> Plan {
+fn ordinary(accounts: u32) -> Plan {
     Plan {
         accounts,
         large: 0,
@@ -199,9 +199,11 @@ fn ordinary(accounts: usize) -> Plan {
 fn deploy(name: &str, cluster: Option<&Cluster>, database: &str, plan: Plan) -> Outcome<(Place, World)> {
     eprintln!("{name}: filling in {} accounts", plan.accounts + plan.large);
     let place = Place::make(cluster.map(|cluster| cluster.database(database)).transpose()?)?;
+    let begun = Instant::now();
     let world = world::fill(&place, plan)?;
     if let Some(cluster) = cluster {
         cluster.analyze(database)?;
     }
+    eprintln!("    filled in {} s", begun.elapsed().as_secs());
     Ok((place, world))
 }

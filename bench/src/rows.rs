@@ -37,6 +37,14 @@ pub struct Row {
     pub measure: fn(&Bench<'_>) -> Outcome<Vec<Line>>,
 }
 
+/// A row that compares sizes.
+const fn sizes(name: &'static str, measure: fn(&Bench<'_>) -> Outcome<Vec<Line>>) -> Row {
+    Row {
+        compares_sizes: true,
+        ..row(name, measure)
+    }
+}
+
 const fn row(name: &'static str, measure: fn(&Bench<'_>) -> Outcome<Vec<Line>>) -> Row {
     Row {
         name,
@@ -46,15 +54,15 @@ const fn row(name: &'static str, measure: fn(&Bench<'_>) -> Outcome<Vec<Line>>) 
 }
 
 /// All of them, in the order of the table. Rows that write come after those that read.
-pub const ROWS: [Row; 13] = [
+pub const ROWS: [Row; 16] = [
     row("start", rest::start),
     row("list", read::list),
     row("access answer", read::access),
     row("access check", read::check),
-    Row {
-        compares_sizes: true,
-        ..row("number of accounts", size::accounts)
-    },
+    sizes("number of accounts: list", size::lists),
+    sizes("number of accounts: recipients", size::recipients),
+    sizes("number of accounts: access check", size::access_checks),
+    sizes("number of accounts: inbound check", size::inbound_checks),
     row("idle connections", rest::idle_connections),
     row("log in", log_in::log_in),
     row("reads while log ins saturate", log_in::reads_meanwhile),

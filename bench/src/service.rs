@@ -11,6 +11,8 @@ use accounts_api::settings::Secret;
 use accounts_api::tokens::{Bearer, StoredKey, Tokens};
 use accounts_domain::catalog::Catalog;
 use chrono::Utc;
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
 use serde_json::json;
 
 use crate::failure::{Failure, Outcome, while_doing};
@@ -68,6 +70,15 @@ impl Place {
     pub fn database(&self) -> String {
         let file = || self.path().join("accounts.db").to_string_lossy().into_owned();
         self.postgres.clone().unwrap_or_else(file)
+    }
+
+    /// Changes the database behind the service's back, which is not running.
+    pub fn execute(&self, statements: &str) -> Outcome<()> {
+        match &self.postgres {
+            Some(url) => PgConnection::establish(url)?.batch_execute(statements)?,
+            None => SqliteConnection::establish(&self.database())?.batch_execute(statements)?,
+        }
+        Ok(())
     }
 
     /// The data folder.

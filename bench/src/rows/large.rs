@@ -13,7 +13,7 @@ use crate::table::{Line, Target};
 pub const CONTACTS: usize = 900;
 
 /// How many large accounts there are, so that there is room for enough adding.
-pub const HOW_MANY: usize = 16;
+pub const HOW_MANY: u32 = 16;
 
 /// How many connections ask at once.
 const CLIENTS: usize = 8;

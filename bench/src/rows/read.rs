@@ -9,7 +9,6 @@ use crate::load::{Order, Request, Script, fetch};
 use crate::sample::{Subject, in_turn};
 use crate::service::Service;
 use crate::table::{Line, Target};
-use crate::world::Customer;
 
 /// The contacts of an account that has five.
 pub fn list(bench: &Bench<'_>) -> Outcome<Vec<Line>> {
@@ -25,21 +24,12 @@ pub fn access(bench: &Bench<'_>) -> Outcome<Vec<Line>> {
 pub fn check(bench: &Bench<'_>) -> Outcome<Vec<Line>> {
     let service = bench.serve()?;
     let hot = bench.world.some(HOT)?;
-    let question = |customer: &Customer| {
-        let (account, user) = (customer.account, customer.owner.user);
-        let body = format!(
-            r#"{{"questions":[{{"account_id":"{account}","user_id":"{user}","permission":"contacts:view"}}]}}"#
-        );
-        Request::post("/v1/access-checks", Some(&bench.world.desk), &body)
-    };
-    let script = Script::new(
-        hot.iter().copied().map(question).collect(),
-        Order::AtRandom,
-        200,
-        bench.seed,
-    );
-    let first = question(*hot.first().ok_or("no account")?);
-    against_the_limit(bench, &service, "access check", &script, &first)
+    let questions = hot.iter().map(|customer| bench.world.access_check(customer)).collect();
+    let script = Script::new(questions, Order::AtRandom, 200, bench.seed);
+    let first = bench.world.access_check(hot.first().ok_or("no account")?);
+    // The account of the limit's one SELECT stands in the path.
+    let limit = bench.gets(bench.place, hot, "access", Order::AtRandom)?;
+    against_the_limit(bench, &service, "access check", (&script, &limit), &first)
 }
 
 /// Reads of something below accounts, against the limit.
@@ -50,7 +40,7 @@ fn compare(bench: &Bench<'_>, work: &str, what: &str) -> Outcome<Vec<Line>> {
     let first = hot.first().ok_or("no account")?;
     let path = format!("/v1/accounts/{}/{what}", first.account);
     let first = Request::get(&path, &bench.place.token(first.owner)?);
-    against_the_limit(bench, &service, work, &script, &first)
+    against_the_limit(bench, &service, work, (&script, &script), &first)
 }
 
 /// Compares the service with a limit server that answers the same bytes: on SQLite one that does nothing else, on
@@ -59,7 +49,7 @@ fn against_the_limit(
     bench: &Bench<'_>,
     service: &Service,
     work: &str,
-    script: &Arc<Script>,
+    (script, of_limit): (&Arc<Script>, &Arc<Script>),
     first: &Request,
 ) -> Outcome<Vec<Line>> {
     let (head, body) = fetch(service.address(), first)?;
@@ -75,11 +65,11 @@ fn against_the_limit(
     };
     let load = bench.load(READERS);
     bench.warm_up(&ours, script, load)?;
-    bench.warm_up(&theirs, script, load)?;
+    bench.warm_up(&theirs, of_limit, load)?;
     let (ours, theirs) = in_turn(
         bench.blocks,
         || ours.measure(script, load),
-        || theirs.measure(script, load),
+        || theirs.measure(of_limit, load),
     )?;
     let mut lines = vec![
         Line::new(work, "CPU µs each", ours.cpu)
