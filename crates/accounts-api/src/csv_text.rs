@@ -45,21 +45,49 @@ fn is_dangerous(first: char) -> bool {
     matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r' | '\'')
 }
 
-/// A cell that stays text: an apostrophe guards what a spreadsheet would execute.
-fn guarded(cell: &str) -> String {
-    if cell.starts_with(is_dangerous) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
+/// Whether a cell may begin after this letter: where numbers have commas, spreadsheets part a line at its semicolons, whatever
+/// the quotes say.
+fn begins_after(letter: char) -> bool {
+    letter == ';'
 }
 
-/// What a cell says, without the apostrophe that guards it.
-pub(crate) fn plain(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(is_dangerous) => rest,
-        Some(_) | None => cell,
+/// What spreadsheets skip at the beginning of a cell.
+fn is_skipped(letter: char) -> bool {
+    matches!(letter, ' ' | '"')
+}
+
+/// A cell that stays text: an apostrophe guards what a spreadsheet would execute, also where it parts the cell in two.
+fn guarded(cell: &str) -> String {
+    let mut safe = String::with_capacity(cell.len() + 1);
+    let mut begins = true;
+    for letter in cell.chars() {
+        if begins && is_dangerous(letter) {
+            safe.push('\'');
+        }
+        safe.push(letter);
+        begins = begins_after(letter) || begins && is_skipped(letter);
     }
+    safe
+}
+
+/// What a cell says, without the apostrophes that guard it.
+pub(crate) fn plain(cell: &str) -> String {
+    let mut said = String::with_capacity(cell.len());
+    let mut begins = true;
+    let mut letters = cell.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let guarded = letters.peek().copied().filter(|next| is_dangerous(*next));
+        let letter = match guarded {
+            Some(next) if begins && letter == '\'' => {
+                letters.next();
+                next
+            }
+            Some(_) | None => letter,
+        };
+        said.push(letter);
+        begins = begins_after(letter) || begins && is_skipped(letter);
+    }
+    said
 }
 
 #[cfg(test)]
@@ -78,6 +106,15 @@ mod tests {
             assert_eq!(guarded(cell), format!("'{cell}"));
         }
         assert_eq!(written(&["=1+1", "a-b"]), "a,b\r\n'=1+1,a-b\r\n");
+        // Where a comma parts decimals, a spreadsheet opens this as two cells.
+        for (cell, safe) in [
+            ("x;=1", "x;'=1"),
+            ("x; \"=1", "x; \"'=1"),
+            (" =1", " '=1"),
+            ("x;y;@z", "x;y;'@z"),
+        ] {
+            assert_eq!(guarded(cell), safe);
+        }
     }
 
     #[test]
@@ -101,6 +138,9 @@ mod tests {
             "",
             "+33142685300",
             "O'Neill",
+            "x;=1;'=2; ''",
+            " =1",
+            "; \"=1;\"'-",
         ] {
             assert_eq!(plain(&guarded(cell)), cell, "{cell}");
         }

@@ -233,7 +233,7 @@ impl Desk {
             // The claim runs out by itself, and the delivery is tried again.
             tracing::warn!(delivery = %claim.delivery, cause = error.cause(), "the outcome was not recorded");
         }
-        self.disable_if_over(webhook, gone, at).await;
+        self.disable_if_over(webhook, gone, began_at, at).await;
     }
 
     /// The webhook, and what is sent there: signed by each secret that signs now.
@@ -288,7 +288,7 @@ impl Desk {
     }
 
     /// Disables a webhook that is gone for good, or has done nothing but fail for too long.
-    async fn disable_if_over(&self, webhook: WebhookId, gone: bool, at: DateTime<Utc>) {
+    async fn disable_if_over(&self, webhook: WebhookId, gone: bool, began_at: DateTime<Utc>, at: DateTime<Utc>) {
         let act = Act {
             actor: Actor::System,
             at,
@@ -298,7 +298,7 @@ impl Desk {
         let over = move |webhook: &Webhook| {
             if gone {
                 webhook.disable(DisabledReason::Gone)
-            } else if webhook.is_hopeless(at) {
+            } else if webhook.is_hopeless(began_at, at) {
                 webhook.disable(DisabledReason::Failing)
             } else {
                 Vec::new()

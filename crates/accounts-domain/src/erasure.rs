@@ -17,7 +17,7 @@ use crate::keys::RoleKey;
 use crate::names::AccountName;
 use crate::operators::require_own_hand;
 use crate::roster::Roster;
-use crate::users::{Person, User, UserChange};
+use crate::users::{Person, UserChange};
 use crate::violation::Violation;
 
 /// A place of a person that somebody else has to take over first.
@@ -39,17 +39,21 @@ pub struct HeldPlace {
 /// # Errors
 /// The person erases itself, or the provider does, but no operator in the person's place. Refused with all the places
 /// that the person holds.
-pub fn erase(by: By, user: &User, rosters: &[&Roster]) -> Result<Vec<Vec<Change>>, Violation> {
+pub fn erase(
+    by: By,
+    user: UserId,
+    own_keys: &BTreeSet<String>,
+    rosters: &[&Roster],
+) -> Result<Vec<Vec<Change>>, Violation> {
     require_own_hand(by)?;
-    require_self_or_provider(by, user.id)?;
-    let held: Vec<HeldPlace> = rosters.iter().filter_map(|roster| roster.held_by(user.id)).collect();
+    require_self_or_provider(by, user)?;
+    let held: Vec<HeldPlace> = rosters.iter().filter_map(|roster| roster.held_by(user)).collect();
     if !held.is_empty() {
         return Err(Violation::PlacesHeld { places: held });
     }
-    let address = user.address.key();
     Ok(rosters
         .iter()
-        .map(|roster| roster.without(by, user.id, address))
+        .map(|roster| roster.without(by, user, own_keys))
         .collect())
 }
 
@@ -75,7 +79,7 @@ impl Roster {
         })
     }
 
-    fn without(&self, by: By, user: UserId, address_key: &str) -> Vec<Change> {
+    fn without(&self, by: By, user: UserId, own_keys: &BTreeSet<String>) -> Vec<Change> {
         let mut changes = Vec::new();
         if let Some(member) = self.member(user) {
             let contact = member.contact;
@@ -87,7 +91,7 @@ impl Roster {
             });
             changes.extend(contact.map(|contact| Change::ContactErased { contact }));
         }
-        changes.extend(self.invitations_withdrawn(address_key, by.at));
+        changes.extend(self.invitations_withdrawn(own_keys, by.at));
         let asked = self.parts().join_requests.values();
         changes.extend(
             asked
@@ -105,10 +109,10 @@ impl Roster {
         changes
     }
 
-    fn invitations_withdrawn(&self, address_key: &str, at: DateTime<Utc>) -> impl Iterator<Item = Change> {
+    fn invitations_withdrawn(&self, own_keys: &BTreeSet<String>, at: DateTime<Utc>) -> impl Iterator<Item = Change> {
         let to = self
             .invitations()
-            .filter(move |invitation| invitation.address.key() == address_key);
+            .filter(|invitation| own_keys.contains(invitation.address.key()));
         to.map(move |invitation| Change::InvitationEnded {
             invitation: invitation.id,
             outcome: if invitation.expires_at <= at {
@@ -130,21 +134,12 @@ impl Person {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::EmailAddress;
     use crate::given::{ANA, BEA, CEM, NOW, Person as Given, SYSTEM, chosen, inviting, mixed, role, roles, standard};
     use crate::permission::Permissions;
-    use crate::users::tests::person;
-
-    fn user(of: Given) -> User {
-        User {
-            id: of.user(),
-            address: EmailAddress::parse(of.address().as_str()).unwrap(),
-            ..person().user
-        }
-    }
 
     fn erased(roster: &Roster, of: Given) -> Result<Vec<Change>, Violation> {
-        erase(of.by(), &user(of), &[roster]).map(|mut changes| changes.remove(0))
+        let keys = BTreeSet::from([of.address().key().to_owned()]);
+        erase(of.by(), of.user(), &keys, &[roster]).map(|mut changes| changes.remove(0))
     }
 
     #[test]
@@ -215,7 +210,7 @@ mod tests {
     #[test]
     fn somebody_else_erases_nobody() {
         let roster = standard().with_member(BEA, Permissions::none());
-        let refused = |by: By| erase(by, &user(BEA), &[&roster]).unwrap_err();
+        let refused = |by: By| erase(by, BEA.user(), &BTreeSet::new(), &[&roster]).unwrap_err();
         assert_eq!(refused(ANA.by()), Violation::OtherPerson);
         let impersonated = Actor::Impersonated {
             user: BEA.user(),
@@ -226,7 +221,7 @@ mod tests {
             at: NOW,
         };
         assert_eq!(refused(by), Violation::ImpersonationRefused);
-        let changes = erase(SYSTEM, &user(BEA), &[&roster]).unwrap();
+        let changes = erase(SYSTEM, BEA.user(), &BTreeSet::new(), &[&roster]).unwrap();
         assert!(matches!(changes[0][0], Change::MemberRemoved { .. }));
     }
 

@@ -97,7 +97,8 @@ enum About {
 struct Notice<'a> {
     category: &'a Category,
     about: About,
-    readers: &'a Readers,
+    /// Who the members are; nothing where that is not looked at.
+    readers: Option<&'a Readers>,
     at: DateTime<Utc>,
 }
 
@@ -142,7 +143,7 @@ impl Roster {
         let hearing = self.hearing(&Notice {
             category: policy,
             about: About::Item(opened_by),
-            readers,
+            readers: Some(readers),
             at,
         });
         Ok(self.addressed(category, hearing, readers))
@@ -165,7 +166,7 @@ impl Roster {
         let hearing = self.hearing(&Notice {
             category: policy,
             about: About::Anything,
-            readers: &Readers::new(),
+            readers: None,
             at,
         });
         hearing.told.into_keys().collect()
@@ -358,8 +359,13 @@ impl Roster {
             Some(Standing::Suspended) => return Some(Exclusion::MemberSuspended),
             Some(Standing::Expired) | None => return Some(Exclusion::MembershipExpired),
         }
-        let held_back = |reader: &Reader| reader.status == UserStatus::Suspended;
-        if notice.readers.get(&user).is_some_and(held_back) {
+        let reader = match notice.readers.map(|readers| readers.get(&user)) {
+            None => None,
+            Some(Some(reader)) => Some(reader),
+            // The member has gone since the account was read.
+            Some(None) => return Some(Exclusion::MembershipExpired),
+        };
+        if reader.is_some_and(|reader| reader.status == UserStatus::Suspended) {
             return Some(Exclusion::UserSuspended);
         }
         let permissions = self.permissions_of(user, notice.at);
@@ -367,7 +373,7 @@ impl Roster {
         if notice.category.permission.as_ref().is_some_and(lacks) {
             return Some(Exclusion::LacksPermission);
         }
-        notice.readers.get(&user)?.deliverability.exclusion()
+        reader?.deliverability.exclusion()
     }
 
     /// Gives everybody who is told an address, folds those who share one, and sorts out who is addressed.

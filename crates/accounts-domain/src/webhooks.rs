@@ -21,6 +21,9 @@ pub const EVENT_TYPES: usize = 100;
 /// How long a delivery is tried, and how long a webhook may do nothing but fail before it is disabled.
 pub const PATIENCE: TimeDelta = TimeDelta::days(3);
 
+/// How long a delivery is tried at least before its failure speaks for its webhook.
+pub const TRIED_FOR: TimeDelta = TimeDelta::days(1);
+
 /// How long the former secret still signs after another one took its place.
 pub const FORMER_SECRET_FOR: TimeDelta = TimeDelta::hours(24);
 
@@ -252,9 +255,12 @@ impl Webhook {
         std::iter::once(&self.secret).chain(former.map(|former| &former.secret))
     }
 
-    /// Whether a failure at that moment ends its being told: it has done nothing else for [`PATIENCE`].
-    pub fn is_hopeless(&self, at: DateTime<Utc>) -> bool {
-        self.failing_since.is_some_and(|since| since + PATIENCE <= at)
+    /// Whether a failure at that moment, of a delivery that began at `began_at`, ends its being told: it has done nothing
+    /// else for [`PATIENCE`], and this delivery was tried for [`TRIED_FOR`] at least. A first failure after a quiet time, or
+    /// a test, says nothing of the time between.
+    pub fn is_hopeless(&self, began_at: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+        let long_since = self.failing_since.is_some_and(|since| since + PATIENCE <= at);
+        long_since && began_at + TRIED_FOR <= at
     }
 
     /// The webhook after `changes`, made at that moment.
@@ -265,7 +271,11 @@ impl Webhook {
         }
         for change in changes {
             match change {
-                WebhookChange::UrlChanged { url } => self.url.clone_from(url),
+                WebhookChange::UrlChanged { url } => {
+                    self.url.clone_from(url);
+                    // What failed was another receiver.
+                    self.failing_since = None;
+                }
                 WebhookChange::DescriptionChanged { description } => self.description.clone_from(description),
                 WebhookChange::TypesChanged { types } => self.types.clone_from(types),
                 WebhookChange::Enabled => {

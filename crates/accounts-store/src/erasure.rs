@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use accounts_domain::actor::Actor;
+use accounts_domain::address::EmailAddress;
 use accounts_domain::audit::{self, Subject};
 use accounts_domain::change::Change;
 use accounts_domain::erasure::erase;
@@ -11,6 +12,7 @@ use accounts_domain::ids::{AccountId, UserId};
 use accounts_domain::names::Reason;
 use accounts_domain::roster::{Contact, Roster};
 use accounts_domain::users::{Person, User};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use serde_json::Value;
@@ -29,7 +31,8 @@ use crate::schema::{
 use crate::snapshots::Marks;
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::users::Because;
-use crate::{idempotency, roster};
+use crate::webhooks::deliveries;
+use crate::{idempotency, notifications, roster};
 
 /// What is counted for an address by its name: requests that call for a mail to it.
 const COUNTED: [&str; 3] = ["reset", "sign-up", "email-change"];
@@ -56,7 +59,8 @@ impl Store {
         let (ground, act) = (self.ground.clone(), act.clone());
         self.transact(move |conn| {
             let mut locked = Vec::new();
-            for account in accounts_of(conn, user)? {
+            let own = Addresses::of(conn, user)?;
+            for account in accounts_of(conn, user, &own)? {
                 let account = lock_and_load(conn, &ground, account, &act)?;
                 locked.push(match &reason {
                     Some(reason) => account.because(reason),
@@ -70,8 +74,8 @@ impl Store {
             let mut marks = Marks::from(ground.snapshots.changing_user(user));
             let person = crate::users::load(conn, user)?.ok_or(Stop::Refused(Refusal::NotFound))?;
             let rosters: Vec<Arc<Roster>> = locked.iter().map(|locked| Arc::clone(&locked.before)).collect();
-            let changes = erase(act.by(), &person.user, &plain(&rosters))?;
-            let traces = Traces::of(conn, &person.user, &rosters)?;
+            let changes = erase(act.by(), user, &own.keys, &plain(&rosters))?;
+            let traces = Traces::of(conn, &person.user, own, &rosters)?;
             for (locked, changes) in locked.into_iter().zip(changes.clone()) {
                 marks = marks.and(leave(conn, &act, locked, changes)?);
             }
@@ -83,7 +87,7 @@ impl Store {
                 entries = Because::told(Some(Because { of, reason }), entries);
             }
             crate::audit::record(conn, Origin::User(user), person.user.revision, &entries, &act)?;
-            traces.forget(conn)?;
+            traces.forget(conn, act.at)?;
             remove(conn, &person.user)?;
             let accounts = rosters.into_iter().zip(changes).collect();
             Ok(Verdict::Keep(Erasure { person, accounts }, marks))
@@ -98,15 +102,16 @@ impl Store {
     pub async fn preview_erasure(&self, user: UserId, act: &Act) -> Result<Erasure, DecideError> {
         let catalog = Arc::clone(&self.ground.catalog);
         let work = move |conn: &mut Conn| {
+            let own = Addresses::of(conn, user)?;
             let mut rosters = Vec::new();
-            for account in accounts_of(conn, user)? {
+            for account in accounts_of(conn, user, &own)? {
                 rosters.extend(roster::load(conn, account, &catalog)?.map(Arc::new));
             }
-            Ok((crate::users::load(conn, user)?, rosters))
+            Ok((crate::users::load(conn, user)?, own.keys, rosters))
         };
-        let (person, rosters) = self.lanes.read_consistent(work).await?;
+        let (person, own_keys, rosters) = self.lanes.read_consistent(work).await?;
         let person = person.ok_or(DecideError::NotFound)?;
-        let changes = erase(act.by(), &person.user, &plain(&rosters))?;
+        let changes = erase(act.by(), user, &own_keys, &plain(&rosters))?;
         let accounts = rosters.into_iter().zip(changes).collect();
         Ok(Erasure { person, accounts })
     }
@@ -158,21 +163,14 @@ fn memberships_of(conn: &mut Conn, user: UserId) -> Result<Vec<String>, Fault> {
 }
 
 /// The accounts in which a person has a place, asks for one, or is invited to one: in one order, whoever locks them.
-fn accounts_of(conn: &mut Conn, user: UserId) -> Result<BTreeSet<AccountId>, Fault> {
+fn accounts_of(conn: &mut Conn, user: UserId, own: &Addresses) -> Result<BTreeSet<AccountId>, Fault> {
     let mut found: BTreeSet<String> = memberships_of(conn, user)?.into_iter().collect();
-    let key: Option<String> = users::table
-        .find(user.to_string())
-        .select(users::address_key)
-        .first(conn)
-        .optional()?;
-    if let Some(key) = key {
-        let inviting: Vec<String> = invitations::table
-            .filter(invitations::address_key.eq(key))
-            .filter(invitations::status.eq("pending"))
-            .select(invitations::account_id)
-            .load(conn)?;
-        found.extend(inviting);
-    }
+    let inviting: Vec<String> = invitations::table
+        .filter(invitations::address_key.eq_any(&own.keys))
+        .filter(invitations::status.eq("pending"))
+        .select(invitations::account_id)
+        .load(conn)?;
+    found.extend(inviting);
     let asked: Vec<Option<String>> = join_requests::table
         .filter(join_requests::user_id.eq(user.to_string()))
         .filter(join_requests::status.eq("waiting"))
@@ -182,12 +180,89 @@ fn accounts_of(conn: &mut Conn, user: UserId) -> Result<BTreeSet<AccountId>, Fau
     found.iter().map(|id| parse("accounts.id", id)).collect()
 }
 
+/// The addresses at which the person was proven to be reached, at any time, and that nobody else logs in with by now. One that
+/// was only written down may be anybody's, and whoever writes it down must not take away what is kept for them.
+#[derive(Debug, Default)]
+struct Addresses {
+    written: BTreeSet<String>,
+    keys: BTreeSet<String>,
+}
+
+impl Addresses {
+    fn of(conn: &mut Conn, user: UserId) -> Result<Self, Fault> {
+        let id = user.to_string();
+        let mut found: Vec<(String, String)> = users::table
+            .find(&id)
+            .select((users::address_key, users::address))
+            .load(conn)?;
+        let left = email_changes::table.filter(email_changes::user_id.eq(&id));
+        found.extend(
+            left.select((email_changes::from_address_key, email_changes::from_address))
+                .load(conn)?,
+        );
+        let reached = email_changes::table
+            .filter(email_changes::user_id.eq(&id))
+            .filter(email_changes::undo_until.is_not_null());
+        found.extend(
+            reached
+                .select((email_changes::address_key, email_changes::address))
+                .load(conn)?,
+        );
+        let contacts: Vec<Option<String>> = memberships::table
+            .filter(memberships::user_id.eq(&id))
+            .select(memberships::contact_id)
+            .load(conn)?;
+        let proven = contact_addresses::table
+            .filter(contact_addresses::contact_id.eq_any(contacts.into_iter().flatten()))
+            .filter(contact_addresses::verified.eq(true));
+        found.extend(
+            proven
+                .select((contact_addresses::address_key, contact_addresses::address))
+                .load(conn)?,
+        );
+        found.extend(Self::recorded(conn, &id)?);
+        Self::less_those_of_others(conn, &id, found)
+    }
+
+    /// Those that the person logged in with, as its log says: changes of the address are forgotten before mails are.
+    fn recorded(conn: &mut Conn, user: &str) -> Result<Vec<(String, String)>, Fault> {
+        let values = audit_values::table
+            .filter(audit_values::person_kind.eq("user"))
+            .filter(audit_values::person_id.eq(user))
+            .filter(audit_values::field.eq("address"))
+            .select((audit_values::before, audit_values::after))
+            .load::<(Option<String>, Option<String>)>(conn)?;
+        let written = values.into_iter().flat_map(|(before, after)| [before, after]).flatten();
+        let parsed = written.filter_map(|text| EmailAddress::parse(&text).ok());
+        Ok(parsed
+            .map(|address| (address.key().to_owned(), address.to_string()))
+            .collect())
+    }
+
+    fn less_those_of_others(conn: &mut Conn, user: &str, found: Vec<(String, String)>) -> Result<Self, Fault> {
+        let keys: BTreeSet<&String> = found.iter().map(|(key, _)| key).collect();
+        let of_others: Vec<String> = users::table
+            .filter(users::address_key.eq_any(keys))
+            .filter(users::id.ne(user))
+            .select(users::address_key)
+            .load(conn)?;
+        let mut own = Self::default();
+        for (key, written) in found {
+            if !of_others.contains(&key) {
+                own.keys.insert(key);
+                own.written.insert(written);
+            }
+        }
+        Ok(own)
+    }
+}
+
 /// Where the records of others may speak of the person, found before the rows go that lead there.
 struct Traces {
     user: String,
-    /// The addresses that the person has or had, and their keys.
-    addresses: BTreeSet<String>,
-    keys: BTreeSet<String>,
+    own: Addresses,
+    /// The changes to addresses that were never proven, and the keys of these.
+    wishes: Vec<(String, String)>,
     /// How the person is called.
     names: BTreeSet<String>,
     /// The contacts that the person was and that are there no more.
@@ -198,12 +273,12 @@ struct Traces {
 }
 
 impl Traces {
-    fn of(conn: &mut Conn, user: &User, rosters: &[Arc<Roster>]) -> Result<Self, Fault> {
+    fn of(conn: &mut Conn, user: &User, own: Addresses, rosters: &[Arc<Roster>]) -> Result<Self, Fault> {
         let id = user.id.to_string();
         let mut traces = Self {
             user: id.clone(),
-            addresses: BTreeSet::from([user.address.to_string()]),
-            keys: BTreeSet::from([user.address.key().to_owned()]),
+            own,
+            wishes: Vec::new(),
             names: BTreeSet::from([user.display_name.to_string()]),
             contacts: BTreeSet::new(),
             accounts: rosters.iter().map(|roster| roster.account().id.to_string()).collect(),
@@ -211,24 +286,12 @@ impl Traces {
         };
         for contact in rosters.iter().filter_map(|roster| own_contact(roster, user.id)) {
             traces.names.insert(contact.profile.display_name.to_string());
-            traces.addresses.extend(contact.addresses().map(ToString::to_string));
-            traces
-                .keys
-                .extend(contact.addresses().map(|address| address.key().to_owned()));
         }
-        let moved = email_changes::table
+        traces.wishes = email_changes::table
             .filter(email_changes::user_id.eq(&id))
-            .select((
-                email_changes::from_address,
-                email_changes::from_address_key,
-                email_changes::address,
-                email_changes::address_key,
-            ))
-            .load::<(String, String, String, String)>(conn)?;
-        for (from, from_key, to, to_key) in moved {
-            traces.addresses.extend([from, to]);
-            traces.keys.extend([from_key, to_key]);
-        }
+            .filter(email_changes::undo_until.is_null())
+            .select((email_changes::id, email_changes::address_key))
+            .load(conn)?;
         traces.add_callers(conn)?;
         traces.add_accounts(conn)?;
         traces.add_former_contacts(conn)?;
@@ -257,7 +320,7 @@ impl Traces {
             .distinct()
             .load(conn)?;
         let invited: Vec<String> = invitations::table
-            .filter(invitations::address_key.eq_any(&self.keys))
+            .filter(invitations::address_key.eq_any(&self.own.keys))
             .select(invitations::account_id)
             .distinct()
             .load(conn)?;
@@ -287,9 +350,9 @@ impl Traces {
     }
 
     /// Takes the person out of what others see: the values of events, mails, invitations, requests, kept answers.
-    fn forget(&self, conn: &mut Conn) -> Result<(), Fault> {
+    fn forget(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), Fault> {
         let invited: Vec<String> = invitations::table
-            .filter(invitations::address_key.eq_any(&self.keys))
+            .filter(invitations::address_key.eq_any(&self.own.keys))
             .select(invitations::id)
             .load(conn)?;
         let asked: Vec<String> = join_requests::table
@@ -300,9 +363,11 @@ impl Traces {
         empty(conn, "contact", &self.contacts)?;
         empty(conn, "invitation", &invited)?;
         empty(conn, "join_request", &asked)?;
-        self.forget_mails(conn)?;
+        self.forget_mails(conn, at)?;
+        self.forget_wishes(conn)?;
+        deliveries::forget_answers(conn, self.accounts.clone(), Some(&self.user))?;
         diesel::delete(invitations::table.filter(invitations::id.eq_any(&invited))).execute(conn)?;
-        diesel::delete(sign_ups::table.filter(sign_ups::address_key.eq_any(&self.keys))).execute(conn)?;
+        diesel::delete(sign_ups::table.filter(sign_ups::address_key.eq_any(&self.own.keys))).execute(conn)?;
         self.forget_counts(conn)?;
         self.forget_notes(conn)?;
         self.forget_askings(conn)?;
@@ -312,6 +377,7 @@ impl Traces {
     /// How often something was asked for an address, where the count names it.
     fn forget_counts(&self, conn: &mut Conn) -> Result<(), Fault> {
         let counts = self
+            .own
             .keys
             .iter()
             .flat_map(|key| COUNTED.map(|what| format!("{what}:{key}")));
@@ -332,8 +398,14 @@ impl Traces {
     }
 
     /// The mails to the person, and those to others that name it: they went to people of the person's accounts.
-    fn forget_mails(&self, conn: &mut Conn) -> Result<(), Fault> {
-        diesel::delete(mails::table.filter(mails::address_key.eq_any(&self.keys))).execute(conn)?;
+    fn forget_mails(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), Fault> {
+        let to_person = || {
+            let own = mails::address_key.eq_any(&self.own.keys);
+            mails::table.filter(own.or(mails::user_id.eq(&self.user)))
+        };
+        let gone: Vec<String> = to_person().select(mails::id).load(conn)?;
+        notifications::go_on_without(conn, &gone, at)?;
+        diesel::delete(to_person()).execute(conn)?;
         let contacts: Vec<String> = contact_addresses::table
             .filter(contact_addresses::account_id.eq_any(&self.accounts))
             .select(contact_addresses::address_key)
@@ -364,6 +436,26 @@ impl Traces {
         Ok(())
     }
 
+    /// The mails that went to addresses which the person wished for and did not prove. Whatever else went there is for somebody
+    /// else.
+    fn forget_wishes(&self, conn: &mut Conn) -> Result<(), Fault> {
+        for (wish, key) in &self.wishes {
+            let sent = mails::table
+                .filter(mails::address_key.eq(key))
+                .select((mails::id, mails::message))
+                .load::<(String, String)>(conn)?;
+            for (id, message) in sent {
+                let message: Value = serde_json::from_str(&message).unwrap_or_default();
+                let says = |member: &str| message.get(member).and_then(Value::as_str).unwrap_or_default();
+                let told = says("kind") == "email_change_known" && self.names.contains(says("name"));
+                if says("email_change") == wish || told {
+                    diesel::delete(mails::table.find(id)).execute(conn)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a mail to somebody else names the person: as who asks, offers, declines or invites. `name` is its reader.
     fn is_named_in(&self, message: &str) -> bool {
         let message: Value = serde_json::from_str(message).unwrap_or_default();
@@ -373,14 +465,14 @@ impl Traces {
                 .names
                 .iter()
                 .any(|name| text == name || text.starts_with(&format!("{name} (")));
-            named || self.addresses.iter().any(|address| text.contains(address))
+            named || self.own.written.iter().any(|address| text.contains(address))
         })
     }
 
     /// The person's own requests to join, and the address in those of others: an account is named by its id from here on.
     fn forget_askings(&self, conn: &mut Conn) -> Result<(), Fault> {
         diesel::delete(join_requests::table.filter(join_requests::user_id.eq(&self.user))).execute(conn)?;
-        let by_address = join_requests::table.filter(join_requests::asked_key.eq_any(&self.keys));
+        let by_address = join_requests::table.filter(join_requests::asked_key.eq_any(&self.own.keys));
         let found = by_address
             .select((join_requests::id, join_requests::account_id))
             .load::<(String, Option<String>)>(conn)?;
@@ -406,7 +498,7 @@ impl Traces {
             .eq_any(&self.callers)
             .or(idempotency_keys::path.like(format!("%{}%", self.user)));
         diesel::delete(idempotency_keys::table.filter(about)).execute(conn)?;
-        let traces: Vec<String> = self.addresses.iter().chain([&self.user]).cloned().collect();
+        let traces: Vec<String> = self.own.written.iter().chain([&self.user]).cloned().collect();
         for account in &self.accounts {
             idempotency::forget(conn, account, &traces)?;
         }

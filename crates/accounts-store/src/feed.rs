@@ -18,8 +18,12 @@ use crate::schema::{audit_events, feed};
 use crate::store::Store;
 use crate::webhooks::{self, deliveries};
 
-/// How many events get their numbers in one transaction.
+/// How many events get their numbers in one transaction, at most and at least.
 const STEP: i64 = 500;
+const SMALLEST_STEP: i64 = 10;
+
+/// How many deliveries are laid in one transaction, so that it ends in time however many webhooks listen.
+const LAID: i64 = 4_000;
 
 /// After how many steps a reader goes on without what is still to come.
 const STEPS: usize = 40;
@@ -110,6 +114,8 @@ pub(crate) fn stand_still(conn: &mut Conn) -> Result<(), Fault> {
 
 fn step(conn: &mut Conn, at: DateTime<Utc>) -> Result<usize, Fault> {
     stand_still(conn)?;
+    let listening: Vec<Webhook> = webhooks::listening(conn)?;
+    let listeners = i64::try_from(listening.len()).unwrap_or(LAID).max(1);
     let before = latest(conn)?;
     let numbered = sql_query(
         "UPDATE feed SET sequence = fresh.sequence FROM (
@@ -118,18 +124,17 @@ fn step(conn: &mut Conn, at: DateTime<Utc>) -> Result<usize, Fault> {
          ) AS fresh WHERE feed.arrival = fresh.arrival",
     )
     .bind::<BigInt, _>(before)
-    .bind::<BigInt, _>(STEP)
+    .bind::<BigInt, _>((LAID / listeners).clamp(SMALLEST_STEP, STEP))
     .execute(conn)?;
     if numbered > 0 {
-        lay_before_webhooks(conn, before, at)?;
+        lay_before_webhooks(conn, &listening, before, at)?;
     }
     Ok(numbered)
 }
 
 /// A delivery of each event after that number, for each webhook that wants it.
-fn lay_before_webhooks(conn: &mut Conn, after: i64, at: DateTime<Utc>) -> Result<(), Fault> {
-    let told: Vec<Webhook> = webhooks::listening(conn)?;
-    if told.is_empty() {
+fn lay_before_webhooks(conn: &mut Conn, listening: &[Webhook], after: i64, at: DateTime<Utc>) -> Result<(), Fault> {
+    if listening.is_empty() {
         return Ok(());
     }
     let events: Vec<(String, String)> = feed::table
@@ -138,7 +143,7 @@ fn lay_before_webhooks(conn: &mut Conn, after: i64, at: DateTime<Utc>) -> Result
         .order(feed::sequence)
         .select((audit_events::id, audit_events::kind))
         .load(conn)?;
-    for webhook in told {
+    for webhook in listening {
         let wanted = events.iter().filter(|(_, kind)| webhook.wants(kind));
         let wanted: Vec<(&str, &str)> = wanted.map(|(id, kind)| (id.as_str(), kind.as_str())).collect();
         deliveries::lay(conn, webhook.id, &wanted, at)?;
@@ -156,7 +161,7 @@ fn read_page(
         return Ok(None);
     };
     let (end, limited) = (latest(conn)?, i64::try_from(limit).unwrap_or(i64::MAX));
-    let until = end.min(from.saturating_add(SCANNED));
+    let until = looked_at(conn, from)?.unwrap_or(end);
     let mut query = feed::table
         .inner_join(audit_events::table)
         .filter(feed::sequence.gt(from))
@@ -188,6 +193,20 @@ fn read_page(
     };
     let more = reached < end;
     Ok(Some(FeedPage { events, last, more }))
+}
+
+/// The number up to which a page looks; nothing where it looks at all that is left. There are numbers without an event where
+/// events were cleared away, so that it is events that are counted.
+fn looked_at(conn: &mut Conn, from: i64) -> Result<Option<i64>, Fault> {
+    let last: Option<Option<i64>> = feed::table
+        .filter(feed::sequence.gt(from))
+        .order(feed::sequence)
+        .offset(SCANNED - 1)
+        .limit(1)
+        .select(feed::sequence)
+        .first(conn)
+        .optional()?;
+    Ok(last.flatten())
 }
 
 /// The number after which a page begins; nothing where the event has none.

@@ -110,12 +110,15 @@ impl Store {
 
 type Step = fn(&mut Conn, DateTime<Utc>, i64) -> Result<usize, Fault>;
 
+/// How many kept answers go in one transaction, one statement for each.
+const ANSWERS: i64 = 50;
+
 fn answers(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
     let outlived = idempotency_keys::created_at.le(stored(at - retention.answers));
     let keys = idempotency_keys::table
         .filter(outlived)
         .order(idempotency_keys::created_at)
-        .limit(limit)
+        .limit(limit.min(ANSWERS))
         .select((
             idempotency_keys::caller,
             idempotency_keys::method,

@@ -220,7 +220,12 @@ fn save(conn: &mut Conn, webhook: WebhookId, change: &WebhookChange, at: DateTim
     let row = webhooks::table.find(webhook.to_string());
     match change {
         WebhookChange::UrlChanged { url } => {
-            diesel::update(row).set(webhooks::url.eq(url.as_str())).execute(conn)?;
+            diesel::update(row)
+                .set((
+                    webhooks::url.eq(url.as_str()),
+                    webhooks::failing_since.eq(None::<NaiveDateTime>),
+                ))
+                .execute(conn)?;
         }
         WebhookChange::DescriptionChanged { description } => {
             let said = description.as_ref().map(WebhookDescription::as_str);

@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
@@ -36,6 +36,10 @@ const BODY: usize = 2 * 1024;
 const KEPT: usize = 500;
 /// How many of a name's addresses are tried.
 const ADDRESSES: usize = 4;
+/// How long one of them may take to let us in, so that another one is tried before it is too late.
+const DOOR: Duration = Duration::from_secs(3);
+/// How long the body of an answer is waited for. The status has said by then what came of it.
+const REMARKS: Duration = Duration::from_secs(2);
 
 /// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -117,10 +121,11 @@ impl Courier {
         let mut problem = "its address is not public".to_owned();
         let reachable = found.into_iter().filter(|address| self.may_reach(address.ip()));
         for address in reachable.take(ADDRESSES) {
-            match TcpStream::connect(address).await {
-                Ok(stream) if stream.peer_addr().is_ok_and(|peer| self.may_reach(peer.ip())) => return Ok(stream),
-                Ok(_) => {}
-                Err(error) => problem = said("the connection failed", error.kind()),
+            match timeout(DOOR, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) if stream.peer_addr().is_ok_and(|peer| self.may_reach(peer.ip())) => return Ok(stream),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => problem = said("the connection failed", error.kind()),
+                Err(_) => "the connection took too long".clone_into(&mut problem),
             }
         }
         Err(problem)
@@ -160,14 +165,15 @@ where
     Ok(read(answer).await)
 }
 
-/// The status, and with what the body begins. What comes after that is not waited for.
+/// The status, and with what the body begins. What comes after that, or late, is not waited for.
 async fn read(answer: Response<Incoming>) -> Told {
     let (head, mut body) = answer.into_parts();
     let mut beginning = Vec::new();
+    let until = Instant::now() + REMARKS;
     while beginning.len() < BODY {
-        match body.frame().await {
-            Some(Ok(frame)) => beginning.extend(frame.data_ref().map(AsRef::as_ref).unwrap_or_default()),
-            Some(Err(_)) | None => break,
+        match timeout_at(until, body.frame()).await {
+            Ok(Some(Ok(frame))) => beginning.extend(frame.data_ref().map(AsRef::as_ref).unwrap_or_default()),
+            Ok(Some(Err(_)) | None) | Err(_) => break,
         }
     }
     beginning.truncate(BODY);

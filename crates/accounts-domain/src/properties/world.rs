@@ -299,12 +299,9 @@ impl World {
     fn erase_me(&self, by: By) -> Result<Vec<Change>, Violation> {
         let user = by.actor.user().ok_or(Violation::PersonOnly)?;
         let number = (0..100).find(|number| user_id(number + 1) == user);
-        let person = User {
-            id: user,
-            address: address_number(number.ok_or(Violation::NotFound)?),
-            ..given_person().user
-        };
-        let changes = erase(by, &person, &[&self.roster])?;
+        let own = address_number(number.ok_or(Violation::NotFound)?);
+        let own_keys = BTreeSet::from([own.key().to_owned()]);
+        let changes = erase(by, user, &own_keys, &[&self.roster])?;
         Ok(changes.into_iter().flatten().collect())
     }
 

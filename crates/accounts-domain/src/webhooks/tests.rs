@@ -256,10 +256,17 @@ fn the_waits_grow_with_some_chance_in_them_and_end_after_three_days() {
 #[test]
 fn a_webhook_is_hopeless_after_three_days_of_nothing_but_failures() {
     let mut hook = webhook(&[]);
-    assert!(!hook.is_hopeless(NOW));
+    let end = NOW + PATIENCE;
+    assert!(!hook.is_hopeless(NOW, end));
     hook.failing_since = Some(NOW);
-    assert!(!hook.is_hopeless(NOW + PATIENCE - TimeDelta::seconds(1)));
-    assert!(hook.is_hopeless(NOW + PATIENCE));
+    assert!(!hook.is_hopeless(NOW, end - TimeDelta::seconds(1)));
+    assert!(hook.is_hopeless(NOW, end));
+    // The first failure after three quiet days is the beginning of its tries, and not the end of them.
+    assert!(!hook.is_hopeless(end, end));
+    assert!(hook.is_hopeless(end - TRIED_FOR, end));
+    let url = WebhookUrl::parse("https://elsewhere.lima.example/").unwrap();
+    let moved = hook.clone().after(&[WebhookChange::UrlChanged { url }], NOW);
+    assert_eq!(moved.failing_since, None);
     let mut disabled = hook.after(
         &[WebhookChange::Disabled {
             reason: DisabledReason::Failing,

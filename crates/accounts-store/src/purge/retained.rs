@@ -11,6 +11,10 @@ use crate::error::Fault;
 use crate::rows::stored;
 use crate::schema::{audit_events, audit_horizon, audit_trimmed, audit_values, feed, mails, webhook_deliveries};
 
+/// How many events are looked at in one transaction. Each may be of a log of its own, which takes several statements, and a
+/// database far away has to get through with all of them in time.
+const EVENTS: i64 = 50;
+
 /// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is.
 pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
     let before = stored(at - retention.mails);
@@ -42,7 +46,7 @@ pub(super) fn of_audit_events(
     let oldest: Vec<(String, Option<String>, Option<String>, i64)> = audit_events::table
         .filter(audit_events::at.lt(horizon))
         .order((audit_events::at, audit_events::id))
-        .limit(limit)
+        .limit(limit.min(EVENTS))
         .select((
             audit_events::id,
             audit_events::account_id,

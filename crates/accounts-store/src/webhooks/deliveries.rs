@@ -9,7 +9,7 @@ use crate::error::{Fault, Stop, StoreError};
 use crate::idempotency;
 use crate::lanes::Verdict;
 use crate::rows::{instant, named, parse, parse_maybe, stored};
-use crate::schema::{webhook_deliveries, webhooks};
+use crate::schema::{audit_events, webhook_deliveries, webhooks};
 use crate::snapshots::Marks;
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 
@@ -334,4 +334,31 @@ impl DeliveryRow {
             ended_at: self.ended_at.map(instant),
         })
     }
+}
+
+/// Forgets what receivers answered to events of these accounts and of this user's own log: they may have repeated what they
+/// were told.
+pub(crate) fn forget_answers(
+    conn: &mut Conn,
+    accounts: impl IntoIterator<Item = String>,
+    user: Option<&str>,
+) -> Result<(), Fault> {
+    let accounts: Vec<String> = accounts.into_iter().collect();
+    let of_accounts = audit_events::table
+        .filter(audit_events::account_id.eq_any(accounts))
+        .select(audit_events::id.nullable());
+    let of_user = audit_events::table
+        .filter(audit_events::user_id.eq(user.map(str::to_owned)))
+        .select(audit_events::id.nullable());
+    let told = webhook_deliveries::event_id
+        .eq_any(of_accounts)
+        .or(webhook_deliveries::event_id.eq_any(of_user));
+    diesel::update(
+        webhook_deliveries::table
+            .filter(webhook_deliveries::last_answer.is_not_null())
+            .filter(told),
+    )
+    .set(webhook_deliveries::last_answer.eq(None::<String>))
+    .execute(conn)?;
+    Ok(())
 }

@@ -269,11 +269,12 @@ fn tried(
 }
 
 fn release(conn: &mut Conn, claim: DeliveryClaim) -> Result<(), Fault> {
+    // There is none to take back where it was asked for anew meanwhile.
+    diesel::update(held!(claim).filter(webhook_deliveries::attempts.gt(0)))
+        .set(webhook_deliveries::attempts.eq(webhook_deliveries::attempts - 1))
+        .execute(conn)?;
     diesel::update(held!(claim))
-        .set((
-            webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
-            webhook_deliveries::attempts.eq(webhook_deliveries::attempts - 1),
-        ))
+        .set(webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>))
         .execute(conn)?;
     Ok(())
 }

@@ -27,6 +27,9 @@ const NO: [&str; 3] = ["false", "no", "0"];
 /// The greatest number of keys in a cell.
 const KEYS: usize = 200;
 
+/// How many faults of a cell are told. The next look at the mended cell tells of others.
+const FAULTS: usize = 5;
+
 /// Reads a row by what its columns hold.
 ///
 /// # Errors
@@ -97,7 +100,7 @@ impl<'a> Cells<'a> {
     /// What stands in a column; nothing in an empty cell.
     fn cell(&self, column: Column) -> Option<&'a str> {
         let place = self.columns.iter().position(|present| *present == Some(column))?;
-        let cell = plain(self.row.cells.get(place)?);
+        let cell = self.row.cells.get(place)?.as_str();
         (!cell.is_empty()).then_some(cell)
     }
 
@@ -156,10 +159,15 @@ impl<'a> Cells<'a> {
             return Vec::new();
         }
         let mut values = Vec::new();
+        let mut wrong = 0;
         for word in words {
             match parse(word) {
                 Ok(value) => values.push(value),
-                Err(fault) => self.add(column, fault),
+                Err(_) if wrong == FAULTS => break,
+                Err(fault) => {
+                    wrong += 1;
+                    self.add(column, fault);
+                }
             }
         }
         values
@@ -195,7 +203,7 @@ impl<'a> Cells<'a> {
                 let known = || FieldFault::not_allowed(PhoneKind::ALL.map(PhoneKind::as_str));
                 Ok(Phone {
                     kind: PhoneKind::from_name(kind.trim()).ok_or_else(known)?,
-                    number: PhoneNumber::parse(plain(number.trim()))?,
+                    number: PhoneNumber::parse(&plain(number.trim()))?,
                 })
             },
         )

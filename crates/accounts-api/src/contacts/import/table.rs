@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 
 use crate::body::{check_length, is_of_type, receive};
 use crate::contacts::columns::Column;
+use crate::csv_text::plain;
 use crate::describe::{Describe, Description};
 use crate::gate::{Gate, LocalFuture, Rank};
 use crate::idempotency::Fingerprint;
@@ -104,11 +105,15 @@ impl Describe for CsvBody {
     }
 }
 
+/// The greatest number of cells in a row: far more than there are fields, and few enough to tell of each what is wrong.
+const COLUMNS: usize = 100;
+
 impl Table {
     /// Reads a table.
     ///
     /// # Errors
-    /// 400 for what is no UTF-8, 422 without a first line, for more rows than an account may have contacts.
+    /// 400 for what is no UTF-8; 422 without a first line, for more rows than an account may have contacts, and for a row
+    /// of more than [`COLUMNS`] cells.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let text = std::str::from_utf8(bytes).map_err(|_| at_whole(FieldCode::InvalidFormat, Problem::bad_request))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -121,9 +126,13 @@ impl Table {
         let mut lines = Lines::of(text);
         for record in reader.records() {
             let record = record.map_err(|_| at_whole(FieldCode::InvalidFormat, Problem::bad_request))?;
+            if record.len() > COLUMNS {
+                let fault = FieldFault::new(FieldCode::TooMany).with("max", COLUMNS);
+                return Err(at_whole(fault, Problem::invalid_fields));
+            }
             rows.push(Row {
                 line: lines.at(record.position().map_or(0, csv::Position::byte)),
-                cells: record.iter().map(|cell| cell.trim().to_owned()).collect(),
+                cells: record.iter().map(|cell| plain(cell.trim())).collect(),
             });
             if rows.len() > Roster::IMPORTED_ROWS + 1 {
                 let fault = FieldFault::new(FieldCode::TooMany).with("max", Roster::IMPORTED_ROWS);

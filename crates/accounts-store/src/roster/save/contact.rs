@@ -14,11 +14,13 @@ use super::{Saving, permissions_json};
 use crate::deliverability;
 use crate::error::Fault;
 use crate::idempotency;
+use crate::notifications;
 use crate::reviews;
 use crate::rows::stored;
 use crate::schema::{
     audit_values, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails,
 };
+use crate::webhooks::deliveries;
 
 impl Saving<'_> {
     pub(super) fn add_contact(&mut self, contact: &Contact) -> Result<(), Fault> {
@@ -95,7 +97,11 @@ impl Saving<'_> {
                 audit_values::after.eq(None::<String>),
             ))
             .execute(self.conn)?;
-        diesel::delete(mails::table.filter(mails::contact_id.eq(id.to_string()))).execute(self.conn)?;
+        let to_contact = || mails::table.filter(mails::contact_id.eq(id.to_string()));
+        let gone: Vec<String> = to_contact().select(mails::id).load(self.conn)?;
+        notifications::go_on_without(self.conn, &gone, self.at)?;
+        diesel::delete(to_contact()).execute(self.conn)?;
+        deliveries::forget_answers(self.conn, [self.account.clone()], None)?;
         let contact = self.before.contact(id).ok();
         let addresses = contact
             .into_iter()
