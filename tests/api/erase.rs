@@ -84,7 +84,7 @@ on_both! {
         let key = bettina.post("/v1/me/api-keys", key).expect(201).text("key");
         let by_key = app.client().with_token(&key);
         by_key.get(bettina.at("/contacts")).expect(200);
-        bettina.post("/v1/me/email-change", json!({ "address": "bettina@new.example" })).send();
+        bettina.post("/v1/me/email-change", json!({ "address": "bk-2@new.example" })).send();
         app.client().post("/v1/password-resets", json!({ "address": ADDRESS })).expect(202);
         app.client().post("/v1/sign-ups", given::sign_up(ADDRESS)).expect(202);
         let edit = json!({ "title": "Kestrel in chief" });
@@ -124,6 +124,63 @@ on_both! {
                 assert_eq!((&change["before"], &change["after"]), (&Value::Null, &Value::Null), "{event}");
             }
         }
+    }
+
+    fn who_wishes_for_anothers_address_takes_nothing_of_theirs_away(app) {
+        const THEIRS: &str = "vic@other.example";
+        let ana = given::owner(app, "ana@lima.example");
+        let zoe = given::owner(app, "zoe@third.example");
+        let (bettina, _) = bettina(app, &ana);
+        zoe.invites(THEIRS, &json!([])).expect(201);
+        app.client().post("/v1/sign-ups", given::sign_up(THEIRS)).expect(202);
+        let kept = || {
+            let of = |table: &str| app.rows()[table].iter().filter(|row| row.contains(THEIRS)).count();
+            (of("sign_ups"), of("mails"), of("invitations"))
+        };
+        app.mails();
+        let before = kept();
+        assert!(before.0 == 1 && before.1 >= 2 && before.2 == 1, "{before:?}");
+        bettina.post("/v1/me/email-change", json!({ "address": THEIRS })).expect(202);
+        app.mails();
+        bettina.post("/v1/me/erase", ()).expect(200);
+        assert_eq!(kept(), before);
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
+        assert_eq!(zoe.get(zoe.at("/invitations")).expect(200).list("data").len(), 1);
+        sound(app);
+    }
+
+    fn an_invitation_to_a_former_address_ends_with_the_person(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let zoe = given::owner(app, "zoe@third.example");
+        let (bettina, _) = bettina(app, &ana);
+        bettina.post("/v1/me/email-change", json!({ "address": "bk-2@new.example" })).expect(202);
+        let token = app.mail_to("bk-2@new.example").link_token();
+        app.client().post("/v1/email-changes/confirm", json!({ "token": token })).expect(204);
+        zoe.invites(ADDRESS, &json!([])).expect(201);
+        let bettina = given::logged_in(app, "bk-2@new.example");
+        bettina.post("/v1/me/erase", ()).expect(200);
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
+        // The account knows that it ended: it invites again.
+        assert_eq!(zoe.get(zoe.at("/invitations?status=pending")).expect(200).list("data").len(), 0);
+        zoe.invites(ADDRESS, &json!([])).expect(201);
+        sound(app);
+    }
+
+    fn what_a_receiver_repeated_goes_with_the_person(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let desk = given::integration(app, &["webhooks:manage", "events:read"]);
+        desk.post("/v1/webhooks", json!({ "url": "https://hooks.lima.example/in" })).expect(201);
+        let (bettina, _) = bettina(app, &ana);
+        desk.get("/v1/events").expect(200);
+        let mut hand = accounts_store::Hand::open(&app.database()).unwrap();
+        hand.run("UPDATE webhook_deliveries SET last_answer = 'bettina is no customer'").unwrap();
+        drop(hand);
+        assert!(traces(app).iter().any(|row| row.starts_with("webhook_deliveries")));
+        bettina.post("/v1/me/erase", ()).expect(200);
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
     }
 
     fn the_address_signs_up_again_and_finds_nothing_of_before(app) {

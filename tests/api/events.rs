@@ -124,6 +124,16 @@ on_both! {
         assert!(of_bea.clone().all(|event| event["object"].is_null()));
     }
 
+    fn numbers_that_were_cleared_away_stop_no_reader(app) {
+        let desk = reader(app);
+        given::owner(app, "ana@lima.example");
+        let (before, _) = read_on(&desk, "", None);
+        let mut hand = accounts_store::Hand::open(&app.database()).unwrap();
+        hand.run("UPDATE feed SET sequence = sequence + 20000").unwrap();
+        drop(hand);
+        assert_eq!(read_on(&desk, "", None).0, before);
+    }
+
     fn nothing_is_passed_over_while_many_write(app) {
         let desk = reader(app);
         let owners: Vec<_> = (0..4).map(|number| scene::owner(app, &format!("owner-{number}@lima.example"), None)).collect();

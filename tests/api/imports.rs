@@ -161,6 +161,9 @@ on_both! {
         let rows = "Bea,bea@lima.example\n".repeat(1001);
         let refused = imports(&ana, "", format!("display_name,address\n{rows}")).refused(422, "invalid-fields");
         refused.fault("", "too-many");
+        let columns = ",".repeat(99);
+        let refused = imports(&ana, "", format!("display_name,address{columns}\n")).refused(422, "invalid-fields");
+        refused.fault("", "too-many");
     }
 
     fn what_is_no_table_is_refused(app) {

@@ -151,6 +151,38 @@ fn does_not_go_where_mail_has_come_back_from_since(db: Db) {
     assert_eq!(seen["recipients/0/withdrawn"], "bounced");
 }
 
+fn goes_on_when_whom_it_was_for_is_erased(db: Db) {
+    let office = PostOffice::open(Way::Takes);
+    let app = &start(db, &office);
+    let (ana, bea) = billed(app, &office);
+    let cem = verified(&ana, app, &office, "cem");
+    until_nothing_waits_with(app, TimeDelta::zero());
+    office.turns(Way::Refuses);
+    let desk = given::integration(app, &["notifications:send"]);
+    let sent = given::notice(&desk, &ana.account, "invoice");
+    until_tried(&desk, &sent);
+    ana.promotes(&cem, &["billing"]).expect(200);
+    ana.delete(bea.at("/roles/billing")).expect(204);
+    ana.post(bea.at("/erase"), ()).expect(200);
+    let waits = desk.get(sent.header("location")).expect(200);
+    assert_eq!(waits.each("recipients", "address"), ["ana@example.com"]);
+    office.turns(Way::Takes);
+    until_nothing_waits(app);
+    assert_eq!(of_notice(&office), ["cem@example.com"]);
+    let seen = desk.get(sent.header("location")).expect(200);
+    assert_eq!(seen.each("recipients", "state"), ["withdrawn", "sent"]);
+}
+
+#[test]
+fn a_notice_goes_on_when_whom_it_was_for_is_erased_on_sqlite() {
+    goes_on_when_whom_it_was_for_is_erased(Db::Sqlite);
+}
+
+#[test]
+fn a_notice_goes_on_when_whom_it_was_for_is_erased_on_postgres() {
+    goes_on_when_whom_it_was_for_is_erased(Db::Postgres);
+}
+
 #[test]
 fn a_notice_does_not_go_where_mail_has_come_back_from_since_on_sqlite() {
     does_not_go_where_mail_has_come_back_from_since(Db::Sqlite);
