@@ -83,7 +83,8 @@ pub struct DeliverabilityAnswer {
     /// The address, as it is compared.
     #[schema(example = "bea@lima.example")]
     address: String,
-    /// The contacts that have it, by account; none where nobody does.
+    /// The contacts that have it, by account; none where nobody does. An address that waits to replace another is left out:
+    /// its verification tells whether mail arrives.
     contacts: Vec<ReachedContact>,
     /// Who logs in with it.
     #[schema(required = true)]
@@ -117,7 +118,7 @@ impl DeliverabilityAnswer {
 /// address is tried all the same. Mails that a person asks for, a reset or a verification, still go there. A bounce is
 /// cleared by a later `ok`; both are by another address, and by proving the same one anew: a contact's by a verification
 /// mail, which may be sent again then, a log-in's by a reset. The same report again changes nothing, and so does one of an
-/// address that nobody has.
+/// address that nobody has; no `Idempotency-Key` is needed. Reports hold in the order in which they come.
 #[utoipa::path(
     post,
     path = "/v1/deliverability-reports",

@@ -65,7 +65,7 @@ pub struct UserView {
     #[schema(example = "en")]
     language: String,
     /// Whether mail to the address arrives, as was reported: `unknown`, `ok`, `bounced` or `complained`. Notices go to
-    /// neither of the last two.
+    /// neither of the last two, which a password reset clears.
     #[schema(example = "ok")]
     deliverability: &'static str,
     /// Since when a second factor is in force; `null` where there is none.

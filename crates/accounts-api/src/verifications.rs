@@ -51,7 +51,8 @@ pub struct SentVerification {
 
 /// Send a verification mail
 ///
-/// To the address that waits, or else to the main one. The mail holds a link and a code that work for 72 hours, and
+/// To the address that waits, or else to the main one. An address that was verified is proven anew where mail came back from
+/// it or its reader complained. The mail holds a link and a code that work for 72 hours, and
 /// another may be sent after a minute (M-47, M-48, M-51).
 #[utoipa::path(
     post,
@@ -92,7 +93,8 @@ impl Parse for AddressBody {
 
 /// Send a verification mail to one address
 ///
-/// To any address of the contact that is not verified: the more addresses are proven one by one.
+/// To any address of the contact that is not verified, or that mail came back from since: the more addresses are proven one
+/// by one.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/contacts/{contact}/addresses/verification",

@@ -94,8 +94,8 @@ pub struct ContactView {
     #[schema(format = DateTime, required = true)]
     verified_at: Option<String>,
     /// Whether mail to the main address arrives, as the mailer has reported since: `unknown`, `ok`, `bounced` (it came back)
-    /// or `complained` (its reader called it unwanted). Notices go to neither of the last two; a verification mail clears
-    /// them.
+    /// or `complained` (its reader called it unwanted). Notices go to neither of the last two, unless a mandatory
+    /// category has nobody but the owner; following the link of a verification mail clears them.
     #[schema(example = "ok")]
     deliverability: &'static str,
     /// The address that replaces the main one once it is verified.

@@ -1,6 +1,6 @@
 //! What the provider says how long to keep: mails that have left, and the audit log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
@@ -15,16 +15,28 @@ use crate::schema::{audit_events, audit_horizon, audit_trimmed, audit_values, fe
 /// database far away has to get through with all of them in time.
 const EVENTS: i64 = 50;
 
-/// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is.
+/// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is, and so do those of
+/// a notice that waits with another of its mails: they say who was told already.
 pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
     let before = stored(at - retention.mails);
-    let ids: Vec<String> = mails::table
+    let ended: Vec<(String, Option<String>)> = mails::table
         .filter(mails::created_at.le(before))
         .filter(mails::sent_at.le(before).or(mails::failed_at.le(before)))
         .order(mails::created_at)
         .limit(limit)
-        .select(mails::id)
+        .select((mails::id, mails::notification_id))
         .load(conn)?;
+    let notices: BTreeSet<&String> = ended.iter().filter_map(|(_, notice)| notice.as_ref()).collect();
+    let waiting: Vec<Option<String>> = mails::table
+        .filter(mails::notification_id.eq_any(notices))
+        .filter(mails::sent_at.is_null())
+        .filter(mails::failed_at.is_null())
+        .select(mails::notification_id)
+        .load(conn)?;
+    let over = ended
+        .into_iter()
+        .filter(|(_, notice)| notice.is_none() || !waiting.contains(notice));
+    let ids: Vec<String> = over.map(|(id, _)| id).collect();
     Ok(diesel::delete(mails::table.filter(mails::id.eq_any(ids))).execute(conn)?)
 }
 
