@@ -7,8 +7,8 @@ use accounts_store::{AuditEvent, AuditFilter, AuditSearch, KEPT_FOR, Recall, Ret
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::given::{
-    NewIds, Place, account, account_at, add, creation, kept, member, moment, no_answer, place, refused_by_hand, sound,
-    system, under,
+    NewIds, Place, account, account_at, add, by_hand, creation, kept, member, moment, no_answer, place,
+    refused_by_hand, sound, system, under,
 };
 
 /// So long ago that the schema lets events go, whenever this test runs.
@@ -188,4 +188,34 @@ async fn mails_go_after_they_were_sent_or_given_up_and_wait_for_ever() {
         assert_eq!(mails(), all - gone, "{at}");
     }
     assert_eq!(store.mails_waiting().await.unwrap(), waiting);
+}
+
+#[tokio::test]
+async fn who_was_told_is_known_for_as_long_as_a_notice_waits() {
+    let place = place();
+    let store = &place.store;
+    let ids = account(store, "ana@lima.example").await;
+    account(store, "bea@lima.example").await;
+    let claimed = store.claim_mails(moment(1), TimeDelta::minutes(1), 1).await.unwrap();
+    store.mail_sent(claimed[0].claim.mail, moment(2)).await.unwrap();
+    let notice = format!(
+        "INSERT INTO notifications (id, account_id, kind, category, step, revision, created_at)
+         VALUES ('ntf_01h455vb4pex5vsknk084sn02q', '{}', 'test', 'invoice', 'owner', 1, '2026-01-01 00:00:00')",
+        ids.account
+    );
+    by_hand(&place, &notice);
+    by_hand(
+        &place,
+        "UPDATE mails SET notification_id = 'ntf_01h455vb4pex5vsknk084sn02q'",
+    );
+    let mails = || accounts_store::schema_walk::rows(&place.database).unwrap()["mails"].len();
+    let (all, late) = (mails(), moment(0) + A_MONTH.mails * 40);
+    while store.purge(late, Retention::default(), 100).await.unwrap() > 0 {}
+    assert_eq!(mails(), all);
+    by_hand(
+        &place,
+        "UPDATE mails SET failed_at = '2026-01-01 00:00:00' WHERE sent_at IS NULL",
+    );
+    while store.purge(late, Retention::default(), 100).await.unwrap() > 0 {}
+    assert_eq!(mails(), 0);
 }
