@@ -259,10 +259,7 @@ mod tests {
 
     fn read_cells(cells: &[&str]) -> Result<ImportRow, Vec<String>> {
         let columns: Vec<Option<Column>> = COLUMNS.into_iter().map(Some).collect();
-        let row = Row {
-            line: 2,
-            cells: cells.iter().map(|cell| (*cell).to_owned()).collect(),
-        };
+        let row = Row::new(2, cells.iter().copied());
         let catalog = Catalog::parse(Catalog::preset("hosting").unwrap()).unwrap();
         let told = |fault: Fault| match fault.place() {
             Place::Pointer(pointer) => format!("{pointer} {}", fault.code().as_str()),

@@ -50,6 +50,14 @@ pub(super) struct Row {
     pub(super) cells: Vec<String>,
 }
 
+impl Row {
+    /// What the cells say: without the blanks around them and the apostrophes that guard them.
+    pub(super) fn new<'c>(line: u64, cells: impl IntoIterator<Item = &'c str>) -> Self {
+        let cells = cells.into_iter().map(|cell| plain(cell.trim())).collect();
+        Self { line, cells }
+    }
+}
+
 impl FromRequest for CsvBody {
     type Error = Problem;
     type Future = LocalFuture<Result<Self, Problem>>;
@@ -130,10 +138,8 @@ impl Table {
                 let fault = FieldFault::new(FieldCode::TooMany).with("max", COLUMNS);
                 return Err(at_whole(fault, Problem::invalid_fields));
             }
-            rows.push(Row {
-                line: lines.at(record.position().map_or(0, csv::Position::byte)),
-                cells: record.iter().map(|cell| plain(cell.trim())).collect(),
-            });
+            let line = lines.at(record.position().map_or(0, csv::Position::byte));
+            rows.push(Row::new(line, &record));
             if rows.len() > Roster::IMPORTED_ROWS + 1 {
                 let fault = FieldFault::new(FieldCode::TooMany).with("max", Roster::IMPORTED_ROWS);
                 return Err(at_whole(fault, Problem::invalid_fields));
