@@ -262,6 +262,12 @@ on_both! {
         for kind in ["user.logged_in", "user.changed", "contact.added"] {
             assert!(kinds.contains(&kind.to_owned()), "{kind} in {kinds:?}");
         }
+        // What others did is told where it was to her, with what it did to her data.
+        let events = all.list("events");
+        let added = events.iter().find(|event| event["subject"]["id"] == *contact.id && event["type"] == "contact.added");
+        assert_eq!(added.unwrap()["actor"]["id"], json!(ana.user()));
+        let changes = added.unwrap()["changes"].as_array().unwrap().clone();
+        assert!(changes.iter().any(|change| change["after"] == NAME), "{changes:?}");
         let text = all.body();
         // Neither what opens anything, nor what is somebody else's.
         for secret in [bettina.token.as_str(), bettina.refresh_token.as_str(), &key.text("key"), "argon2", "hal@lima.example"] {

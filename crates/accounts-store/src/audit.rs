@@ -12,7 +12,7 @@ use crate::backend::{Conn, insert_all};
 use crate::decide::{actor_id, behind};
 use crate::error::{Fault, StoreError};
 use crate::rows::{from_json, instant, parse, parse_maybe, stored, to_json};
-use crate::schema::{audit_events, audit_values};
+use crate::schema::{audit_events, audit_values, memberships};
 use crate::store::{Act, Store};
 
 /// Whose log an event stands in.
@@ -244,8 +244,9 @@ impl Store {
 }
 
 impl Store {
-    /// Reads the latest events that tell of a person, whatever log they stand in: those of its own log, with their values,
-    /// and what it did in accounts, where the values are those of others.
+    /// Reads the latest events that tell of a person, whatever log they stand in: those of its own log, what it did in
+    /// accounts, and what was done there to the person or the contacts that it is. In accounts the values are the person's
+    /// own alone.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -258,17 +259,46 @@ impl Store {
 
 fn events_of_person(conn: &mut Conn, user: UserId, limit: i64) -> Result<Vec<AuditEvent>, Fault> {
     let id = user.to_string();
+    let contacts: Vec<Option<String>> = memberships::table
+        .filter(memberships::user_id.eq(&id))
+        .select(memberships::contact_id)
+        .load(conn)?;
+    let contacts: Vec<String> = contacts.into_iter().flatten().collect();
+    let as_user = audit_values::person_kind
+        .eq("user")
+        .and(audit_values::person_id.eq(id.clone()));
+    let as_contact = audit_values::person_kind
+        .eq("contact")
+        .and(audit_values::person_id.eq_any(contacts));
+    let of_person = || audit_values::table.filter(as_user.clone().or(as_contact.clone()));
     let own = audit_events::user_id.eq(id.clone());
     let acted = audit_events::actor_id
         .eq(id.clone())
         .or(audit_events::on_behalf_of.eq(id));
+    let told = audit_events::id.eq_any(of_person().select(audit_values::event_id));
     let rows: Vec<EventRow> = audit_events::table
-        .filter(own.or(acted))
+        .filter(own.or(acted).or(told))
         .order((audit_events::at.desc(), audit_events::id.desc()))
         .limit(limit)
         .select(EventRow::as_select())
         .load(conn)?;
-    with_values(conn, rows)
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let own_values = of_person()
+        .filter(audit_values::event_id.eq_any(ids))
+        .order((audit_values::event_id, audit_values::position))
+        .select((
+            audit_values::event_id,
+            audit_values::field,
+            audit_values::before,
+            audit_values::after,
+        ))
+        .load(conn)?;
+    let mut values = by_event(own_values);
+    let mut events = with_values(conn, rows)?;
+    for event in events.iter_mut().filter(|event| event.user.is_none()) {
+        event.values = values.remove(&event.id.to_string()).unwrap_or_default();
+    }
+    Ok(events)
 }
 
 impl Store {
@@ -402,7 +432,11 @@ fn load_values(conn: &mut Conn, events: &[&str]) -> Result<BTreeMap<String, Vec<
             audit_values::before,
             audit_values::after,
         ))
-        .load::<(String, String, Option<String>, Option<String>)>(conn)?;
+        .load(conn)?;
+    Ok(by_event(rows))
+}
+
+fn by_event(rows: Vec<(String, String, Option<String>, Option<String>)>) -> BTreeMap<String, Vec<AuditValue>> {
     let mut values: BTreeMap<String, Vec<AuditValue>> = BTreeMap::new();
     for (event, field, before, after) in rows {
         values
@@ -410,5 +444,5 @@ fn load_values(conn: &mut Conn, events: &[&str]) -> Result<BTreeMap<String, Vec<
             .or_default()
             .push(AuditValue { field, before, after });
     }
-    Ok(values)
+    values
 }

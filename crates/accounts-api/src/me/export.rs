@@ -82,7 +82,7 @@ pub struct OwnEvent {
     /// In the log of which account it stands; in the person's own log where it is none.
     #[schema(required = true)]
     account_id: Option<String>,
-    /// What happened. What the person did in an account is told without the values, which are those of others.
+    /// What happened, in an account with the values alone that are the person's own.
     #[serde(flatten)]
     event: AuditEventView,
 }
@@ -142,10 +142,6 @@ impl OwnMembership {
 
 impl OwnEvent {
     fn of(event: AuditEvent) -> Self {
-        let mut event = event;
-        if event.account.is_some() {
-            event.values.clear();
-        }
         Self {
             account_id: event.account.map(|account| account.to_string()),
             event: AuditEventView::of(event),
