@@ -84,13 +84,17 @@ fn of_notice(office: &PostOffice) -> Vec<String> {
     to
 }
 
-/// Waits until the first mail of a notice was tried and waits for its next try.
-fn until_tried(desk: &Client, notice: &Answer) {
+/// An invoice's notice that was tried once, and refused by a post office which goes on refusing; and who has sent it.
+fn refused_once(app: &App, office: &PostOffice, ana: &Person<'_>) -> (Client, Answer) {
+    office.turns(Way::Refuses);
+    let desk = given::integration(app, &["notifications:send", "deliverability:report"]);
+    let sent = given::notice(&desk, &ana.account, "invoice");
     let begun = Instant::now();
-    while desk.get(notice.header("location")).expect(200)["recipients/0/error"].is_null() {
+    while desk.get(sent.header("location")).expect(200)["recipients/0/error"].is_null() {
         assert!(begun.elapsed() < Duration::from_secs(40), "it is not tried");
         thread::sleep(Duration::from_millis(20));
     }
+    (desk, sent)
 }
 
 /// Nobody but Bea receives invoices, who is their primary holder.
@@ -113,11 +117,8 @@ fn goes_to_whoever_is_in_charge_when_it_is_sent(db: Db) {
     let cem = verified(&ana, app, &office, "cem");
     until_nothing_waits_with(app, TimeDelta::zero());
 
-    office.turns(Way::Refuses);
-    let desk = given::integration(app, &["notifications:send"]);
-    let sent = given::notice(&desk, &ana.account, "invoice");
+    let (desk, sent) = refused_once(app, &office, &ana);
     assert_eq!(sent.each("recipients", "address"), ["bea@example.com"]);
-    until_tried(&desk, &sent);
     ana.promotes(&cem, &["billing"]).expect(200);
     ana.delete(bea.at("/roles/billing")).expect(204);
     office.turns(Way::Takes);
@@ -136,10 +137,7 @@ fn does_not_go_where_mail_has_come_back_from_since(db: Db) {
     let office = PostOffice::open(Way::Takes);
     let app = &start(db, &office);
     let (ana, _) = billed(app, &office);
-    office.turns(Way::Refuses);
-    let desk = given::integration(app, &["notifications:send", "deliverability:report"]);
-    let sent = given::notice(&desk, &ana.account, "invoice");
-    until_tried(&desk, &sent);
+    let (desk, sent) = refused_once(app, &office, &ana);
     let report = json!({ "address": "bea@example.com", "deliverability": "bounced" });
     desk.post("/v1/deliverability-reports", report).expect(200);
     office.turns(Way::Takes);
@@ -157,10 +155,7 @@ fn goes_on_when_whom_it_was_for_is_erased(db: Db) {
     let (ana, bea) = billed(app, &office);
     let cem = verified(&ana, app, &office, "cem");
     until_nothing_waits_with(app, TimeDelta::zero());
-    office.turns(Way::Refuses);
-    let desk = given::integration(app, &["notifications:send"]);
-    let sent = given::notice(&desk, &ana.account, "invoice");
-    until_tried(&desk, &sent);
+    let (desk, sent) = refused_once(app, &office, &ana);
     ana.promotes(&cem, &["billing"]).expect(200);
     ana.delete(bea.at("/roles/billing")).expect(204);
     ana.post(bea.at("/erase"), ()).expect(200);

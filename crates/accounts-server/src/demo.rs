@@ -203,13 +203,15 @@ impl<'a> Demo<'a> {
             created_at: self.clock.now(),
         };
         let id = sign_up.id;
-        self.store.sign_up(sign_up, &self.act(Actor::Link), nothing()).await?;
+        self.store
+            .sign_up(sign_up, &self.act(Actor::Link), Kept::nothing())
+            .await?;
         let ids = NewIds {
             account: AccountId::new(),
             contact: ContactId::new(),
             user: UserId::new(),
         };
-        let answer = |_: &Roster| nothing();
+        let answer = |_: &Roster| Kept::nothing();
         self.store
             .confirm_sign_up(id, ids, self.hash.clone(), &self.act(Actor::Link), answer)
             .await?;
@@ -353,17 +355,9 @@ fn first_role(catalog: &Catalog) -> BTreeSet<RoleKey> {
     open.map(|role| role.key.clone()).into_iter().collect()
 }
 
-fn no_answer(_: &Decision) -> Kept {
-    nothing()
-}
-
 /// Nobody sent a request that could be repeated.
-fn nothing() -> Kept {
-    Kept {
-        status: 204,
-        headers: Vec::new(),
-        body: Vec::new(),
-    }
+fn no_answer(_: &Decision) -> Kept {
+    Kept::nothing()
 }
 
 #[cfg(test)]

@@ -263,37 +263,29 @@ fn events_of_person(conn: &mut Conn, user: UserId, limit: i64) -> Result<Vec<Aud
         .filter(memberships::user_id.eq(&id))
         .select(memberships::contact_id)
         .load(conn)?;
-    let contacts: Vec<String> = contacts.into_iter().flatten().collect();
-    let as_user = audit_values::person_kind
-        .eq("user")
-        .and(audit_values::person_id.eq(id.clone()));
-    let as_contact = audit_values::person_kind
-        .eq("contact")
-        .and(audit_values::person_id.eq_any(contacts));
-    let of_person = || audit_values::table.filter(as_user.clone().or(as_contact.clone()));
+    let mut persons: Vec<String> = contacts.into_iter().flatten().collect();
+    persons.push(id.clone());
+    // Read first, so that the events are found by their indexes and not by looking at all of them.
+    let told: Vec<String> = audit_values::table
+        .filter(audit_values::person_kind.eq_any(["user", "contact"]))
+        .filter(audit_values::person_id.eq_any(&persons))
+        .select(audit_values::event_id)
+        .distinct()
+        .order(audit_values::event_id.desc())
+        .limit(limit)
+        .load(conn)?;
     let own = audit_events::user_id.eq(id.clone());
     let acted = audit_events::actor_id
         .eq(id.clone())
         .or(audit_events::on_behalf_of.eq(id));
-    let told = audit_events::id.eq_any(of_person().select(audit_values::event_id));
     let rows: Vec<EventRow> = audit_events::table
-        .filter(own.or(acted).or(told))
+        .filter(own.or(acted).or(audit_events::id.eq_any(told)))
         .order((audit_events::at.desc(), audit_events::id.desc()))
         .limit(limit)
         .select(EventRow::as_select())
         .load(conn)?;
-    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-    let own_values = of_person()
-        .filter(audit_values::event_id.eq_any(ids))
-        .order((audit_values::event_id, audit_values::position))
-        .select((
-            audit_values::event_id,
-            audit_values::field,
-            audit_values::before,
-            audit_values::after,
-        ))
-        .load(conn)?;
-    let mut values = by_event(own_values);
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let mut values = load_values(conn, &ids, Some(&persons))?;
     let mut events = with_values(conn, rows)?;
     for event in events.iter_mut().filter(|event| event.user.is_none()) {
         event.values = values.remove(&event.id.to_string()).unwrap_or_default();
@@ -362,7 +354,7 @@ fn read_events(
 /// What was just read, with its values.
 pub(crate) fn with_values(conn: &mut Conn, rows: Vec<EventRow>) -> Result<Vec<AuditEvent>, Fault> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    let mut values = load_values(conn, &ids)?;
+    let mut values = load_values(conn, &ids, None)?;
     let read = |row: EventRow| {
         Ok(AuditEvent {
             values: values.remove(&row.id).unwrap_or_default(),
@@ -422,8 +414,13 @@ fn search_events(
     with_values(conn, rows)
 }
 
-fn load_values(conn: &mut Conn, events: &[&str]) -> Result<BTreeMap<String, Vec<AuditValue>>, Fault> {
-    let rows = audit_values::table
+/// The values beside these events, by event: all of them, or those of these persons.
+fn load_values(
+    conn: &mut Conn,
+    events: &[&str],
+    persons: Option<&[String]>,
+) -> Result<BTreeMap<String, Vec<AuditValue>>, Fault> {
+    let mut query = audit_values::table
         .filter(audit_values::event_id.eq_any(events))
         .order((audit_values::event_id, audit_values::position))
         .select((
@@ -432,17 +429,16 @@ fn load_values(conn: &mut Conn, events: &[&str]) -> Result<BTreeMap<String, Vec<
             audit_values::before,
             audit_values::after,
         ))
-        .load(conn)?;
-    Ok(by_event(rows))
-}
-
-fn by_event(rows: Vec<(String, String, Option<String>, Option<String>)>) -> BTreeMap<String, Vec<AuditValue>> {
+        .into_boxed();
+    if let Some(persons) = persons {
+        query = query.filter(audit_values::person_id.eq_any(persons));
+    }
     let mut values: BTreeMap<String, Vec<AuditValue>> = BTreeMap::new();
-    for (event, field, before, after) in rows {
+    for (event, field, before, after) in query.load::<(String, String, Option<String>, Option<String>)>(conn)? {
         values
             .entry(event)
             .or_default()
             .push(AuditValue { field, before, after });
     }
-    values
+    Ok(values)
 }

@@ -22,6 +22,7 @@ use crate::backend::Conn;
 use crate::decide::{Locked, conclude, lock_and_load};
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
+use crate::notifications::successors::{go_on, waits};
 use crate::rows::parse;
 use crate::schema::{
     account_reviews, api_keys, audit_events, audit_values, contact_addresses, email_changes, idempotency_keys,
@@ -32,7 +33,7 @@ use crate::snapshots::Marks;
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
 use crate::users::Because;
 use crate::webhooks::deliveries;
-use crate::{idempotency, notifications, roster};
+use crate::{idempotency, roster};
 
 /// What is counted for an address by its name: requests that call for a mail to it.
 const COUNTED: [&str; 3] = ["reset", "sign-up", "email-change"];
@@ -208,11 +209,13 @@ impl Addresses {
                 .select((email_changes::address_key, email_changes::address))
                 .load(conn)?,
         );
-        let contacts: Vec<Option<String>> = memberships::table
+        let places: Vec<(String, Option<String>)> = memberships::table
             .filter(memberships::user_id.eq(&id))
-            .select(memberships::contact_id)
+            .select((memberships::account_id, memberships::contact_id))
             .load(conn)?;
+        let (accounts, contacts): (Vec<String>, Vec<Option<String>>) = places.into_iter().unzip();
         let proven = contact_addresses::table
+            .filter(contact_addresses::account_id.eq_any(accounts))
             .filter(contact_addresses::contact_id.eq_any(contacts.into_iter().flatten()))
             .filter(contact_addresses::verified.eq(true));
         found.extend(
@@ -341,6 +344,7 @@ impl Traces {
         };
         let mut former: BTreeSet<String> = places.into_iter().filter_map(contact).collect();
         let present: Vec<String> = contact_addresses::table
+            .filter(contact_addresses::account_id.eq_any(&self.accounts))
             .filter(contact_addresses::contact_id.eq_any(&former))
             .select(contact_addresses::contact_id)
             .load(conn)?;
@@ -399,12 +403,9 @@ impl Traces {
 
     /// The mails to the person, and those to others that name it: they went to people of the person's accounts.
     fn forget_mails(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), Fault> {
-        let to_person = || {
-            let own = mails::address_key.eq_any(&self.own.keys);
-            mails::table.filter(own.or(mails::user_id.eq(&self.user)))
-        };
-        let gone: Vec<String> = to_person().select(mails::id).load(conn)?;
-        notifications::go_on_without(conn, &gone, at)?;
+        let to_person = || mails::table.filter(mails::address_key.eq_any(&self.own.keys));
+        let cut = to_person().filter(waits()).select(mails::notification_id).load(conn)?;
+        go_on(conn, cut, at)?;
         diesel::delete(to_person()).execute(conn)?;
         let contacts: Vec<String> = contact_addresses::table
             .filter(contact_addresses::account_id.eq_any(&self.accounts))

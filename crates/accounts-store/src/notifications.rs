@@ -1,6 +1,8 @@
 //! Notices and what has become of their mails. A mail of a notice is a row of the outbox; who it goes to is looked at
 //! once more when it is sent.
 
+pub(crate) mod successors;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,12 +11,12 @@ use accounts_domain::catalog::Category;
 use accounts_domain::ids::{AccountId, IntegrationId, MailId, NotificationId};
 use accounts_domain::keys::RoleKey;
 use accounts_domain::language::Language;
-use accounts_domain::names::{DisplayName, NoticeSubject, NoticeText};
+use accounts_domain::names::{NoticeSubject, NoticeText};
 use accounts_domain::notifications::{
     Delivery, DeliveryState, Message, NoticeContent, NoticeWords, Notification, Part, Renewal, Told, Withdrawal,
     may_unsubscribe,
 };
-use accounts_domain::recipients::{Ground, Listener, Opener, Readers, Recipient, Step};
+use accounts_domain::recipients::{Ground, Listener, Opener, Readers, Step};
 use accounts_domain::roster::Roster;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
@@ -25,7 +27,7 @@ use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
 use crate::mails::insert_told;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe, stored, to_json};
-use crate::schema::{accounts, contact_addresses, contacts, mails, notifications, owners};
+use crate::schema::{accounts, mails, notifications};
 use crate::store::Store;
 
 /// A notice and its mails.
@@ -427,60 +429,6 @@ fn apply(conn: &mut Conn, id: NotificationId, renewal: &Renewal, at: DateTime<Ut
             .execute(conn)?;
     }
     insert_told(conn, id, &renewal.added, at)
-}
-
-/// Lets notices go on whose waiting mails are about to be deleted with the person they were for. To whom a notice goes is
-/// worked out when one of its mails is sent, and so a mail to the owner takes their place: it is readdressed then, or
-/// withdrawn, and whoever is to be told now is.
-pub(crate) fn go_on_without(conn: &mut Conn, gone: &[String], at: DateTime<Utc>) -> Result<(), Fault> {
-    let cut = mails::table
-        .filter(mails::id.eq_any(gone))
-        .filter(mails::sent_at.is_null())
-        .filter(mails::failed_at.is_null())
-        .filter(mails::notification_id.is_not_null())
-        .select(mails::notification_id)
-        .distinct();
-    let cut: Vec<Option<String>> = cut.load(conn)?;
-    for id in cut.into_iter().flatten() {
-        let account: String = notifications::table
-            .filter(notifications::id.eq(&id))
-            .select(notifications::account_id)
-            .first(conn)?;
-        let owner = owner_of(conn, &account)?;
-        insert_told(conn, parse("notifications.id", &id)?, &[owner], at)?;
-    }
-    Ok(())
-}
-
-/// The owner of an account as a recipient for no reason.
-fn owner_of(conn: &mut Conn, account: &str) -> Result<Told, Fault> {
-    let (contact, name, language, key): (String, String, String, String) = owners::table
-        .inner_join(contacts::table)
-        .filter(owners::account_id.eq(account))
-        .select((
-            contacts::id,
-            contacts::display_name,
-            contacts::language,
-            contacts::address_key,
-        ))
-        .first(conn)?;
-    let address: String = contact_addresses::table
-        .filter(contact_addresses::account_id.eq(account))
-        .filter(contact_addresses::address_key.eq(key))
-        .select(contact_addresses::address)
-        .first(conn)?;
-    let recipient = Recipient {
-        contact: Some(parse("contacts.id", &contact)?),
-        user: None,
-        display_name: checked("contacts.display_name", &name, DisplayName::parse)?,
-        address: checked("contact_addresses.address", &address, EmailAddress::parse)?,
-        language: parse("contacts.language", &language)?,
-        grounds: BTreeSet::new(),
-    };
-    Ok(Told {
-        recipient,
-        part: Part::To,
-    })
 }
 
 /// A mail that is neither sent nor given up.

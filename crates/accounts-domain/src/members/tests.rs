@@ -11,7 +11,6 @@ use crate::given::{
 use crate::language::Language;
 use crate::ownership::TransferOwnership;
 use crate::roster::AccountStatus;
-use crate::users::{PasswordHash, UserStatus};
 
 /// Bea manages members and may open tickets; Cem may see contacts.
 fn office() -> Roster {
@@ -326,16 +325,7 @@ fn user(person: Person, language: Language) -> User {
         address: crate::given::address("log.in"),
         display_name: DisplayName::parse(person.1).unwrap(),
         language,
-        password_hash: None::<PasswordHash>,
-        status: UserStatus::Active,
-        deliverability: crate::deliverability::Deliverability::Unknown,
-        second_factor: None,
-        revision: 1,
-        version: 1,
-        password_changed_at: None,
-        last_login_at: None,
-        created_at: NOW,
-        updated_at: NOW,
+        ..crate::users::tests::person().user
     }
 }
 

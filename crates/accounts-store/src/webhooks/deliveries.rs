@@ -343,22 +343,23 @@ pub(crate) fn forget_answers(
     accounts: impl IntoIterator<Item = String>,
     user: Option<&str>,
 ) -> Result<(), Fault> {
+    let answered = || webhook_deliveries::table.filter(webhook_deliveries::last_answer.is_not_null());
+    let nothing = || webhook_deliveries::last_answer.eq(None::<String>);
     let accounts: Vec<String> = accounts.into_iter().collect();
     let of_accounts = audit_events::table
         .filter(audit_events::account_id.eq_any(accounts))
         .select(audit_events::id.nullable());
-    let of_user = audit_events::table
-        .filter(audit_events::user_id.eq(user.map(str::to_owned)))
-        .select(audit_events::id.nullable());
-    let told = webhook_deliveries::event_id
-        .eq_any(of_accounts)
-        .or(webhook_deliveries::event_id.eq_any(of_user));
-    diesel::update(
-        webhook_deliveries::table
-            .filter(webhook_deliveries::last_answer.is_not_null())
-            .filter(told),
-    )
-    .set(webhook_deliveries::last_answer.eq(None::<String>))
-    .execute(conn)?;
+    diesel::update(answered().filter(webhook_deliveries::event_id.eq_any(of_accounts)))
+        .set(nothing())
+        .execute(conn)?;
+    if let Some(user) = user {
+        // Apart from the first, because neither would go by its index in one.
+        let of_user = audit_events::table
+            .filter(audit_events::user_id.eq(user.to_owned()))
+            .select(audit_events::id.nullable());
+        diesel::update(answered().filter(webhook_deliveries::event_id.eq_any(of_user)))
+            .set(nothing())
+            .execute(conn)?;
+    }
     Ok(())
 }

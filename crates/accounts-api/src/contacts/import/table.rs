@@ -31,6 +31,9 @@ const MAPPED: usize = 50;
 /// The longest heading, in characters.
 const HEADING: usize = 100;
 
+/// The greatest number of cells in a row: far more than there are fields, and few enough to tell of each what is wrong.
+const COLUMNS: usize = 100;
+
 /// The body of an import: a table with headings.
 #[derive(Debug)]
 pub struct CsvBody(pub(super) Table);
@@ -93,7 +96,7 @@ impl Describe for CsvBody {
         description.body = Some(json!({
             "required": true,
             "description": "UTF-8, with or without a byte order mark; cells parted by commas or by semicolons; the first \
-                line holds the headings. At most 5 MiB and 1,000 rows.",
+                line holds the headings. At most 5 MiB, 1,000 rows and 100 columns.",
             "content": { CSV: {
                 "schema": { "type": "string" },
                 "example": "display_name,address,phones,login,permissions\r\n\
@@ -112,9 +115,6 @@ impl Describe for CsvBody {
         }
     }
 }
-
-/// The greatest number of cells in a row: far more than there are fields, and few enough to tell of each what is wrong.
-const COLUMNS: usize = 100;
 
 impl Table {
     /// Reads a table.

@@ -14,7 +14,7 @@ use super::{Saving, permissions_json};
 use crate::deliverability;
 use crate::error::Fault;
 use crate::idempotency;
-use crate::notifications;
+use crate::notifications::successors::{go_on, waits};
 use crate::reviews;
 use crate::rows::stored;
 use crate::schema::{
@@ -98,8 +98,11 @@ impl Saving<'_> {
             ))
             .execute(self.conn)?;
         let to_contact = || mails::table.filter(mails::contact_id.eq(id.to_string()));
-        let gone: Vec<String> = to_contact().select(mails::id).load(self.conn)?;
-        notifications::go_on_without(self.conn, &gone, self.at)?;
+        let cut = to_contact()
+            .filter(waits())
+            .select(mails::notification_id)
+            .load(self.conn)?;
+        go_on(self.conn, cut, self.at)?;
         diesel::delete(to_contact()).execute(self.conn)?;
         deliveries::forget_answers(self.conn, [self.account.clone()], None)?;
         let contact = self.before.contact(id).ok();
