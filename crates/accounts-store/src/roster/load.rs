@@ -1,5 +1,6 @@
 //! Reads an account with all that its rules look at.
 
+mod account;
 pub(crate) mod invitations;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,46 +10,27 @@ use accounts_domain::address::EmailAddress;
 use accounts_domain::catalog::Catalog;
 use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId, VerificationId};
 use accounts_domain::keys::{CategoryKey, RoleKey};
-use accounts_domain::names::{AccountName, AddressLine, DisplayName, ExternalId, JobTitle, PersonName, TaxId};
+use accounts_domain::names::{DisplayName, JobTitle, PersonName};
 use accounts_domain::ownership::{Transfer, TransferOutcome};
 use accounts_domain::phone::{Phone, PhoneKind, PhoneNumber};
 use accounts_domain::roster::{
-    Account, AccountProfile, AccountStatus, Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts,
-    PendingTransfer, PostalAddress, Roster, Verification,
+    Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts, PendingTransfer, Roster, Verification,
 };
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use serde::{Deserialize, Serialize};
 
+pub(super) use self::account::StoredPostalAddress;
+use self::account::{Has, load_account};
 use crate::backend::Conn;
 use crate::deliverability;
 use crate::error::Fault;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe};
 use crate::schema::{
-    accounts, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts,
-    member_subscriptions, memberships, owners, ownership_transfers, role_holders, role_primaries,
+    contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, member_subscriptions,
+    memberships, ownership_transfers, role_holders, role_primaries,
 };
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = accounts)]
-struct AccountRow {
-    id: String,
-    name: String,
-    language: String,
-    phone: Option<String>,
-    postal_address: Option<String>,
-    tax_id: Option<String>,
-    external_id: Option<String>,
-    status: String,
-    contact_limit: Option<i32>,
-    second_factor_required: bool,
-    revision: i64,
-    version: i64,
-    created_at: NaiveDateTime,
-    updated_at: NaiveDateTime,
-}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = contacts)]
@@ -94,43 +76,35 @@ struct TransferRow {
     version: i64,
 }
 
-/// A postal address as its column holds it.
-#[derive(Serialize, Deserialize)]
-pub(super) struct StoredPostalAddress {
-    pub(super) lines: Vec<String>,
-    pub(super) postal_code: Option<String>,
-    pub(super) city: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) country: String,
-}
-
 /// Reads an account's roster, or nothing where there is no such account.
 ///
 /// The caller sees to it that all queries read one state: under the account's lock, or in a snapshot.
 pub(crate) fn load(conn: &mut Conn, id: AccountId, catalog: &Arc<Catalog>) -> Result<Option<Roster>, Fault> {
     let key = id.to_string();
-    let row = accounts::table
-        .inner_join(owners::table.on(owners::account_id.eq(accounts::id)))
-        .filter(accounts::id.eq(&key))
-        .select((AccountRow::as_select(), owners::contact_id))
-        .first::<(AccountRow, String)>(conn)
-        .optional()?;
-    let Some((account, owner)) = row else { return Ok(None) };
+    let Some((account, owner, has)) = load_account(conn, &key)? else {
+        return Ok(None);
+    };
     let (holders, primaries) = load_roles(conn, &key)?;
     let parts = Parts {
-        account: read_account(account)?,
+        account,
         owner: parse("owners.contact_id", &owner)?,
-        contacts: load_contacts(conn, &key)?,
-        members: load_members(conn, &key)?,
+        contacts: load_contacts(conn, &key, &has)?,
+        members: load_members(conn, &key, &has)?,
         holders,
         primaries,
-        verifications: load_verifications(conn, &key)?,
-        transfer: load_pending(conn, &key)?,
-        api_keys: crate::api_keys::of_account(conn, &key)?,
-        invitations: invitations::load_waiting(conn, &key)?,
-        join_requests: crate::join_requests::of_account(conn, &key)?,
+        verifications: if_any(has.verifications, || load_verifications(conn, &key))?,
+        transfer: if_any(has.pending_transfer, || load_pending(conn, &key))?,
+        api_keys: if_any(has.api_keys, || crate::api_keys::of_account(conn, &key))?,
+        invitations: if_any(has.waiting_invitations, || invitations::load_waiting(conn, &key))?,
+        join_requests: if_any(has.waiting_join_requests, || {
+            crate::join_requests::of_account(conn, &key)
+        })?,
     };
     Ok(Some(Roster::new(parts, Arc::clone(catalog))))
+}
+
+fn if_any<T: Default>(any: bool, load: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    if any { load() } else { Ok(T::default()) }
 }
 
 /// Reads one transfer of an account.
@@ -165,61 +139,14 @@ pub(crate) fn load_transfers(
     rows.iter().map(read_transfer).collect()
 }
 
-fn read_account(row: AccountRow) -> Result<Account, Fault> {
-    let postal_address = row.postal_address.as_deref().map(read_postal_address).transpose()?;
-    Ok(Account {
-        id: parse("accounts.id", &row.id)?,
-        profile: AccountProfile {
-            name: checked("accounts.name", &row.name, AccountName::parse)?,
-            language: parse("accounts.language", &row.language)?,
-            phone: row
-                .phone
-                .map(|phone| checked("accounts.phone", &phone, PhoneNumber::stored))
-                .transpose()?,
-            postal_address,
-            tax_id: row
-                .tax_id
-                .map(|id| checked("accounts.tax_id", &id, TaxId::parse))
-                .transpose()?,
-        },
-        external_id: row
-            .external_id
-            .map(|id| checked("accounts.external_id", &id, ExternalId::parse))
-            .transpose()?,
-        status: named("accounts.status", &row.status, AccountStatus::from_name)?,
-        second_factor_required: row.second_factor_required,
-        contact_limit: row
-            .contact_limit
-            .map(|limit| u16::try_from(limit).map_err(|error| Fault::stored("accounts.contact_limit", error)))
-            .transpose()?,
-        revision: row.revision,
-        version: row.version,
-        created_at: instant(row.created_at),
-        updated_at: instant(row.updated_at),
-    })
-}
-
-fn read_postal_address(text: &str) -> Result<PostalAddress, Fault> {
-    const PLACE: &str = "accounts.postal_address";
-    let stored: StoredPostalAddress = from_json(PLACE, text)?;
-    let line = |text: String| checked(PLACE, &text, AddressLine::parse);
-    Ok(PostalAddress {
-        lines: stored.lines.into_iter().map(line).collect::<Result<_, _>>()?,
-        postal_code: stored.postal_code.map(line).transpose()?,
-        city: stored.city.map(line).transpose()?,
-        region: stored.region.map(line).transpose()?,
-        country: stored.country,
-    })
-}
-
-fn load_contacts(conn: &mut Conn, account: &str) -> Result<BTreeMap<ContactId, Arc<Contact>>, Fault> {
+fn load_contacts(conn: &mut Conn, account: &str, has: &Has) -> Result<BTreeMap<ContactId, Arc<Contact>>, Fault> {
     let rows: Vec<ContactRow> = contacts::table
         .filter(contacts::account_id.eq(account))
         .select(ContactRow::as_select())
         .load(conn)?;
     let mut addresses = load_addresses(conn, account)?;
-    let mut phones = load_phones(conn, account)?;
-    let mut subscriptions = load_subscriptions(conn, account)?;
+    let mut phones = if_any(has.phones, || load_phones(conn, account))?;
+    let mut subscriptions = if_any(has.subscriptions, || load_subscriptions(conn, account))?;
     let mut contacts = BTreeMap::new();
     for row in rows {
         let addresses = addresses.remove(&row.id).unwrap_or_default();
@@ -333,38 +260,37 @@ fn load_subscriptions(conn: &mut Conn, account: &str) -> Result<BTreeMap<String,
 type Roles = (BTreeMap<RoleKey, BTreeSet<ContactId>>, BTreeMap<RoleKey, ContactId>);
 
 fn load_roles(conn: &mut Conn, account: &str) -> Result<Roles, Fault> {
-    let held = role_holders::table
+    let is_primary = role_primaries::account_id
+        .eq(role_holders::account_id)
+        .and(role_primaries::role.eq(role_holders::role))
+        .and(role_primaries::contact_id.eq(role_holders::contact_id));
+    let rows = role_holders::table
+        .left_join(role_primaries::table.on(is_primary))
         .filter(role_holders::account_id.eq(account))
-        .select((role_holders::role, role_holders::contact_id))
-        .load::<(String, String)>(conn)?;
-    let mut holders: BTreeMap<RoleKey, BTreeSet<ContactId>> = BTreeMap::new();
-    for (role, contact) in held {
-        let contact = parse("role_holders.contact_id", &contact)?;
-        holders
-            .entry(parse("role_holders.role", &role)?)
-            .or_default()
-            .insert(contact);
-    }
-    let primary = role_primaries::table
-        .filter(role_primaries::account_id.eq(account))
-        .select((role_primaries::role, role_primaries::contact_id))
-        .load::<(String, String)>(conn)?;
-    let read = |(role, contact): (String, String)| {
-        Ok((
-            parse("role_primaries.role", &role)?,
-            parse("role_primaries.contact_id", &contact)?,
+        .select((
+            role_holders::role,
+            role_holders::contact_id,
+            role_primaries::contact_id.nullable().is_not_null(),
         ))
-    };
-    let primaries = primary.into_iter().map(read).collect::<Result<_, Fault>>()?;
+        .load::<(String, String, bool)>(conn)?;
+    let (mut holders, mut primaries) = Roles::default();
+    for (role, contact, is_primary) in rows {
+        let role: RoleKey = parse("role_holders.role", &role)?;
+        let contact = parse("role_holders.contact_id", &contact)?;
+        if is_primary {
+            primaries.insert(role.clone(), contact);
+        }
+        holders.entry(role).or_default().insert(contact);
+    }
     Ok((holders, primaries))
 }
 
-fn load_members(conn: &mut Conn, account: &str) -> Result<BTreeMap<UserId, Membership>, Fault> {
+fn load_members(conn: &mut Conn, account: &str, has: &Has) -> Result<BTreeMap<UserId, Membership>, Fault> {
     let rows: Vec<MemberRow> = memberships::table
         .filter(memberships::account_id.eq(account))
         .select(MemberRow::as_select())
         .load(conn)?;
-    let mut subscriptions = load_member_subscriptions(conn, account)?;
+    let mut subscriptions = if_any(has.member_subscriptions, || load_member_subscriptions(conn, account))?;
     let read = |row: MemberRow| {
         let member = Membership {
             user: parse("memberships.user_id", &row.user_id)?,
@@ -424,8 +350,7 @@ fn load_verifications(conn: &mut Conn, account: &str) -> Result<BTreeMap<Verific
 fn load_pending(conn: &mut Conn, account: &str) -> Result<Option<PendingTransfer>, Fault> {
     let row = ownership_transfers::table
         .filter(ownership_transfers::account_id.eq(account))
-        // In the text of the query: SQLite would prepare a query anew for each value of a parameter that it compares
-        // with the condition of a partial index.
+        // In the text of the query, as above.
         .filter(ownership_transfers::status.eq(sql::<Text>("'pending'")))
         .select(TransferRow::as_select())
         .first(conn)
