@@ -1,18 +1,15 @@
 //! Inbound checks: whose address sent a mail, whether it speaks for an account, and who is told.
 
-use std::collections::BTreeMap;
-
 use accounts_domain::access_checks::Login;
 use accounts_domain::address::EmailAddress;
 use accounts_domain::catalog::{Category, InboundRight};
-use accounts_domain::ids::AccountId;
 use accounts_domain::inbound_checks::{Authority, Mailed, Sender, Silence, Voice};
 use accounts_domain::keys::CategoryKey;
 use accounts_domain::language::Language;
 use accounts_domain::names::ExternalId;
 use accounts_domain::recipients::{Opener, Readers};
 use accounts_domain::roster::Roster;
-use accounts_store::{AccountsOfSender, AskedAbout};
+use accounts_store::{Mail, NamedAccount};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -65,12 +62,6 @@ pub struct InboundQuestion {
     account: Option<NamedAccount>,
     category: Option<CategoryKey>,
     opened_by: Option<Opener>,
-}
-
-#[derive(Debug)]
-enum NamedAccount {
-    Id(AccountId),
-    ExternalId(ExternalId),
 }
 
 impl Parse for InboundCheckBody {
@@ -212,25 +203,6 @@ impl InboundAccount {
 }
 
 impl InboundQuestion {
-    /// The accounts that the question is about.
-    async fn accounts(&self, caller: &ChecksInbound) -> Result<AccountsOfSender, Problem> {
-        let store = &caller.service.store;
-        match &self.account {
-            None => Ok(store.accounts_of_sender(&self.sender, AT_ONCE).await?),
-            Some(NamedAccount::Id(id)) => Ok(AccountsOfSender {
-                ids: [*id].into(),
-                more: false,
-            }),
-            Some(NamedAccount::ExternalId(number)) => {
-                let found = store.account_by_external_id(number.clone()).await?;
-                Ok(AccountsOfSender {
-                    ids: found.iter().map(|roster| roster.account().id).collect(),
-                    more: false,
-                })
-            }
-        }
-    }
-
     fn category<'c>(&self, caller: &'c ChecksInbound) -> Result<Option<&'c Category>, Problem> {
         let Some(key) = &self.category else { return Ok(None) };
         let unknown = || Problem::invalid_field("/category", FieldCode::UnknownCategory);
@@ -238,24 +210,24 @@ impl InboundQuestion {
         Ok(Some(found))
     }
 
-    /// What holds in one account; the recipients are worked out where the category and its members' persons are given.
+    /// What holds in one account; the recipients are worked out where a category is given.
     fn answered_by(
         &self,
         roster: &Roster,
-        login: Option<Login>,
-        told: Option<(&Category, &Readers)>,
+        readers: &Readers,
+        category: Option<&Category>,
         at: DateTime<Utc>,
         language: Language,
     ) -> Result<InboundAccount, Problem> {
         let mail = Mailed {
             sender: &self.sender,
-            login,
-            category: told.map(|(category, _)| category),
+            login: Login::among(readers, &self.sender),
+            category,
             opened_by: self.opened_by,
         };
         let sender = roster.sender(mail, at);
-        let recipients = match told.filter(|_| sender.authority.right() != InboundRight::None) {
-            Some((category, readers)) => {
+        let recipients = match category.filter(|_| sender.authority.right() != InboundRight::None) {
+            Some(category) => {
                 let opener = roster.opener_of(self.opened_by, &sender);
                 let resolution = roster.recipients(&category.key, opener, readers, at)?;
                 Some(RecipientsView::of(category, &resolution, language))
@@ -286,22 +258,16 @@ async fn check_inbound(
     Checked(question): Checked<InboundCheckBody>,
 ) -> Result<Reply, Problem> {
     let category = question.category(&caller)?;
-    let accounts = question.accounts(&caller).await?;
-    let asked = AskedAbout {
-        accounts: accounts.ids.clone(),
-        address_keys: [question.sender.key().to_owned()].into(),
-        ..AskedAbout::default()
+    let mail = Mail {
+        sender: question.sender.clone(),
+        account: question.account.clone(),
+        readers: category.is_some(),
+        most: AT_ONCE,
     };
-    let found = caller.service.store.find_for_checks(asked).await?;
-    let readers = match category {
-        Some(_) => caller.service.store.readers_of(accounts.ids.clone()).await?,
-        None => BTreeMap::new(),
-    };
-    let (login, nobody) = (found.login_of(question.sender.key()), Readers::new());
+    let found = caller.service.store.accounts_of_mail(mail).await?;
     let mut answers = Vec::new();
-    for (account, roster) in accounts.ids.iter().filter_map(|id| Some((id, found.account(*id)?))) {
-        let told = category.map(|category| (category, readers.get(account).unwrap_or(&nobody)));
-        answers.push(question.answered_by(roster, login, told, caller.by.at, language)?);
+    for (roster, readers) in found.accounts.values() {
+        answers.push(question.answered_by(roster, readers, category, caller.by.at, language)?);
     }
     if question.account.is_some() && answers.is_empty() {
         answers.push(InboundAccount::not_there());
@@ -310,7 +276,7 @@ async fn check_inbound(
     Ok(Reply::ok(&InboundAnswer {
         sender: question.sender.key().to_owned(),
         accounts: answers,
-        more: accounts.more,
+        more: found.more,
         unknown_senders: unknown_senders.as_str(),
     })
     .in_language(language))

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::access::Reason;
+use crate::address::EmailAddress;
 use crate::catalog::Catalog;
 use crate::ids::UserId;
 use crate::keys::{ApplicationKey, PermissionKey};
+use crate::recipients::Readers;
 use crate::roster::{AccountStatus, MemberStatus, Roster};
 use crate::users::UserStatus;
 
@@ -29,6 +31,17 @@ pub struct Login {
     pub user: UserId,
     /// Whether it may log in at all.
     pub status: UserStatus,
+}
+
+impl Login {
+    /// The one among members that logs in with an address.
+    pub fn among(readers: &Readers, address: &EmailAddress) -> Option<Self> {
+        let reader = readers.values().find(|reader| reader.address.key() == address.key())?;
+        Some(Self {
+            user: reader.user,
+            status: reader.status,
+        })
+    }
 }
 
 /// Why somebody may not.

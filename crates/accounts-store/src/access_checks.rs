@@ -15,10 +15,10 @@ use diesel::prelude::*;
 
 use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
-use crate::roster;
+use crate::present::{Place, Present};
 use crate::rows::{named, parse};
 use crate::schema::{accounts, users};
-use crate::store::{Ground, Store};
+use crate::store::Store;
 
 /// Which accounts and persons are asked about.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ pub struct AskedAbout {
 /// What there is of it.
 #[derive(Debug, Default)]
 pub struct Found {
-    rosters: HashMap<AccountId, Arc<Roster>>,
+    rosters: Present,
     by_external_id: HashMap<String, AccountId>,
     logins: HashMap<UserId, Login>,
     by_address_key: HashMap<String, UserId>,
@@ -64,34 +64,14 @@ impl Found {
     }
 }
 
-/// An account that there is, and its present revision.
-struct Place {
-    id: AccountId,
-    revision: i64,
-}
-
 impl Store {
     /// Looks for all of these. The answer is never older than the last change that anybody has been told of.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn find_for_checks(&self, asked: AskedAbout) -> Result<Found, StoreError> {
-        let ground = self.ground.clone();
-        if !ground.snapshots.alone {
-            return self
-                .lanes
-                .read_consistent(move |conn| find(conn, &ground, &asked))
-                .await;
-        }
-        let (mut found, places) = self
-            .lanes
-            .read_consistent(move |conn| find_places(conn, &asked))
-            .await?;
-        for place in places {
-            if let Some(roster) = self.present_roster(place.id).await? {
-                found.rosters.insert(place.id, roster);
-            }
-        }
+        let (mut found, rosters) = self.read_with_accounts(move |conn| find_places(conn, &asked)).await?;
+        found.rosters = rosters;
         Ok(found)
     }
 
@@ -106,39 +86,6 @@ impl Store {
         };
         Ok(self.find_for_checks(asked).await?.account_of(&id).map(Arc::clone))
     }
-
-    /// The account as it is now, where this process alone changes accounts.
-    async fn present_roster(&self, account: AccountId) -> Result<Option<Arc<Roster>>, StoreError> {
-        let rosters = &self.ground.snapshots.rosters;
-        if let Some(roster) = rosters.present(account.uuid()) {
-            return Ok(Some(roster));
-        }
-        let vacancy = rosters.vacancy(account.uuid());
-        let catalog = Arc::clone(&self.ground.catalog);
-        let work = move |conn: &mut Conn| roster::load(conn, account, &catalog);
-        let roster = self.lanes.read_consistent(work).await?.map(Arc::new);
-        if let (Some(vacancy), Some(roster)) = (vacancy, &roster) {
-            vacancy.fill(Arc::clone(roster));
-        }
-        Ok(roster)
-    }
-}
-
-/// Finds everything in one state of the database.
-fn find(conn: &mut Conn, ground: &Ground, asked: &AskedAbout) -> Result<Found, Fault> {
-    let (mut found, places) = find_places(conn, asked)?;
-    for Place { id, revision } in places {
-        let snapshot = ground.snapshots.rosters.at(id.uuid(), revision);
-        let roster = match snapshot {
-            Some(roster) => Some(roster),
-            None => roster::load(conn, id, &ground.catalog)?.map(Arc::new),
-        };
-        if let Some(roster) = roster {
-            ground.snapshots.note_account(&roster);
-            found.rosters.insert(id, roster);
-        }
-    }
-    Ok(found)
 }
 
 fn find_places(conn: &mut Conn, asked: &AskedAbout) -> Result<(Found, Vec<Place>), Fault> {
@@ -166,11 +113,11 @@ fn find_accounts(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Resu
     }
     let mut places = Vec::new();
     for (id, external_id, revision) in query.load::<(String, Option<String>, i64)>(conn)? {
-        let id = parse("accounts.id", &id)?;
+        let place = Place::read(&id, revision)?;
         found
             .by_external_id
-            .extend(external_id.map(|external_id| (external_id, id)));
-        places.push(Place { id, revision });
+            .extend(external_id.map(|external_id| (external_id, place.id)));
+        places.push(place);
     }
     Ok(places)
 }

@@ -1,6 +1,6 @@
 //! Who the members of an account are. What they may do there is part of the roster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use accounts_domain::address::EmailAddress;
 use accounts_domain::ids::{AccountId, UserId};
@@ -81,31 +81,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn readers(&self, account: AccountId) -> Result<Readers, StoreError> {
-        let mut readers = self.readers_of([account].into()).await?;
+        let work = move |conn: &mut Conn| load_readers(conn, vec![account.to_string()], None);
+        let mut readers = self.lanes.read(work).await?;
         Ok(readers.remove(&account).unwrap_or_default())
-    }
-
-    /// The same for several accounts, in one query.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn readers_of(&self, accounts: BTreeSet<AccountId>) -> Result<BTreeMap<AccountId, Readers>, StoreError> {
-        let work = move |conn: &mut Conn| {
-            let ids: Vec<String> = accounts.iter().map(ToString::to_string).collect();
-            let rows: Vec<(String, ReaderRow)> = memberships::table
-                .inner_join(users::table)
-                .filter(memberships::account_id.eq_any(ids))
-                .select((memberships::account_id, ReaderRow::as_select()))
-                .load(conn)?;
-            let mut readers: BTreeMap<AccountId, Readers> = BTreeMap::new();
-            for (account, row) in &rows {
-                let reader = row.read()?;
-                let of_account = readers.entry(parse("memberships.account_id", account)?).or_default();
-                of_account.insert(reader.user, reader);
-            }
-            Ok(readers)
-        };
-        self.lanes.read(work).await
     }
 
     /// Reads who one member of an account is.
@@ -126,6 +104,30 @@ impl Store {
         };
         self.lanes.read(work).await
     }
+}
+
+/// Reads who the members of accounts are as readers of notices: all of them, or those who log in with one address.
+pub(crate) fn load_readers(
+    conn: &mut Conn,
+    accounts: Vec<String>,
+    address_key: Option<&str>,
+) -> Result<BTreeMap<AccountId, Readers>, Fault> {
+    let mut query = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::account_id.eq_any(accounts))
+        .select((memberships::account_id, ReaderRow::as_select()))
+        .into_boxed();
+    if let Some(key) = address_key {
+        query = query.filter(users::address_key.eq(key));
+    }
+    let rows: Vec<(String, ReaderRow)> = query.load(conn)?;
+    let mut readers: BTreeMap<AccountId, Readers> = BTreeMap::new();
+    for (account, row) in &rows {
+        let reader = row.read()?;
+        let of_account = readers.entry(parse("memberships.account_id", account)?).or_default();
+        of_account.insert(reader.user, reader);
+    }
+    Ok(readers)
 }
 
 /// Reads who these users are.
