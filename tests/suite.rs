@@ -26,6 +26,7 @@ mod api {
     mod operational;
     mod operations;
     mod operator_integrations;
+    mod operator_mails;
     mod operators;
     mod order_of_checks;
     mod preconditions;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use accounts_tests::{Answer, on_both};
+use accounts_tests::{Answer, on_both, scene};
 use serde_json::json;
 
 use super::{
@@ -194,6 +194,7 @@ on_both! {
             ana.post(list, json!({ "name": "Second", "permissions": [] })).expect(201);
         }
         house.admin.makes_key(&house.desk);
+        scene::given_up_mail(app, "hal@example.com");
         accounts_tests::given::notice(&house.integration, &ana.account, "invoice");
         let cursors: Vec<(String, String)> = lists()
             .map(|operation| {

@@ -8,7 +8,7 @@ use accounts_tests::{
     App, Client, Setup,
     client::Request,
     given::{self, Contact, Person},
-    json, staff,
+    json, scene, staff,
 };
 
 use super::operations::Operation;
@@ -71,6 +71,8 @@ pub(super) struct House<'a> {
     pub desk: String,
     /// A key of it.
     pub desk_key: String,
+    /// A mail that was given up.
+    pub mail: String,
 }
 
 impl<'a> House<'a> {
@@ -139,6 +141,7 @@ impl<'a> House<'a> {
             admin,
             desk,
             desk_key,
+            mail: scene::given_up_mail(app, "gil@example.com"),
         }
     }
 
@@ -189,6 +192,7 @@ impl<'a> House<'a> {
             (_, "key") if path.starts_with("/v1/operator/") => self.desk_key.clone(),
             ("/v1/me/api-keys/{key}", "key") => self.keys[0].clone(),
             (_, "key") => self.keys[1].clone(),
+            (_, "mail") => self.mail.clone(),
             (_, "webhook") => self.webhook[0].clone(),
             (_, "delivery") => self.webhook[1].clone(),
             (_, "code") => "stale".to_owned(),

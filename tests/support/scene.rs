@@ -13,7 +13,7 @@ use accounts_domain::{
     api_keys::KeyMode,
     change::Change,
     contacts::CreateContact,
-    ids::{AccountId, ContactId, IntegrationId, SessionId, SignUpId, UserId, VerificationId},
+    ids::{AccountId, ContactId, IntegrationId, MailId, SessionId, SignUpId, UserId, VerificationId},
     integrations::{Integration, IntegrationScope},
     language::Language,
     names::{AccountName, DisplayName, KeyName},
@@ -257,6 +257,20 @@ pub fn joins(app: &App, account: AccountId, address: &str, name: &str, password:
     written.unwrap_or_else(|error| panic!("no user: {error}"));
     enters(app, account, user, None, Permissions::none());
     user
+}
+
+/// A mail that was given up, because the server knows nobody there: its id.
+pub fn given_up_mail(app: &App, address: &str) -> String {
+    let mail = MailId::new();
+    let sql = format!(
+        "INSERT INTO mails (id, address, address_key, language, message, created_at, attempts, next_attempt_at, failed_at,
+             last_error)
+         VALUES ('{mail}', '{address}', '{address}', 'en', '{{\"kind\":\"password_changed\",\"name\":\"Gil\"}}',
+             '2026-01-01 00:00:00', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:01', '550 5.1.1 no such mailbox')"
+    );
+    let written = accounts_store::Hand::open(&app.database()).and_then(|mut hand| hand.run(&sql));
+    written.unwrap_or_else(|error| panic!("no mail: {error}"));
+    mail.to_string()
 }
 
 /// Somebody who has a log-in is a member from now on.

@@ -4,6 +4,7 @@ mod accounts;
 mod audit_events;
 mod impersonation;
 mod integrations;
+mod mails;
 mod sessions;
 mod users;
 
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> Routes {
         .and(impersonation::routes())
         .and(integrations::routes())
         .and(audit_events::routes())
+        .and(mails::routes())
 }
 
 /// Why an operator does it.

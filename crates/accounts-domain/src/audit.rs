@@ -23,7 +23,7 @@ use crate::names::{AddressLine, Reason};
 use crate::permission::Permissions;
 use crate::phone::Phone;
 use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
-pub use provider::{integration_created, integration_entries, operator_created, operator_entries};
+pub use provider::{integration_created, integration_entries, mail_retried, operator_created, operator_entries};
 pub use users::{user_entries, user_imported};
 pub use webhooks::{webhook_created, webhook_entries};
 

@@ -32,6 +32,7 @@ pub mod members;
 pub mod names;
 pub mod notifications;
 pub mod operators;
+pub mod outbox;
 pub mod ownership;
 pub mod passwords;
 pub mod permission;

@@ -3,6 +3,8 @@
 //! A worker claims rows for a while (security decision D11). The claim of a worker that died runs out by itself,
 //! and what a worker that was taken for dead still reports about a failure is not believed.
 
+mod unsent;
+
 use std::collections::BTreeSet;
 
 use accounts_domain::address::EmailAddress;

@@ -9,7 +9,7 @@ use accounts_tests::{
     App, Client, Setup,
     client::Request,
     given::{self, PASSWORD, Person},
-    json, staff,
+    json, scene, staff,
 };
 use serde_json::Value;
 
@@ -144,6 +144,8 @@ pub(super) struct Cast<'a> {
     former: String,
     /// An integration, and its key.
     integration: [String; 2],
+    /// A mail that was given up.
+    mail: String,
     /// A webhook of an integration that does not call.
     others_webhook: String,
     pub callers: Vec<Caller>,
@@ -219,6 +221,7 @@ impl<'a> Cast<'a> {
             removed,
             former,
             integration,
+            mail: scene::given_up_mail(app, "gil@example.com"),
             others_webhook: webhook(&given::integration(app, &["webhooks:manage"]))[0].clone(),
             callers,
         }
@@ -232,7 +235,7 @@ impl<'a> Cast<'a> {
             path += "?dry_run=true";
         }
         // What would change something whoever asks is asked in a way that is refused at last.
-        let acts = ["/rotate-secret", "/test", "/redeliver"];
+        let acts = ["/rotate-secret", "/test", "/redeliver", "/retry"];
         if ids == Ids::Own && acts.iter().any(|act| operation.path.ends_with(act)) {
             path += "?nothing=1";
         }
@@ -256,6 +259,7 @@ impl<'a> Cast<'a> {
             // Whoever may review may also say nothing about it: only a note that is no note is refused.
             Some("reviews") => json!({ "note": "" }),
             Some("promote") => json!({ "roles": ["billing"] }),
+            Some("retry") => json!({ "reason": "The mail server is well again" }),
             Some("subscriptions") => json!({ "categories": [] }),
             Some("accept") if operation.path.contains("/join-requests/") => json!({ "permissions": [] }),
             Some("ownership-transfers") => json!({ "contact_id": side.contact }),
@@ -301,6 +305,7 @@ impl<'a> Cast<'a> {
             (_, "request") => side.request.clone(),
             (_, "review") => side.review.clone(),
             (_, "role") => "technical".to_owned(),
+            (_, "mail") => self.mail.clone(),
             (_, "webhook") => caller.webhook[0].clone(),
             (_, "delivery") => caller.webhook[1].clone(),
             (_, "code") => "stale".to_owned(),
@@ -342,6 +347,7 @@ impl<'a> Cast<'a> {
             (Ids::Random(_), "review") => an_id("rev"),
             (Ids::Random(_), "request") => an_id("jrq"),
             (Ids::Random(_), "webhook") => an_id("whk"),
+            (Ids::Random(_), "mail") => an_id("mai"),
             (Ids::Random(_), "delivery") => an_id("dlv"),
             (Ids::Random(_), "integration") => an_id("int"),
             (Ids::Random(_), "address") => "nobody@example.com".to_owned(),
@@ -354,7 +360,7 @@ impl<'a> Cast<'a> {
                 Ids::WrongKind(_),
                 "contact" | "user" | "transfer" | "invitation" | "session" | "key" | "request" | "review"
                 | "external_id" | "integration" | "webhook" | "delivery" | "address" | "role" | "code" | "file"
-                | "notification" | "token",
+                | "notification" | "token" | "mail",
             ) => self.home.account.clone(),
             _ => panic!("say here what {{{parameter}}} may be: {ids:?}"),
         }

@@ -106,6 +106,8 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("POST /v1/operator/users/{user}/erase", Admin),
     ("POST /v1/operator/users/{user}/impersonate", Operator),
     ("GET /v1/operator/audit-events", Operator),
+    ("GET /v1/operator/mails", Operator),
+    ("POST /v1/operator/mails/{mail}/retry", Admin),
     ("GET /v1/operator/integrations", Operator),
     ("POST /v1/operator/integrations", Admin),
     ("GET /v1/operator/integrations/{integration}", Operator),

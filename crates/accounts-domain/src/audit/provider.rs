@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Datum, Entry, PersonalValue, Subject};
+use crate::ids::OperatorId;
 use crate::integrations::{Integration, IntegrationChange, IntegrationKey, IntegrationScope};
 use crate::operators::{Operator, OperatorChange, Staff};
+use crate::outbox::UnsentMail;
 
 /// The event of an operator who came to be.
 pub fn operator_created(operator: &Operator) -> Entry {
@@ -37,6 +39,14 @@ pub fn operator_entries(before: &Staff, changes: &[OperatorChange]) -> Vec<Entry
         OperatorChange::Removed => Entry::new("operator.removed", operator),
     };
     changes.iter().map(entry).collect()
+}
+
+/// The event of a mail that an operator had tried again.
+pub fn mail_retried(operator: OperatorId, mail: &UnsentMail) -> Entry {
+    Entry::new("mail.retried", Subject::Operator(operator))
+        .word("mail", &mail.id)
+        .word("kind", &mail.kind)
+        .word("former_state", mail.state().as_str())
 }
 
 /// The event of an integration that came to be.
