@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use accounts_domain::operators::OperatorKind;
 use accounts_tests::given::{self, PASSWORD, Person};
-use accounts_tests::{App, Setup, json, on_both, staff};
+use accounts_tests::{App, Setup, json, on_both, scene, staff};
 use serde_json::Value;
 
 const ADDRESS: &str = "bettina@kestrel.example";
@@ -92,6 +92,9 @@ on_both! {
         kept(ana.post(contact.at("/promote"), json!({ "roles": ["billing"] })), "promote").expect(200);
         ana.promotes(&ana.contact(), &["billing"]).expect(200);
         ana.takes(&contact, "billing").expect(204);
+        let sue = staff::operator(app, OperatorKind::Admin, "sue@provider.example");
+        let retry = format!("/v1/operator/mails/{}/retry", scene::given_up_mail(app, ADDRESS));
+        kept(sue.post(retry, json!({ "reason": staff::REASON })), "retry").expect(202);
         app.mails();
         assert!(traces(app).len() > 20, "{:#?}", traces(app));
 

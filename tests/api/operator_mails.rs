@@ -35,11 +35,11 @@ on_both! {
         });
         assert_eq!(*mail, told);
         assert_eq!(sam.get(format!("{MAILS}?state=waiting")).expect(200).list("data").len(), 0);
+        assert_eq!(sam.get(format!("{MAILS}?state=waiting&state=waiting")).expect(200).list("data").len(), 0);
         assert_eq!(sam.get(format!("{MAILS}?state=waiting&state=given_up")).expect(200).list("data").len(), 2);
 
         let retry = format!("{MAILS}/{first}/retry");
-        let retried = sue.post(&retry, json!({ "reason": REASON })).expect(202);
-        assert_eq!((&retried["state"], &retried["given_up_at"]), (&json!("waiting"), &json!(null)));
+        sue.post(&retry, json!({ "reason": REASON })).expect(202);
         app.mail_to("gil@lima.example");
         app.mails();
         sue.post(&retry, json!({ "reason": REASON })).refused(404, "not-found");

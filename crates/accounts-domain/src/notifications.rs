@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actor::By;
 use crate::address::EmailAddress;
@@ -161,7 +161,7 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    /// Whether the mail is out of reach: it has left, is leaving, or is given up.
+    /// Whether the mail is out of reach: it has left, is leaving, or is given up for now.
     fn is_out_of_reach(&self) -> bool {
         match self {
             Self::Underway | Self::Sent | Self::Failed => true,
@@ -198,6 +198,10 @@ impl Withdrawal {
             .find(|withdrawal| withdrawal.as_str() == name)
     }
 }
+
+/// For how long a notice goes to those who come in after it was queued: as long as its mails are tried by themselves. One that an
+/// operator has tried again later is no news to them.
+pub const OPEN_FOR: TimeDelta = TimeDelta::days(3);
 
 /// A notice that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,7 +280,7 @@ impl Roster {
     }
 
     /// To whom a notice goes at the moment of sending, beside those it went to already. Somebody who was to be told and
-    /// has no part any more is not; who has come in meanwhile is; whoever has another address is told there.
+    /// has no part any more is not; who has come in meanwhile is, for [`OPEN_FOR`]; whoever has another address is told there.
     pub fn renew(
         &self,
         notification: &Notification,
@@ -322,7 +326,9 @@ impl Roster {
                     .push((delivery.mail, why_withdrawn(delivery, &resolution))),
             }
         }
-        renewal.added = left;
+        if at < notification.created_at + OPEN_FOR {
+            renewal.added = left;
+        }
         renewal
     }
 

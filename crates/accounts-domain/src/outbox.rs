@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::address::EmailAddress;
 use crate::ids::{AccountId, MailId, NotificationId};
-use crate::language::Language;
 
 /// How a mail stands that was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +38,10 @@ pub struct UnsentMail {
     pub id: MailId,
     /// What it is: `verify_contact`, say, or `notice`. It may be a word of another version.
     pub kind: String,
-    /// Where it goes.
-    pub to: EmailAddress,
-    /// The reader's language.
-    pub language: Language,
+    /// Where it goes, in the words of whichever version wrote it.
+    pub address: String,
+    /// The reader's language, by its name.
+    pub language: String,
     /// The notice that it is of, and the account of that.
     pub notice: Option<(NotificationId, AccountId)>,
     /// How often it was tried.
@@ -69,8 +67,8 @@ impl UnsentMail {
         }
     }
 
-    /// Has it tried now: as it stands then, or nothing where it is being tried or due already. Whoever was to have it gets it
-    /// at most once more than it was tried: a try that fails ends as the last one did, where the mail is past its time.
+    /// Has it tried now: as it stands then, or nothing where it is being tried or due already. It gets no more time by that: where
+    /// the mail is past its time, it is given up again as soon as the try fails.
     #[must_use]
     pub fn retried(&self, at: DateTime<Utc>) -> Option<Self> {
         let is_under_way = self.claimed_until.is_some_and(|until| at < until);
@@ -99,8 +97,8 @@ mod tests {
         UnsentMail {
             id: "mai_01h455vb4pex5vsknk084sn02q".parse().unwrap(),
             kind: "password_changed".to_owned(),
-            to: EmailAddress::parse("bea@lima.example").unwrap(),
-            language: Language::En,
+            address: "bea@lima.example".to_owned(),
+            language: "en".to_owned(),
             notice: None,
             attempts: 3,
             next_attempt_at: NOW + TimeDelta::minutes(15),

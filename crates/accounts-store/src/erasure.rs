@@ -403,10 +403,19 @@ impl Traces {
 
     /// The mails to the person, and those to others that name it: they went to people of the person's accounts.
     fn forget_mails(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), Fault> {
-        let to_person = || mails::table.filter(mails::address_key.eq_any(&self.own.keys));
-        let cut = to_person().filter(waits()).select(mails::notification_id).load(conn)?;
+        let by_address = || mails::table.filter(mails::address_key.eq_any(&self.own.keys));
+        let by_user = || mails::table.filter(mails::user_id.eq(&self.user));
+        // Apart from each other, so that each goes by its index.
+        let mut cut: Vec<Option<String>> = by_address().filter(waits()).select(mails::notification_id).load(conn)?;
+        cut.extend(
+            by_user()
+                .filter(waits())
+                .select(mails::notification_id)
+                .load::<Option<String>>(conn)?,
+        );
         go_on(conn, cut, at)?;
-        diesel::delete(to_person()).execute(conn)?;
+        diesel::delete(by_address()).execute(conn)?;
+        diesel::delete(by_user()).execute(conn)?;
         let contacts: Vec<String> = contact_addresses::table
             .filter(contact_addresses::account_id.eq_any(&self.accounts))
             .select(contact_addresses::address_key)

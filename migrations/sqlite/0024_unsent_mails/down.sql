@@ -1,1 +1,2 @@
+DROP INDEX mails_by_user;
 DROP INDEX mails_unsent;

@@ -17,6 +17,7 @@ use crate::problem::{FieldFault, Problem};
 use crate::query::{Asked, Filters, Query};
 use crate::reply::Reply;
 use crate::router::{Routes, routes};
+use crate::sign_ups::{Accepted, accepted};
 
 path_values! {
     /// The mail.
@@ -63,7 +64,7 @@ pub struct UnsentMailView {
     address: String,
     /// Its language: `en` or `fr`.
     #[schema(example = "en")]
-    language: &'static str,
+    language: String,
     /// The notice that it is of; `null` for what is no notice.
     #[schema(required = true, example = "ntf_01h455vb4pex5vsknk084sn02q")]
     notification_id: Option<String>,
@@ -80,7 +81,8 @@ pub struct UnsentMailView {
     /// When it is tried next; `null` where it was given up.
     #[schema(required = true, format = DateTime)]
     next_attempt_at: Option<String>,
-    /// What went wrong at the last try, in the server's words.
+    /// What went wrong at the last try, in the words of the service or of a mail server: text from outside, to be escaped where
+    /// it is shown.
     #[schema(required = true, example = "550 5.1.1 no such mailbox")]
     last_error: Option<String>,
     /// When it came to be.
@@ -102,8 +104,8 @@ impl UnsentMailView {
         Self {
             id: mail.id.to_string(),
             kind: mail.kind.clone(),
-            address: mail.to.to_string(),
-            language: mail.language.as_str(),
+            address: mail.address.clone(),
+            language: mail.language.clone(),
             notification_id: mail.notice.map(|(notification, _)| notification.to_string()),
             account_id: mail.notice.map(|(_, account)| account.to_string()),
             state: mail.state().as_str(),
@@ -114,10 +116,6 @@ impl UnsentMailView {
             given_up_at: mail.given_up_at.map(moment::shown),
         }
     }
-}
-
-fn accepted(mail: &UnsentMail) -> Reply {
-    Reply::accepted(&UnsentMailView::of(mail))
 }
 
 /// List mails that were not sent
@@ -146,13 +144,14 @@ async fn list_mails(
 
 /// Try a mail again
 ///
-/// At once, whether it waits or was given up. One that is older than three days gets no more than this try,
-/// and one whose link does not work any more is given up once more. What a server has accepted is not there any more (404).
+/// At once, whether it waits or was given up. One that is older than three days gets no more than this try, and one whose link
+/// does not work any more is given up once more. A notice goes to whoever of its recipients is still to be told. The reason stays
+/// in the provider's log, so it names nobody. What a server has accepted is not there any more (404).
 #[utoipa::path(
     post,
     path = "/v1/operator/mails/{mail}/retry",
     tag = "operators",
-    responses((status = 202, description = "The mail, which is on its way.", body = UnsentMailView))
+    responses((status = 202, description = "The mail is on its way.", body = Accepted))
 )]
 async fn retry_mail(
     admin: Admin,
@@ -161,11 +160,11 @@ async fn retry_mail(
     key: Idempotency,
 ) -> Result<Reply, Problem> {
     key.once(&admin.service, &admin.name(), |keep| async {
-        let (store, why) = (&admin.service.store, (admin.person.id, reason));
-        let kept = |mail: &UnsentMail| accepted(mail).kept();
-        let retried = store.retry_mail(mail, why, &admin.act(keep), kept).await?;
+        let why = (admin.person.id, reason);
+        let store = &admin.service.store;
+        store.retry_mail(mail, why, &admin.act(keep), accepted().kept()).await?;
         admin.service.mail_waits.notify_one();
-        Ok(accepted(&retried))
+        Ok(accepted())
     })
     .await
 }

@@ -149,6 +149,12 @@ fn at_the_moment_of_sending_it_goes_to_whoever_is_in_charge_then() {
         .collect();
     assert_eq!(readdressed, [(mail_id(1), Part::Cc)]);
     assert_eq!(renewal.withdrawn, [(mail_id(2), Withdrawal::NoGround)]);
+    // After three days it is no news any more to whoever has come in.
+    let late = without_cem.renew(&notification, &deliveries, &readers(), NOW + OPEN_FOR);
+    assert_eq!(
+        (late.added, late.readdressed.len(), late.withdrawn.len()),
+        (Vec::new(), 1, 1)
+    );
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! What operators see of the outbox, and do about it.
 
-use accounts_domain::address::EmailAddress;
 use accounts_domain::audit::{self, Subject};
 use accounts_domain::ids::{MailId, OperatorId};
 use accounts_domain::names::Reason;
@@ -14,7 +13,7 @@ use crate::backend::Conn;
 use crate::error::{Fault, Stop, StoreError};
 use crate::idempotency;
 use crate::lanes::Verdict;
-use crate::rows::{checked, instant, parse, stored};
+use crate::rows::{instant, parse, stored};
 use crate::schema::{mails, notifications};
 use crate::snapshots::Marks;
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
@@ -42,7 +41,8 @@ fn unsent() -> _ {
 }
 
 impl Store {
-    /// Reads mails that were not sent and stand in one of these ways, the latest first, beginning after one.
+    /// Reads mails that were not sent and stand in one of these ways, or in any where none is named, the latest first, beginning
+    /// after one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -57,11 +57,13 @@ impl Store {
                 .left_join(notifications::table.on(mails::notification_id.eq(notifications::id.nullable())))
                 .filter(unsent())
                 .into_boxed();
-            query = match states.as_slice() {
-                [UnsentState::Waiting] => query.filter(mails::failed_at.is_null()),
-                [UnsentState::GivenUp] => query.filter(mails::failed_at.is_not_null()),
-                _ => query,
-            };
+            let wanted = |state| states.is_empty() || states.contains(&state);
+            if !wanted(UnsentState::GivenUp) {
+                query = query.filter(mails::failed_at.is_null());
+            }
+            if !wanted(UnsentState::Waiting) {
+                query = query.filter(mails::failed_at.is_not_null());
+            }
             if let Some(after) = after {
                 query = query.filter(mails::id.lt(after.to_string()));
             }
@@ -70,45 +72,42 @@ impl Store {
                 .limit(limit)
                 .select((UnsentRow::as_select(), notifications::account_id.nullable()))
                 .load(conn)?;
-            rows.into_iter().map(|(row, account)| row.read(account)).collect()
+            rows.into_iter()
+                .map(|(row, account)| row.read(account.as_deref()))
+                .collect()
         };
         self.lanes.read(work).await
     }
 
-    /// Has a mail tried at once, for a reason, with its audit event, and answers it as it stands then. Nothing changes where
-    /// it is being tried or due already.
+    /// Has a mail tried at once, for a reason, with its audit event. Nothing changes where it is being tried or due already.
     ///
     /// # Errors
     /// [`DecideError::NotFound`] for a mail that is not there, was sent, or has nobody to go to any more.
-    pub async fn retry_mail<A>(
+    pub async fn retry_mail(
         &self,
         mail: MailId,
         (operator, reason): (OperatorId, Reason),
         act: &Act,
-        answer: A,
-    ) -> Result<UnsentMail, DecideError>
-    where
-        A: Fn(&UnsentMail) -> Kept + Send + 'static,
-    {
+        answer: Kept,
+    ) -> Result<(), DecideError> {
         let act = act.clone();
         self.transact(move |conn| {
+            let found = lock(conn, mail)?;
             idempotency::recall(conn, &act)?;
-            let before = lock(conn, mail)?.ok_or(Stop::Refused(Refusal::NotFound))?;
-            let Some(after) = before.retried(act.at) else {
-                idempotency::remember(conn, &act, || answer(&before))?;
-                return Ok(Verdict::Keep(before, Marks::none()));
-            };
-            diesel::update(mails::table.find(mail.to_string()))
-                .set((
-                    mails::next_attempt_at.eq(stored(after.next_attempt_at)),
-                    mails::claimed_until.eq(after.claimed_until.map(stored)),
-                    mails::failed_at.eq(after.given_up_at.map(stored)),
-                ))
-                .execute(conn)?;
-            let entry = audit::mail_retried(operator, &before).because(Subject::Operator(operator), &reason);
-            crate::audit::record(conn, Origin::Provider, 0, &[entry], &act)?;
-            idempotency::remember(conn, &act, || answer(&after))?;
-            Ok(Verdict::Keep(after, Marks::none()))
+            let before = found.ok_or(Stop::Refused(Refusal::NotFound))?;
+            if let Some(after) = before.retried(act.at) {
+                diesel::update(mails::table.find(mail.to_string()))
+                    .set((
+                        mails::next_attempt_at.eq(stored(after.next_attempt_at)),
+                        mails::claimed_until.eq(after.claimed_until.map(stored)),
+                        mails::failed_at.eq(after.given_up_at.map(stored)),
+                    ))
+                    .execute(conn)?;
+                let entry = audit::mail_retried(operator, &before).because(Subject::Operator(operator), &reason);
+                crate::audit::record(conn, Origin::Provider, 0, &[entry], &act)?;
+            }
+            idempotency::remember(conn, &act, || answer.clone())?;
+            Ok(Verdict::Keep((), Marks::none()))
         })
         .await
     }
@@ -127,24 +126,24 @@ fn lock(conn: &mut Conn, mail: MailId) -> Result<Option<UnsentMail>, Fault> {
         .left_join(notifications::table.on(mails::notification_id.eq(notifications::id.nullable())))
         .select((UnsentRow::as_select(), notifications::account_id.nullable()))
         .first::<(UnsentRow, Option<String>)>(conn)?;
-    row.read(account).map(Some)
+    row.read(account.as_deref()).map(Some)
 }
 
 impl UnsentRow {
-    fn read(self, account: Option<String>) -> Result<UnsentMail, Fault> {
-        let notice = match (self.notification_id, account) {
-            (Some(notice), Some(account)) => Some((
-                parse("mails.notification_id", &notice)?,
-                parse("notifications.account_id", &account)?,
-            )),
-            (Some(_), None) | (None, _) => None,
+    fn read(self, account: Option<&str>) -> Result<UnsentMail, Fault> {
+        let notice = self.notification_id.as_deref().zip(account);
+        let read = |(notice, account)| {
+            Ok::<_, Fault>((
+                parse("mails.notification_id", notice)?,
+                parse("notifications.account_id", account)?,
+            ))
         };
         Ok(UnsentMail {
             id: parse("mails.id", &self.id)?,
             kind: kind_of(&self.message),
-            to: checked("mails.address", &self.address, EmailAddress::parse)?,
-            language: parse("mails.language", &self.language)?,
-            notice,
+            address: self.address,
+            language: self.language,
+            notice: notice.map(read).transpose()?,
             attempts: u32::try_from(self.attempts).unwrap_or_default(),
             next_attempt_at: instant(self.next_attempt_at),
             claimed_until: self.claimed_until.map(instant),

@@ -15,13 +15,14 @@ use crate::schema::{audit_events, audit_horizon, audit_trimmed, audit_values, fe
 /// database far away has to get through with all of them in time.
 const EVENTS: i64 = 50;
 
-/// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is, and so do those of
-/// a notice that waits with another of its mails: they say who was told already.
+/// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is, and so do all of a
+/// notice of which one waits, or may be tried again because it was given up later: they say who was told already.
 pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
     let before = stored(at - retention.mails);
+    let has_ended = || mails::sent_at.le(before).or(mails::failed_at.le(before));
     let ended: Vec<(String, Option<String>)> = mails::table
         .filter(mails::created_at.le(before))
-        .filter(mails::sent_at.le(before).or(mails::failed_at.le(before)))
+        .filter(has_ended())
         .order(mails::created_at)
         .limit(limit)
         .select((mails::id, mails::notification_id))
@@ -30,14 +31,17 @@ pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention,
     let waiting: Vec<Option<String>> = mails::table
         .filter(mails::notification_id.eq_any(notices))
         .filter(mails::sent_at.is_null())
-        .filter(mails::failed_at.is_null())
+        .filter(mails::withdrawn.is_null())
+        .filter(mails::failed_at.is_null().or(mails::failed_at.gt(before)))
         .select(mails::notification_id)
         .load(conn)?;
     let over = ended
         .into_iter()
         .filter(|(_, notice)| notice.is_none() || !waiting.contains(notice));
     let ids: Vec<String> = over.map(|(id, _)| id).collect();
-    Ok(diesel::delete(mails::table.filter(mails::id.eq_any(ids))).execute(conn)?)
+    // Asked once more, because one that was given up may be tried again meanwhile.
+    let over = mails::table.filter(mails::id.eq_any(ids)).filter(has_ended());
+    Ok(diesel::delete(over).execute(conn)?)
 }
 
 /// Deletes audit events that are older than they are to be kept, whole decisions and each log from its beginning on, with

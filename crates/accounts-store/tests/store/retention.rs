@@ -212,6 +212,14 @@ async fn who_was_told_is_known_for_as_long_as_a_notice_waits() {
     let (all, late) = (mails(), moment(0) + A_MONTH.mails * 40);
     while store.purge(late, Retention::default(), 100).await.unwrap() > 0 {}
     assert_eq!(mails(), all);
+    // What was given up may be tried again for as long as it is there, and then it must be known who was told.
+    let just_now = (late - A_MONTH.mails + TimeDelta::seconds(1)).format("%Y-%m-%d %H:%M:%S");
+    by_hand(
+        &place,
+        &format!("UPDATE mails SET failed_at = '{just_now}' WHERE sent_at IS NULL"),
+    );
+    while store.purge(late, Retention::default(), 100).await.unwrap() > 0 {}
+    assert_eq!(mails(), all);
     by_hand(
         &place,
         "UPDATE mails SET failed_at = '2026-01-01 00:00:00' WHERE sent_at IS NULL",
