@@ -21,7 +21,7 @@ use crate::users::UserStatus;
 pub struct Mailed<'a> {
     /// Who sent it. Whoever else the mail was sent to gets no right by that.
     pub sender: &'a EmailAddress,
-    /// The user who logs in with the sender's address, if there is one.
+    /// The user who logs in with the sender's address, if a member does.
     pub login: Option<Login>,
     /// What it is about, as far as that is known: the department that tickets are addressed to.
     pub category: Option<&'a Category>,

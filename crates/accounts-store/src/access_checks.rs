@@ -1,7 +1,8 @@
 //! What an integration asks about many accounts and persons at once.
 //!
 //! Two queries tell which of them there are and how they stand now, however many are asked about; the accounts themselves
-//! come from the snapshots where those are of the same revision.
+//! come from the snapshots where those are of the same revision. Where this process alone changes rows, the snapshots answer
+//! for all that they have, and nothing is asked.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use accounts_domain::roster::Roster;
 use accounts_domain::users::UserStatus;
 use diesel::prelude::*;
 
-use crate::backend::Conn;
+use crate::backend::{Conn, narrowed};
 use crate::error::{Fault, StoreError};
 use crate::present::{Place, Present};
 use crate::rows::{named, parse};
@@ -42,7 +43,25 @@ pub struct Found {
     by_address_key: HashMap<String, UserId>,
 }
 
+impl AskedAbout {
+    fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+            && self.external_ids.is_empty()
+            && self.users.is_empty()
+            && self.address_keys.is_empty()
+    }
+}
+
 impl Found {
+    /// This and what else there is.
+    fn and(mut self, other: Self) -> Self {
+        self.rosters.extend(other.rosters);
+        self.by_external_id.extend(other.by_external_id);
+        self.logins.extend(other.logins);
+        self.by_address_key.extend(other.by_address_key);
+        self
+    }
+
     /// An account.
     pub fn account(&self, id: AccountId) -> Option<&Arc<Roster>> {
         self.rosters.get(&id)
@@ -70,9 +89,35 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn find_for_checks(&self, asked: AskedAbout) -> Result<Found, StoreError> {
+        let (known, asked) = self.known_of(asked);
+        if asked.is_empty() {
+            return Ok(known);
+        }
         let (mut found, rosters) = self.read_with_accounts(move |conn| find_places(conn, &asked)).await?;
         found.rosters = rosters;
-        Ok(found)
+        Ok(found.and(known))
+    }
+
+    /// What the snapshots have of it, where this process alone changes rows, and what is left to ask.
+    fn known_of(&self, mut asked: AskedAbout) -> (Found, AskedAbout) {
+        let (mut known, snapshots) = (Found::default(), &self.ground.snapshots);
+        asked.accounts.retain(|id| {
+            let roster = snapshots.rosters.present(id.uuid());
+            known
+                .rosters
+                .extend(roster.as_ref().map(|roster| (*id, Arc::clone(roster))));
+            roster.is_none()
+        });
+        asked.users.retain(|id| {
+            let person = snapshots.persons.present(id.uuid());
+            let login = person.map(|person| Login {
+                user: *id,
+                status: person.user.status,
+            });
+            known.logins.extend(login.map(|login| (*id, login)));
+            login.is_none()
+        });
+        (known, asked)
     }
 
     /// Finds the account of the provider's number.
@@ -96,21 +141,17 @@ fn find_places(conn: &mut Conn, asked: &AskedAbout) -> Result<(Found, Vec<Place>
 }
 
 fn find_accounts(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Result<Vec<Place>, Fault> {
-    let ids: Vec<String> = asked.accounts.iter().map(ToString::to_string).collect();
-    let external_ids: Vec<String> = asked.external_ids.iter().cloned().collect();
-    if ids.is_empty() && external_ids.is_empty() {
+    if asked.accounts.is_empty() && asked.external_ids.is_empty() {
         return Ok(Vec::new());
     }
     let mut query = accounts::table
         .select((accounts::id, accounts::external_id, accounts::revision))
         .into_boxed();
     // A list that is empty stays out of the query: as `id IN (…) OR 1=0` SQLite would read every account.
-    if !ids.is_empty() {
-        query = query.or_filter(accounts::id.eq_any(ids));
-    }
-    if !external_ids.is_empty() {
-        query = query.or_filter(accounts::external_id.eq_any(external_ids));
-    }
+    let ids = asked.accounts.iter().map(ToString::to_string).collect();
+    query = narrowed!(query, or_filter, accounts::id, ids);
+    let external_ids = asked.external_ids.iter().cloned().collect();
+    query = narrowed!(query, or_filter, accounts::external_id, external_ids);
     let mut places = Vec::new();
     for (id, external_id, revision) in query.load::<(String, Option<String>, i64)>(conn)? {
         let place = Place::read(&id, revision)?;
@@ -123,21 +164,17 @@ fn find_accounts(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Resu
 }
 
 fn find_logins(conn: &mut Conn, asked: &AskedAbout, found: &mut Found) -> Result<(), Fault> {
-    let ids: Vec<String> = asked.users.iter().map(ToString::to_string).collect();
-    let keys: Vec<String> = asked.address_keys.iter().cloned().collect();
-    if ids.is_empty() && keys.is_empty() {
+    if asked.users.is_empty() && asked.address_keys.is_empty() {
         return Ok(());
     }
     let mut query = users::table
         .select((users::id, users::address_key, users::status))
         .into_boxed();
     // As for accounts.
-    if !ids.is_empty() {
-        query = query.or_filter(users::id.eq_any(ids));
-    }
-    if !keys.is_empty() {
-        query = query.or_filter(users::address_key.eq_any(keys));
-    }
+    let ids = asked.users.iter().map(ToString::to_string).collect();
+    query = narrowed!(query, or_filter, users::id, ids);
+    let keys = asked.address_keys.iter().cloned().collect();
+    query = narrowed!(query, or_filter, users::address_key, keys);
     for (id, address_key, status) in query.load::<(String, String, String)>(conn)? {
         let user = parse("users.id", &id)?;
         let status = named("users.status", &status, UserStatus::from_name)?;

@@ -438,4 +438,30 @@ macro_rules! load_unclaimed {
     }};
 }
 
-pub(crate) use {insert_all, insert_if_absent, load_unclaimed};
+/// Loads the rows of two queries in one: `load_united!(conn, one.union_all(other))`. Both databases unite alike, but what the
+/// library takes for granted of each it does not of either.
+macro_rules! load_united {
+    ($conn:expr, $query:expr) => {{
+        use diesel::RunQueryDsl as _;
+        match $conn {
+            $crate::backend::Conn::Sqlite(conn) => $query.load(conn),
+            $crate::backend::Conn::Pg(conn) => $query.load(conn),
+        }
+    }};
+}
+
+/// Narrows a query to rows whose column is among some texts, and not at all where there are none:
+/// `narrowed!(query, or_filter, column, texts)`. A list is a statement of its own for each length, which SQLite prepares anew
+/// each time, so a single text is compared.
+macro_rules! narrowed {
+    ($query:expr, $filter:ident, $column:expr, $texts:expr) => {{
+        let texts: Vec<String> = $texts;
+        match texts.as_slice() {
+            [] => $query,
+            [one] => $query.$filter($column.eq(one.clone())),
+            _ => $query.$filter($column.eq_any(texts)),
+        }
+    }};
+}
+
+pub(crate) use {insert_all, insert_if_absent, load_unclaimed, load_united, narrowed};

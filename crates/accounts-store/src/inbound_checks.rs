@@ -11,12 +11,11 @@ use accounts_domain::ids::AccountId;
 use accounts_domain::names::ExternalId;
 use accounts_domain::recipients::Readers;
 use accounts_domain::roster::Roster;
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl};
 use diesel::sql_types::Bool;
 
-use crate::backend::Conn;
+use crate::backend::{Conn, load_united};
 use crate::error::{Fault, StoreError};
 use crate::members::load_readers;
 use crate::present::Place;
@@ -110,7 +109,7 @@ fn known_to(conn: &mut Conn, key: &str, most: usize) -> Result<(Vec<Place>, bool
     let of_user = accounts::table
         .inner_join(memberships::table.inner_join(users::table))
         .filter(users::address_key.eq(key))
-        .select((accounts::id, accounts::revision, sql::<Bool>("TRUE")));
+        .select((accounts::id, accounts::revision, true.into_sql::<Bool>()));
     let of_contacts = accounts::table
         .inner_join(contact_addresses::table.on(contact_addresses::account_id.eq(accounts::id)))
         .filter(contact_addresses::address_key.eq(key))
@@ -124,10 +123,7 @@ fn known_to(conn: &mut Conn, key: &str, most: usize) -> Result<(Vec<Place>, bool
         .union_all(of_contacts)
         .positional_order_by((OrderColumn(3).desc(), 1))
         .limit(rows);
-    let rows: Vec<(String, i64, bool)> = match conn {
-        Conn::Sqlite(conn) => query.load(conn)?,
-        Conn::Pg(conn) => query.load(conn)?,
-    };
+    let rows: Vec<(String, i64, bool)> = load_united!(conn, query)?;
     let mut places: Vec<Place> = Vec::new();
     for (id, revision, _) in rows {
         let place = Place::read(&id, revision)?;

@@ -9,9 +9,7 @@ use accounts_domain::join_requests::{Asked, Asking, JoinOutcome, JoinRequest};
 use accounts_domain::members::MemberPerson;
 use accounts_domain::names::JoinMessage;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 use crate::audit::Origin;
 use crate::backend::Conn;
@@ -20,6 +18,7 @@ use crate::idempotency;
 use crate::lanes::Verdict;
 use crate::members;
 use crate::rows::{checked, instant, named, parse, parse_maybe, stored};
+use crate::schema::conditions::IsWaiting;
 use crate::schema::{accounts, contacts, join_requests, owners};
 use crate::snapshots::Marks;
 use crate::store::{Act, DecideError, Kept, Store};
@@ -243,8 +242,7 @@ fn find_of_user(
 pub(crate) fn of_account(conn: &mut Conn, account: &str) -> Result<BTreeMap<JoinRequestId, JoinRequest>, Fault> {
     let rows: Vec<JoinRequestRow> = join_requests::table
         .filter(join_requests::account_id.eq(account))
-        // In the text of the query, as for invitations: the condition of a partial index.
-        .filter(join_requests::status.eq(sql::<Text>("'waiting'")))
+        .filter(IsWaiting::new(join_requests::status))
         .select(JoinRequestRow::as_select())
         .load(conn)?;
     let by_id = |row: JoinRequestRow| read(row).map(|request| (request.id, request));

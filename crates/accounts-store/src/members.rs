@@ -11,7 +11,7 @@ use accounts_domain::users::UserStatus;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use crate::backend::Conn;
+use crate::backend::{Conn, narrowed};
 use crate::deliverability;
 use crate::error::{Fault, StoreError};
 use crate::mails::insert_mails;
@@ -112,11 +112,14 @@ pub(crate) fn load_readers(
     accounts: Vec<String>,
     address_key: Option<&str>,
 ) -> Result<BTreeMap<AccountId, Readers>, Fault> {
+    if accounts.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let mut query = memberships::table
         .inner_join(users::table)
-        .filter(memberships::account_id.eq_any(accounts))
         .select((memberships::account_id, ReaderRow::as_select()))
         .into_boxed();
+    query = narrowed!(query, filter, memberships::account_id, accounts);
     if let Some(key) = address_key {
         query = query.filter(users::address_key.eq(key));
     }

@@ -5,6 +5,7 @@
 
 use diesel::table;
 
+pub(crate) mod conditions;
 mod joins;
 
 pub(crate) use joins::with_all_tables;

@@ -17,9 +17,7 @@ use accounts_domain::roster::{
     Contact, ContactAddress, ContactProfile, MemberStatus, Membership, Parts, PendingTransfer, Roster, Verification,
 };
 use chrono::NaiveDateTime;
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 pub(super) use self::account::StoredPostalAddress;
 use self::account::{Has, load_account};
@@ -27,6 +25,7 @@ use crate::backend::Conn;
 use crate::deliverability;
 use crate::error::Fault;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe};
+use crate::schema::conditions::IsPending;
 use crate::schema::{
     contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, member_subscriptions,
     memberships, ownership_transfers, role_holders, role_primaries,
@@ -350,8 +349,7 @@ fn load_verifications(conn: &mut Conn, account: &str) -> Result<BTreeMap<Verific
 fn load_pending(conn: &mut Conn, account: &str) -> Result<Option<PendingTransfer>, Fault> {
     let row = ownership_transfers::table
         .filter(ownership_transfers::account_id.eq(account))
-        // In the text of the query, as above.
-        .filter(ownership_transfers::status.eq(sql::<Text>("'pending'")))
+        .filter(IsPending::new(ownership_transfers::status))
         .select(TransferRow::as_select())
         .first(conn)
         .optional()?;

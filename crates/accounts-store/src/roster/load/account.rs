@@ -4,14 +4,14 @@ use accounts_domain::names::{AccountName, AddressLine, ExternalId, TaxId};
 use accounts_domain::phone::PhoneNumber;
 use accounts_domain::roster::{Account, AccountProfile, AccountStatus, PostalAddress};
 use chrono::NaiveDateTime;
-use diesel::dsl::{exists, sql};
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::rows::{checked, from_json, instant, named, parse};
+use crate::schema::conditions::{IsPending, IsWaiting};
 use crate::schema::{
     accounts, api_keys, contact_phones, contact_subscriptions, contact_verifications, invitations, join_requests,
     member_subscriptions, owners, ownership_transfers,
@@ -85,15 +85,10 @@ pub(super) fn load_account(conn: &mut Conn, key: &str) -> Result<Option<(Account
                 any!(contact_subscriptions),
                 any!(member_subscriptions),
                 any!(contact_verifications, contact_verifications::used_at.is_null()),
-                // In the text of the query: SQLite would prepare a query anew for each value of a parameter that it compares
-                // with the condition of a partial index.
-                any!(
-                    ownership_transfers,
-                    ownership_transfers::status.eq(sql::<Text>("'pending'"))
-                ),
+                any!(ownership_transfers, IsPending::new(ownership_transfers::status)),
                 any!(api_keys),
-                any!(invitations, invitations::status.eq(sql::<Text>("'pending'"))),
-                any!(join_requests, join_requests::status.eq(sql::<Text>("'waiting'"))),
+                any!(invitations, IsPending::new(invitations::status)),
+                any!(join_requests, IsWaiting::new(join_requests::status)),
             ),
         ))
         .first::<(AccountRow, String, Has)>(conn)

@@ -7,13 +7,12 @@ use accounts_domain::ids::{AccountId, InvitationId, SendingId};
 use accounts_domain::invitations::{Invitation, InvitationOutcome, InvitationRecord};
 use accounts_domain::names::DisplayName;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe, stored};
+use crate::schema::conditions::IsPending;
 use crate::schema::{accounts, invitations, users};
 
 #[derive(Queryable, Selectable)]
@@ -63,8 +62,7 @@ pub struct InvitationFilter {
 pub(super) fn load_waiting(conn: &mut Conn, account: &str) -> Result<BTreeMap<InvitationId, Invitation>, Fault> {
     let rows: Vec<InvitationRow> = invitations::table
         .filter(invitations::account_id.eq(account))
-        // In the text of the query, as for transfers: the condition of a partial index.
-        .filter(invitations::status.eq(sql::<Text>("'pending'")))
+        .filter(IsPending::new(invitations::status))
         .select(InvitationRow::as_select())
         .load(conn)?;
     let read = |row: InvitationRow| {
