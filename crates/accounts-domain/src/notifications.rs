@@ -199,8 +199,8 @@ impl Withdrawal {
     }
 }
 
-/// For how long a notice goes to those who come in after it was queued: as long as its mails are tried by themselves. One that an
-/// operator has tried again later is no news to them.
+/// For how long a notice goes to everybody who comes in after it was queued. One that an operator has tried again later is no news
+/// to them; then they only take the places of those who are told no more.
 pub const OPEN_FOR: TimeDelta = TimeDelta::days(3);
 
 /// A notice that is to be sent.
@@ -280,7 +280,7 @@ impl Roster {
     }
 
     /// To whom a notice goes at the moment of sending, beside those it went to already. Somebody who was to be told and
-    /// has no part any more is not; who has come in meanwhile is, for [`OPEN_FOR`]; whoever has another address is told there.
+    /// has no part any more is not; who has come in meanwhile is, after [`OPEN_FOR`] in such a place alone; whoever has another address is told there.
     pub fn renew(
         &self,
         notification: &Notification,
@@ -326,9 +326,10 @@ impl Roster {
                     .push((delivery.mail, why_withdrawn(delivery, &resolution))),
             }
         }
-        if at < notification.created_at + OPEN_FOR {
-            renewal.added = left;
+        if at >= notification.created_at + OPEN_FOR {
+            left.truncate(renewal.withdrawn.len());
         }
+        renewal.added = left;
         renewal
     }
 

@@ -53,12 +53,12 @@ impl AskedAbout {
 }
 
 impl Found {
-    /// This and what else there is.
-    fn and(mut self, other: Self) -> Self {
-        self.rosters.extend(other.rosters);
-        self.by_external_id.extend(other.by_external_id);
-        self.logins.extend(other.logins);
-        self.by_address_key.extend(other.by_address_key);
+    /// This and what was found later.
+    fn and(mut self, later: Self) -> Self {
+        self.rosters.extend(later.rosters);
+        self.by_external_id.extend(later.by_external_id);
+        self.logins.extend(later.logins);
+        self.by_address_key.extend(later.by_address_key);
         self
     }
 
@@ -95,7 +95,7 @@ impl Store {
         }
         let (mut found, rosters) = self.read_with_accounts(move |conn| find_places(conn, &asked)).await?;
         found.rosters = rosters;
-        Ok(found.and(known))
+        Ok(known.and(found))
     }
 
     /// What the snapshots have of it, where this process alone changes rows, and what is left to ask.

@@ -25,7 +25,7 @@ path_values! {
 }
 
 pub(super) fn routes() -> Routes {
-    routes![list_mails, retry_mail]
+    routes![list_unsent_mails, retry_mail]
 }
 
 /// Which mails are listed.
@@ -128,7 +128,7 @@ impl UnsentMailView {
     tag = "operators",
     responses((status = 200, description = "A page of mails.", body = UnsentMailPage), answer::NotModified)
 )]
-async fn list_mails(
+async fn list_unsent_mails(
     operator: Operator,
     Asked(filters): Asked<MailFilters>,
     paging: Paging<String>,
@@ -145,8 +145,9 @@ async fn list_mails(
 /// Try a mail again
 ///
 /// At once, whether it waits or was given up. One that is older than three days gets no more than this try, and one whose link
-/// does not work any more is given up once more. A notice goes to whoever of its recipients is still to be told. The reason stays
-/// in the provider's log, so it names nobody. What a server has accepted is not there any more (404).
+/// does not work any more is given up once more. A notice goes to its recipient as it is to be told now, or to whoever has taken
+/// that place. The reason stays in the provider's log, so it names nobody. What a server has accepted, or what was withdrawn, is
+/// not there any more (404).
 #[utoipa::path(
     post,
     path = "/v1/operator/mails/{mail}/retry",

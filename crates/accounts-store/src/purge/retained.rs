@@ -1,8 +1,9 @@
 //! What the provider says how long to keep: mails that have left, and the audit log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::Retention;
@@ -20,25 +21,25 @@ const EVENTS: i64 = 50;
 pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
     let before = stored(at - retention.mails);
     let has_ended = || mails::sent_at.le(before).or(mails::failed_at.le(before));
-    let ended: Vec<(String, Option<String>)> = mails::table
+    let others = diesel::alias!(mails as others);
+    let may_be_tried = others
+        .filter(others.field(mails::notification_id).eq(mails::notification_id))
+        .filter(others.field(mails::sent_at).is_null())
+        .filter(others.field(mails::withdrawn).is_null())
+        .filter(
+            others
+                .field(mails::failed_at)
+                .is_null()
+                .or(others.field(mails::failed_at).gt(before)),
+        );
+    let ids: Vec<String> = mails::table
         .filter(mails::created_at.le(before))
         .filter(has_ended())
+        .filter(not(exists(may_be_tried)))
         .order(mails::created_at)
         .limit(limit)
-        .select((mails::id, mails::notification_id))
+        .select(mails::id)
         .load(conn)?;
-    let notices: BTreeSet<&String> = ended.iter().filter_map(|(_, notice)| notice.as_ref()).collect();
-    let waiting: Vec<Option<String>> = mails::table
-        .filter(mails::notification_id.eq_any(notices))
-        .filter(mails::sent_at.is_null())
-        .filter(mails::withdrawn.is_null())
-        .filter(mails::failed_at.is_null().or(mails::failed_at.gt(before)))
-        .select(mails::notification_id)
-        .load(conn)?;
-    let over = ended
-        .into_iter()
-        .filter(|(_, notice)| notice.is_none() || !waiting.contains(notice));
-    let ids: Vec<String> = over.map(|(id, _)| id).collect();
     // Asked once more, because one that was given up may be tried again meanwhile.
     let over = mails::table.filter(mails::id.eq_any(ids)).filter(has_ended());
     Ok(diesel::delete(over).execute(conn)?)
