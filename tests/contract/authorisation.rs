@@ -6,6 +6,7 @@
 
 mod cast;
 mod document;
+mod ids;
 mod page;
 mod policy;
 
@@ -15,8 +16,9 @@ use accounts_domain::integrations::IntegrationScope;
 use accounts_tests::{Answer, on_both};
 
 use self::{
-    cast::{Cast, Ids, Kind},
+    cast::{Cast, Kind},
     document::Operation,
+    ids::Ids,
     policy::{POLICY, Who},
 };
 
