@@ -9,7 +9,7 @@ use accounts_domain::language::Language;
 use accounts_domain::names::ExternalId;
 use accounts_domain::recipients::{Opener, Readers};
 use accounts_domain::roster::Roster;
-use accounts_store::{Mail, NamedAccount};
+use accounts_store::{IncomingMail, NamedAccount};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -258,7 +258,7 @@ async fn check_inbound(
     Checked(question): Checked<InboundCheckBody>,
 ) -> Result<Reply, Problem> {
     let category = question.category(&caller)?;
-    let mail = Mail {
+    let mail = IncomingMail {
         sender: question.sender.clone(),
         account: question.account.clone(),
         readers: category.is_some(),

@@ -280,7 +280,8 @@ impl Roster {
     }
 
     /// To whom a notice goes at the moment of sending, beside those it went to already. Somebody who was to be told and
-    /// has no part any more is not; who has come in meanwhile is, after [`OPEN_FOR`] in such a place alone; whoever has another address is told there.
+    /// has no part any more is not; who has come in meanwhile is, after [`OPEN_FOR`] in such a place alone; whoever has
+    /// another address is told there.
     pub fn renew(
         &self,
         notification: &Notification,

@@ -24,7 +24,7 @@ use crate::store::Store;
 
 /// A mail that came in.
 #[derive(Debug, Clone)]
-pub struct Mail {
+pub struct IncomingMail {
     /// Who sent it.
     pub sender: EmailAddress,
     /// The account that it concerns; else every account that knows the sender.
@@ -46,7 +46,7 @@ pub enum NamedAccount {
 
 /// The accounts that a mail concerns.
 #[derive(Debug, Clone, Default)]
-pub struct OfMail {
+pub struct AccountsOfMail {
     /// By id, with those of the members who were asked for.
     pub accounts: BTreeMap<AccountId, (Arc<Roster>, Readers)>,
     /// Whether there are more than were asked for.
@@ -67,10 +67,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn accounts_of_mail(&self, mail: Mail) -> Result<OfMail, StoreError> {
+    pub async fn accounts_of_mail(&self, mail: IncomingMail) -> Result<AccountsOfMail, StoreError> {
         let (mut found, rosters) = self.read_with_accounts(move |conn| find(conn, &mail)).await?;
         let mut readers = |id| found.readers.remove(&id).unwrap_or_default();
-        Ok(OfMail {
+        Ok(AccountsOfMail {
             accounts: rosters
                 .into_iter()
                 .map(|(id, roster)| (id, (roster, readers(id))))
@@ -80,7 +80,7 @@ impl Store {
     }
 }
 
-fn find(conn: &mut Conn, mail: &Mail) -> Result<(Found, Vec<Place>), Fault> {
+fn find(conn: &mut Conn, mail: &IncomingMail) -> Result<(Found, Vec<Place>), Fault> {
     let (places, more) = match &mail.account {
         Some(account) => (named(conn, account)?, false),
         None => known_to(conn, mail.sender.key(), mail.most)?,

@@ -63,7 +63,7 @@ pub use error::{Cause, StoreError};
 pub use feed::{FeedFilter, FeedPage};
 pub use fill::{DIGITS, Filling, Past, Stamps, Tale, digits};
 pub use idempotency::{KEPT_FOR, Recall};
-pub use inbound_checks::{Mail, NamedAccount, OfMail};
+pub use inbound_checks::{AccountsOfMail, IncomingMail, NamedAccount};
 pub use integrations::IntegrationDecision;
 pub use invitations::{InvitationAnswer, InvitationTarget, InviteEntry, Invited, Joining};
 pub use key_visits::{KeyVisit, KeyVisitor};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use accounts_domain::ids::AccountId;
-use accounts_store::Mail;
+use accounts_store::IncomingMail;
 
 use super::given::{account, add, address, creation, member, moment, place, sound, system};
 
@@ -13,7 +13,7 @@ async fn an_address_is_found_wherever_it_is_known_and_first_where_it_is_proven()
     let store = &place.store;
     let sender = address("Bea@Lima.example");
     let known = async |most| {
-        let mail = Mail {
+        let mail = IncomingMail {
             sender: sender.clone(),
             account: None,
             readers: false,
