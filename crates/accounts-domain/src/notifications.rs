@@ -317,7 +317,7 @@ impl Roster {
         for delivery in waiting {
             match left.iter().position(|told| delivery.is_to(&told.recipient)) {
                 Some(place) => {
-                    let told = left.swap_remove(place);
+                    let told = left.remove(place);
                     if !delivery.stands_as(&told) {
                         renewal.readdressed.push((delivery.mail, told));
                     }

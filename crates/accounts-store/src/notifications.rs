@@ -1,28 +1,24 @@
 //! Notices and what has become of their mails. A mail of a notice is a row of the outbox; who it goes to is looked at
 //! once more when it is sent.
 
+mod outgoing;
 pub(crate) mod successors;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use accounts_domain::address::EmailAddress;
-use accounts_domain::catalog::Category;
 use accounts_domain::ids::{AccountId, IntegrationId, MailId, NotificationId};
 use accounts_domain::keys::RoleKey;
-use accounts_domain::language::Language;
 use accounts_domain::names::{NoticeSubject, NoticeText};
 use accounts_domain::notifications::{
-    Delivery, DeliveryState, Message, NoticeContent, NoticeWords, Notification, Part, Renewal, Told, Withdrawal,
-    may_unsubscribe,
+    Delivery, DeliveryState, Message, NoticeContent, NoticeWords, Notification, Part, Told, Withdrawal,
 };
-use accounts_domain::recipients::{Ground, Listener, Opener, Readers, Step};
-use accounts_domain::roster::Roster;
+use accounts_domain::recipients::{Ground, Listener, Opener, Step};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::access_checks::AskedAbout;
+pub use self::outgoing::{Notice, Outgoing};
 use crate::backend::Conn;
 use crate::error::{Fault, StoreError};
 use crate::mails::insert_told;
@@ -65,36 +61,6 @@ pub enum Sender {
     Account(AccountId),
     /// All of this integration.
     Integration(IntegrationId),
-}
-
-/// What is to become of a mail of a notice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outgoing {
-    /// It is sent.
-    Send(Box<Notice>),
-    /// It was withdrawn: nobody is to receive it any more.
-    Withdrawn,
-    /// The notice is not there any more.
-    Gone,
-}
-
-/// A mail of a notice as it is to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// Where it goes now.
-    pub to: EmailAddress,
-    /// In which language it is.
-    pub language: Language,
-    /// How the recipient is called.
-    pub name: String,
-    /// The account's name.
-    pub account: String,
-    /// The category's name in that language.
-    pub category: String,
-    /// What the provider says; nothing for a test message.
-    pub words: Option<NoticeWords>,
-    /// Whether the recipient may take the wish to be told back by a link.
-    pub may_unsubscribe: bool,
 }
 
 /// What a link for unsubscribing is about. Nothing is changed by asking.
@@ -243,50 +209,6 @@ impl Store {
         self.lanes.read_consistent(work).await
     }
 
-    /// What is to become of a mail of a notice now: to whom it goes is worked out again, and what has changed since it
-    /// was queued is written down, the mails of those included who have come in meanwhile.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn notice_to_send(
-        &self,
-        mail: MailId,
-        notification: NotificationId,
-        at: DateTime<Utc>,
-    ) -> Result<Outgoing, StoreError> {
-        let found = self.lanes.read_consistent(move |conn| find(conn, notification)).await?;
-        let Some(mut record) = found else {
-            return Ok(Outgoing::Gone);
-        };
-        let asked = AskedAbout {
-            accounts: BTreeSet::from([record.account]),
-            ..AskedAbout::default()
-        };
-        let accounts = self.find_for_checks(asked).await?;
-        let Some(roster) = accounts.account(record.account).map(Arc::clone) else {
-            return Ok(Outgoing::Gone);
-        };
-        let readers = Arc::new(self.readers(record.account).await?);
-        let renewal = roster.renew(&record.notification, &record.states(mail, at), &readers, at);
-        if !renewal.is_empty() {
-            let (judged, readers) = (Arc::clone(&roster), Arc::clone(&readers));
-            let renewed = move |conn: &mut Conn| {
-                lock(conn, notification)?;
-                let Some(record) = find(conn, notification)? else {
-                    return Ok(None);
-                };
-                let renewal = judged.renew(&record.notification, &record.states(mail, at), &readers, at);
-                apply(conn, notification, &renewal, at)?;
-                find(conn, notification)
-            };
-            let Some(renewed) = self.change(renewed).await? else {
-                return Ok(Outgoing::Gone);
-            };
-            record = renewed;
-        }
-        Ok(record.outgoing(mail, &roster, &readers))
-    }
-
     /// What the link in a mail of a notice would take back.
     ///
     /// # Errors
@@ -321,54 +243,6 @@ impl Store {
     }
 }
 
-impl NotificationRecord {
-    /// The mails as whoever sends this one of them finds them: others that are claimed are on their way.
-    fn states(&self, mail: MailId, at: DateTime<Utc>) -> Vec<Delivery> {
-        let state = |record: &DeliveryRecord| {
-            let mut delivery = record.delivery.clone();
-            let claimed = record.claimed_until.is_some_and(|until| at < until);
-            if claimed && delivery.mail != mail {
-                delivery.state = DeliveryState::Underway;
-            }
-            delivery
-        };
-        self.deliveries.iter().map(state).collect()
-    }
-
-    fn outgoing(&self, mail: MailId, roster: &Roster, readers: &Readers) -> Outgoing {
-        let own = self.deliveries.iter().find(|record| record.delivery.mail == mail);
-        let category = roster.catalog().category(&self.notification.category);
-        let (Some(own), Some(category)) = (own, category) else {
-            return Outgoing::Gone;
-        };
-        if own.delivery.state != DeliveryState::Waiting {
-            return Outgoing::Withdrawn;
-        }
-        Outgoing::Send(Box::new(self.notice(&own.delivery, category, roster, readers)))
-    }
-
-    fn notice(&self, delivery: &Delivery, category: &Category, roster: &Roster, readers: &Readers) -> Notice {
-        let words = match &self.notification.message {
-            Message::Notice { content, .. } => content.for_reader(delivery.language),
-            Message::Test => None,
-        };
-        let language = words.map_or(delivery.language, |(language, _)| language);
-        let contact = delivery.contact.and_then(|contact| roster.contact(contact).ok());
-        let reader = delivery.user.and_then(|user| readers.get(&user));
-        let name = contact.map(|contact| &contact.profile.display_name);
-        let name = name.or(reader.map(|reader| &reader.display_name));
-        Notice {
-            to: delivery.address.clone(),
-            language,
-            name: name.map_or_else(|| delivery.address.to_string(), ToString::to_string),
-            account: roster.account().profile.name.to_string(),
-            category: category.names.in_language(language).to_owned(),
-            words: words.map(|(_, words)| words.clone()),
-            may_unsubscribe: may_unsubscribe(category, &delivery.grounds),
-        }
-    }
-}
-
 /// Writes a notice and its mails down.
 pub(crate) fn insert(
     conn: &mut Conn,
@@ -397,50 +271,6 @@ pub(crate) fn insert(
     insert_told(conn, notification.id, told, notification.created_at)
 }
 
-/// Locks a notice, so that its recipients are worked out by one worker at a time.
-fn lock(conn: &mut Conn, id: NotificationId) -> Result<(), Fault> {
-    diesel::update(notifications::table.filter(notifications::id.eq(id.to_string())))
-        .set(notifications::revision.eq(notifications::revision + 1))
-        .execute(conn)?;
-    Ok(())
-}
-
-fn apply(conn: &mut Conn, id: NotificationId, renewal: &Renewal, at: DateTime<Utc>) -> Result<(), Fault> {
-    for (mail, withdrawal) in &renewal.withdrawn {
-        diesel::update(waiting(*mail))
-            .set((
-                mails::withdrawn.eq(Some(withdrawal.as_str())),
-                mails::failed_at.eq(Some(stored(at))),
-                mails::claimed_until.eq(None::<NaiveDateTime>),
-            ))
-            .execute(conn)?;
-    }
-    for (mail, Told { recipient, part }) in &renewal.readdressed {
-        diesel::update(waiting(*mail))
-            .set((
-                mails::contact_id.eq(recipient.contact.map(|contact| contact.to_string())),
-                mails::user_id.eq(recipient.user.map(|user| user.to_string())),
-                mails::address.eq(recipient.address.as_str()),
-                mails::address_key.eq(recipient.address.key()),
-                mails::language.eq(recipient.language.as_str()),
-                mails::part.eq(Some(part.as_str())),
-                mails::grounds.eq(Some(stored_grounds(&recipient.grounds)?)),
-            ))
-            .execute(conn)?;
-    }
-    insert_told(conn, id, &renewal.added, at)
-}
-
-/// A mail that is neither sent nor given up.
-#[diesel::dsl::auto_type]
-fn waiting(mail: MailId) -> _ {
-    let id: String = mail.to_string();
-    mails::table
-        .filter(mails::id.eq(id))
-        .filter(mails::sent_at.is_null())
-        .filter(mails::failed_at.is_null())
-}
-
 fn find(conn: &mut Conn, id: NotificationId) -> Result<Option<NotificationRecord>, Fault> {
     let row: Option<NotificationRow> = notifications::table
         .filter(notifications::id.eq(id.to_string()))
@@ -448,6 +278,19 @@ fn find(conn: &mut Conn, id: NotificationId) -> Result<Option<NotificationRecord
         .first(conn)
         .optional()?;
     Ok(with_deliveries(conn, row.as_slice())?.pop())
+}
+
+/// Reads notices with their mails.
+pub(crate) fn load(
+    conn: &mut Conn,
+    ids: &[NotificationId],
+) -> Result<BTreeMap<NotificationId, NotificationRecord>, Fault> {
+    let rows: Vec<NotificationRow> = notifications::table
+        .filter(notifications::id.eq_any(ids.iter().map(ToString::to_string)))
+        .select(NotificationRow::as_select())
+        .load(conn)?;
+    let records = with_deliveries(conn, &rows)?.into_iter();
+    Ok(records.map(|record| (record.notification.id, record)).collect())
 }
 
 fn list(
