@@ -75,9 +75,17 @@ on_both! {
         let bea = given::member_of(&ana, "bea@lima.example", json!({ "permissions": ["contacts:view"] }));
         let invited = ana.invites("cem@lima.example", &json!([])).expect(201).text("id");
         ana.patch("/v1/me", json!({ "display_name": "Ana Maria" })).expect(200);
+        let makes_key = |path: &str| ana.post(path, json!({ "name": "Nightly", "permissions": ["contacts:view"] })).expect(201).text("id");
+        let (own_key, key) = (makes_key("/v1/me/api-keys"), makes_key(&ana.at("/api-keys")));
+        let dan = given::owner(app, "dan@kilo.example");
+        dan.asks_to_join(&json!({ "account_id": ana.account })).expect(202);
+        let test = ana.post(ana.at("/notifications/test"), json!({ "category": "invoice" })).expect(201).text("id");
         let (events, _) = read_on(&desk, "", None);
         let object = |kind: &str, account: bool| {
-            let found = events.iter().rev().find(|event| event["subject"]["kind"] == kind && event["account_id"].is_string() == account);
+            let found = events.iter().rev().find(|event| {
+                let place = if account { json!(ana.account) } else { Value::Null };
+                event["subject"]["kind"] == kind && event["account_id"] == place
+            });
             found.unwrap_or_else(|| panic!("no event of {kind}"))["object"].clone()
         };
         assert_eq!(&object("account", true), ana.get(ana.at("")).expect(200).json());
@@ -85,7 +93,30 @@ on_both! {
         assert_eq!(&object("user", true), member.json());
         let invitation = ana.get(ana.at(&format!("/invitations/{invited}"))).expect(200);
         assert_eq!(&object("invitation", true), invitation.json());
-        assert_eq!(&object("user", false), ana.get("/v1/me").expect(200).json());
+        let mut of_ana = events.iter().filter(|event| event["subject"]["id"] == *ana.user() && event["account_id"].is_null());
+        assert_eq!(&of_ana.next_back().unwrap()["object"], ana.get("/v1/me").expect(200).json());
+        assert_eq!(&object("api_key", false), ana.get(format!("/v1/me/api-keys/{own_key}")).expect(200).json());
+        assert_eq!(&object("api_key", true), ana.get(ana.at(&format!("/api-keys/{key}"))).expect(200).json());
+        assert_eq!(object("join_request", true), ana.get(ana.at("/join-requests")).expect(200)["data/0"]);
+        assert_eq!(&object("notification", true), ana.get(ana.at(&format!("/notifications/{test}"))).expect(200).json());
+    }
+
+    fn what_is_gone_has_no_object(app) {
+        let desk = reader(app);
+        let ana = given::owner(app, "ana@lima.example");
+        let key = json!({ "name": "Nightly", "permissions": ["contacts:view"] });
+        let key = ana.post(ana.at("/api-keys"), key).expect(201).text("id");
+        ana.delete(ana.at(&format!("/api-keys/{key}"))).expect(204);
+        let dan = given::owner(app, "dan@kilo.example");
+        dan.asks_to_join(&json!({ "account_id": ana.account })).expect(202);
+        let request = dan.get("/v1/me/join-requests").expect(200).text("data/0/id");
+        dan.delete(format!("/v1/me/join-requests/{request}")).expect(204);
+        let (events, _) = read_on(&desk, "", None);
+        for kind in ["api_key", "join_request"] {
+            let told: Vec<_> = events.iter().filter(|event| event["subject"]["kind"] == kind).collect();
+            assert_eq!(told.len(), 2, "{kind}: made and ended");
+            assert!(told.iter().all(|event| event["object"].is_null()), "{kind}");
+        }
     }
 
     fn filters_narrow_it_and_its_cursor_goes_on(app) {

@@ -50,7 +50,8 @@ pub struct EventView {
     /// What fields held and hold; both are `null` once the person is erased.
     pub(crate) changes: Vec<FieldChange>,
     /// The subject in full as it is at the moment of reading: an account, a contact, a member (a user in an account), an
-    /// invitation, or a user, each as its own GET shows it. `null` where it is gone, and for other kinds.
+    /// invitation, a request to join (while it waits), an API key, a notice, or a user, each as its own GET shows it.
+    /// `null` where it is gone.
     #[schema(
         value_type = Option<Object>,
         required = true,

@@ -183,7 +183,7 @@ page! {
 }
 
 impl JoinRequestView {
-    fn of(request: &JoinRequest, person: Option<&MemberPerson>) -> Self {
+    pub(crate) fn of(request: &JoinRequest, person: Option<&MemberPerson>) -> Self {
         Self {
             id: request.id.to_string(),
             user_id: request.user.to_string(),

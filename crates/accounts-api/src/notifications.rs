@@ -179,7 +179,7 @@ impl DeliveryView {
 }
 
 impl NotificationView {
-    fn of(record: &NotificationRecord) -> Self {
+    pub(crate) fn of(record: &NotificationRecord) -> Self {
         let recipients = record.deliveries.iter().map(DeliveryView::of).collect();
         Self::with(record.account, &record.notification, recipients)
     }

@@ -126,6 +126,22 @@ pub(crate) fn of_user(conn: &mut Conn, user: UserId) -> Result<BTreeMap<ApiKeyId
     by_id(rows)
 }
 
+/// A key, and when it was last used.
+pub type UsedKey = (ApiKey, Option<DateTime<Utc>>);
+
+/// Reads keys, each with when it was last used.
+pub(crate) fn load(conn: &mut Conn, ids: &[ApiKeyId]) -> Result<BTreeMap<ApiKeyId, UsedKey>, Fault> {
+    let rows = api_keys::table
+        .filter(api_keys::id.eq_any(ids.iter().map(ToString::to_string)))
+        .select((KeyRow::as_select(), api_keys::last_used_at))
+        .load::<(KeyRow, Option<NaiveDateTime>)>(conn)?;
+    let read = |(row, used): (KeyRow, Option<NaiveDateTime>)| {
+        let key = read_key(row)?;
+        Ok((key.id, (key, used.map(instant))))
+    };
+    rows.into_iter().map(read).collect()
+}
+
 fn by_id(rows: Vec<KeyRow>) -> Result<BTreeMap<ApiKeyId, Arc<ApiKey>>, Fault> {
     let read = |row: KeyRow| read_key(row).map(|key| (key.id, Arc::new(key)));
     rows.into_iter().map(read).collect()

@@ -4,6 +4,8 @@
 //! transaction at a time, which also lays a delivery before each webhook that wants the event. So a number that can be
 //! seen has no smaller one that comes later, and no event is told to nobody because its transaction took its time.
 
+pub(crate) mod objects;
+
 use accounts_domain::ids::{AccountId, EventId};
 use accounts_domain::webhooks::Webhook;
 use chrono::{DateTime, Utc};

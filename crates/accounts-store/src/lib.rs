@@ -52,6 +52,7 @@ mod webhooks;
 
 pub use access_checks::{AskedAbout, Found};
 pub use accounts::{AccountMark, VerificationTarget};
+pub use api_keys::UsedKey;
 pub use audit::{AuditEvent, AuditFilter, AuditMark, AuditSearch, AuditValue};
 pub use backend::{AddressError, Database, OpenError, PostgresUrl, migrate, pending};
 pub use check::{Finding, check};
@@ -60,6 +61,7 @@ pub use deliverability::Reached;
 pub use email_changes::EmailChangeKeys;
 pub use erasure::Erasure;
 pub use error::{Cause, StoreError};
+pub use feed::objects::{AskedObjects, FoundObjects};
 pub use feed::{FeedFilter, FeedPage};
 pub use fill::{DIGITS, Filling, Past, Stamps, Tale, digits};
 pub use idempotency::{KEPT_FOR, Recall};

@@ -280,6 +280,21 @@ pub(crate) fn load_user(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fau
     row.map(read_user).transpose()
 }
 
+/// Reads users.
+pub(crate) fn load_users(conn: &mut Conn, ids: &[UserId]) -> Result<BTreeMap<UserId, User>, Fault> {
+    let rows = users::table
+        .left_join(second_factors::table)
+        .filter(users::id.eq_any(ids.iter().map(ToString::to_string)))
+        .select((
+            UserRow::as_select(),
+            second_factors::confirmed_at.nullable(),
+            second_factors::recovery_codes.nullable(),
+        ))
+        .load::<FoundUser>(conn)?;
+    let read = |row| read_user(row).map(|user| (user.id, user));
+    rows.into_iter().map(read).collect()
+}
+
 /// Reads a user with the ends of those sessions that have not been ended; nothing where it may not log in.
 pub(crate) fn load_known(conn: &mut Conn, id: UserId) -> Result<Option<Known>, Fault> {
     let Some(user) = load_user(conn, id)?.filter(|user| user.status == UserStatus::Active) else {

@@ -1,98 +1,116 @@
 //! What events are about, as it is now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::str::FromStr;
 
-use accounts_domain::ids::{InvitationId, UserId};
-use accounts_domain::members::MemberPerson;
-use accounts_store::{AskedAbout, AuditEvent, Found, Store, StoreError};
+use accounts_domain::ids::{JoinRequestId, UserId};
+use accounts_domain::join_requests::JoinRequest;
+use accounts_domain::roster::Roster;
+use accounts_store::{AskedAbout, AskedObjects, AuditEvent, Found, FoundObjects, Store, StoreError};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::EventView;
 use crate::accounts::AccountView;
+use crate::api_keys::ApiKeyView;
 use crate::contacts::ContactView;
 use crate::invitations::InvitationView;
+use crate::join_requests::JoinRequestView;
 use crate::me::UserView;
 use crate::members::MemberView;
+use crate::notifications::NotificationView;
 
-/// Events as they are told, each with what it is about, in two queries for all and one for each invitation and log-in.
+/// Events as they are told, each with what it is about: a query for all accounts, and one for each other kind of thing.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn rendered(store: &Store, events: Vec<AuditEvent>, at: DateTime<Utc>) -> Result<Vec<EventView>, StoreError> {
-    let scene = Scene::around(store, &events).await?;
-    let mut seen = Vec::with_capacity(events.len());
-    for event in events {
-        let object = scene.object(store, &event, at).await?;
-        seen.push(EventView::of(event, object));
-    }
-    Ok(seen)
+    let scene = Scene::around(store, &events, at).await?;
+    let seen = events.into_iter().map(|event| {
+        let object = scene.object(&event);
+        EventView::of(event, object)
+    });
+    Ok(seen.collect())
 }
 
-/// The accounts and the persons that events are about.
+/// What events are about.
 struct Scene {
-    found: Found,
-    people: BTreeMap<UserId, MemberPerson>,
+    accounts: Found,
+    others: FoundObjects,
+    at: DateTime<Utc>,
 }
 
 impl Scene {
-    async fn around(store: &Store, events: &[AuditEvent]) -> Result<Self, StoreError> {
+    async fn around(store: &Store, events: &[AuditEvent], at: DateTime<Utc>) -> Result<Self, StoreError> {
         let asked = AskedAbout {
             accounts: events.iter().filter_map(|event| event.account).collect(),
             ..AskedAbout::default()
         };
-        let members = events.iter().filter(|event| event.account.is_some());
-        let members: BTreeSet<UserId> = members.filter_map(user).collect();
-        let found = store.find_for_checks(asked).await?;
-        let people = if members.is_empty() {
-            BTreeMap::new()
-        } else {
-            store.people(members.into_iter().collect()).await?
+        let accounts = store.find_for_checks(asked).await?;
+        let in_account = |event: &&AuditEvent| event.account.is_some();
+        let mut people: BTreeSet<UserId> = all(events.iter().filter(in_account), "user");
+        people.extend(events.iter().filter_map(|event| {
+            let roster = accounts.account(event.account?)?;
+            Some(join_request(roster, event, at)?.user)
+        }));
+        let asked = AskedObjects {
+            users: all(events.iter().filter(|event| !in_account(event)), "user"),
+            people,
+            invitations: all(events.iter(), "invitation"),
+            api_keys: all(events.iter(), "api_key"),
+            notifications: all(events.iter(), "notification"),
         };
-        Ok(Self { found, people })
+        let others = store.objects(asked).await?;
+        Ok(Self { accounts, others, at })
     }
 
-    async fn object(&self, store: &Store, event: &AuditEvent, at: DateTime<Utc>) -> Result<Option<Value>, StoreError> {
+    fn object(&self, event: &AuditEvent) -> Option<Value> {
+        let others = &self.others;
+        if event.subject_kind == "api_key" {
+            let (key, last_used_at) = others.api_keys.get(&id(event)?)?;
+            return shown(&ApiKeyView::of(key, *last_used_at));
+        }
         let Some(account) = event.account else {
-            let Some(user) = user(event) else { return Ok(None) };
-            let user = store.user(user).await?;
-            return Ok(user.and_then(|user| shown(&UserView::of(&user))));
+            let user = (event.subject_kind == "user").then(|| id(event)).flatten()?;
+            return shown(&UserView::of(others.users.get(&user)?));
         };
-        let Some(roster) = self.found.account(account) else {
-            return Ok(None);
-        };
-        let object = match event.subject_kind.as_str() {
+        let roster = self.accounts.account(account)?;
+        match event.subject_kind.as_str() {
             "account" => shown(&AccountView::of(roster)),
-            "contact" => {
-                let contact = event.subject_id.parse().ok();
-                let view = contact.and_then(|contact| ContactView::of(roster, contact));
-                view.and_then(|view| shown(&view))
+            "contact" => shown(&ContactView::of(roster, id(event)?)?),
+            "user" => shown(&MemberView::of(roster, others.people.get(&id(event)?)?, self.at)?),
+            "invitation" => shown(&InvitationView::of(
+                roster,
+                others.invitations.get(&id(event)?)?,
+                self.at,
+            )),
+            "join_request" => {
+                let request = join_request(roster, event, self.at)?;
+                shown(&JoinRequestView::of(request, others.people.get(&request.user)))
             }
-            "user" => {
-                let person = user(event).and_then(|user| self.people.get(&user));
-                let view = person.and_then(|person| MemberView::of(roster, person, at));
-                view.and_then(|view| shown(&view))
-            }
-            "invitation" => {
-                let id: Option<InvitationId> = event.subject_id.parse().ok();
-                let record = match id {
-                    Some(id) => store.invitation(account, id).await?,
-                    None => None,
-                };
-                record.and_then(|record| shown(&InvitationView::of(roster, &record, at)))
-            }
+            "notification" => shown(&NotificationView::of(others.notifications.get(&id(event)?)?)),
             _ => None,
-        };
-        Ok(object)
+        }
     }
 }
 
-/// The user whom an event is about.
-fn user(event: &AuditEvent) -> Option<UserId> {
-    (event.subject_kind == "user")
-        .then(|| event.subject_id.parse().ok())
-        .flatten()
+/// The request to join that an event is about, while it waits.
+fn join_request<'a>(roster: &'a Roster, event: &AuditEvent, at: DateTime<Utc>) -> Option<&'a JoinRequest> {
+    let asked: JoinRequestId = (event.subject_kind == "join_request").then(|| id(event)).flatten()?;
+    roster.join_requests(at).find(|request| request.id == asked)
+}
+
+/// All of a kind that events are about.
+fn all<'a, I: FromStr + Ord>(events: impl Iterator<Item = &'a AuditEvent>, kind: &str) -> BTreeSet<I> {
+    events
+        .filter(|event| event.subject_kind == kind)
+        .filter_map(id)
+        .collect()
+}
+
+fn id<I: FromStr>(event: &AuditEvent) -> Option<I> {
+    event.subject_id.parse().ok()
 }
 
 fn shown<T: Serialize>(view: &T) -> Option<Value> {

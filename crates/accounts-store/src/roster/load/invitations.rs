@@ -91,6 +91,20 @@ pub(crate) fn load_invitation(conn: &mut Conn, which: Named) -> Result<Option<(A
     row.map(|(row, name)| read_record(row, name)).transpose()
 }
 
+/// Reads invitations, whichever accounts invite.
+pub(crate) fn load_invitations_by_id(
+    conn: &mut Conn,
+    ids: &[InvitationId],
+) -> Result<BTreeMap<InvitationId, InvitationRecord>, Fault> {
+    let rows = invitations::table
+        .left_join(users::table.on(invitations::inviter_id.eq(users::id.nullable())))
+        .filter(invitations::id.eq_any(ids.iter().map(ToString::to_string)))
+        .select((InvitationRow::as_select(), users::display_name.nullable()))
+        .load::<(InvitationRow, Option<String>)>(conn)?;
+    let read = |(row, name)| read_record(row, name).map(|(_, record)| (record.invitation.id, record));
+    rows.into_iter().map(read).collect()
+}
+
 /// Reads invitations of an account, the latest first, beginning after one.
 pub(crate) fn load_invitations(
     conn: &mut Conn,
