@@ -226,6 +226,39 @@ on_both! {
         sound(app);
     }
 
+    fn a_contact_that_is_erased_is_named_in_no_mail_to_others(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let (bettina, contact) = bettina(app, &ana);
+        let own = ana.contact();
+        ana.transfers_ownership(&contact).expect(201);
+        bettina.transfers_ownership(&own).expect(201);
+        bettina.patch(contact.path(), json!({ "display_name": "Somebody Else" })).expect(200);
+        let naming = || {
+            let mails = app.rows().remove("mails").unwrap();
+            mails.into_iter().filter(|row| row.contains("ana@lima.example") && row.contains(NAME)).count()
+        };
+        assert_eq!(naming(), 1);
+        for role in ["billing", "general", "security", "technical"] {
+            ana.promotes(&own, &[role]).expect(200);
+            ana.takes(&contact, role).expect(204);
+        }
+        ana.post(contact.at("/erase"), ()).expect(200);
+        assert_eq!(naming(), 0);
+        sound(app);
+    }
+
+    fn with_a_contact_goes_the_invitation_that_came_before_it(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let invited = ana.invites("gil@lima.example", &json!([])).expect(201).text("id");
+        ana.delete(ana.at(&format!("/invitations/{invited}"))).expect(204);
+        let gil = ana.adds_contact("Gil", "gil@lima.example");
+        let of_gil = || app.rows().into_values().flatten().filter(|row| row.contains("gil@lima.example")).count();
+        assert!(of_gil() > 2);
+        ana.post(gil.at("/erase"), ()).expect(200);
+        assert_eq!(of_gil(), 0);
+        sound(app);
+    }
+
     fn r_05_an_open_session_alone_neither_takes_along_nor_erases(app) {
         let ana = given::owner(app, "ana@lima.example");
         let (bettina, _) = bettina(app, &ana);

@@ -22,6 +22,7 @@ use crate::backend::Conn;
 use crate::decide::{Locked, conclude, lock_and_load};
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
+use crate::mails::naming::{Known, forget_naming, readers_in};
 use crate::notifications::successors::{go_on, waits};
 use crate::rows::parse;
 use crate::schema::{
@@ -37,9 +38,6 @@ use crate::{idempotency, roster};
 
 /// What is counted for an address by its name: requests that call for a mail to it.
 const COUNTED: [&str; 3] = ["reset", "sign-up", "email-change"];
-
-/// How many addresses a query names at most.
-const AT_ONCE: usize = 1_000;
 
 /// What goes with a person.
 #[derive(Debug, Clone)]
@@ -266,8 +264,8 @@ struct Traces {
     own: Addresses,
     /// The changes to addresses that were never proven, and the keys of these.
     wishes: Vec<(String, String)>,
-    /// How the person is called.
-    names: BTreeSet<String>,
+    /// How the person is called, and its addresses as they are written.
+    known: Known,
     /// The contacts that the person was and that are there no more.
     contacts: BTreeSet<String>,
     accounts: BTreeSet<String>,
@@ -278,17 +276,25 @@ struct Traces {
 impl Traces {
     fn of(conn: &mut Conn, user: &User, own: Addresses, rosters: &[Arc<Roster>]) -> Result<Self, Fault> {
         let id = user.id.to_string();
+        let mut known = Known {
+            names: BTreeSet::from([user.display_name.to_string()]),
+            addresses: own.written.clone(),
+        };
+        known.add_former_names(conn, "user", &id)?;
         let mut traces = Self {
             user: id.clone(),
             own,
             wishes: Vec::new(),
-            names: BTreeSet::from([user.display_name.to_string()]),
+            known,
             contacts: BTreeSet::new(),
             accounts: rosters.iter().map(|roster| roster.account().id.to_string()).collect(),
             callers: BTreeSet::from([id.clone()]),
         };
         for contact in rosters.iter().filter_map(|roster| own_contact(roster, user.id)) {
-            traces.names.insert(contact.profile.display_name.to_string());
+            traces.known.names.insert(contact.profile.display_name.to_string());
+            traces
+                .known
+                .add_former_names(conn, "contact", &contact.id.to_string())?;
         }
         traces.wishes = email_changes::table
             .filter(email_changes::user_id.eq(&id))
@@ -416,34 +422,14 @@ impl Traces {
         go_on(conn, cut, at)?;
         diesel::delete(by_address()).execute(conn)?;
         diesel::delete(by_user()).execute(conn)?;
-        let contacts: Vec<String> = contact_addresses::table
-            .filter(contact_addresses::account_id.eq_any(&self.accounts))
-            .select(contact_addresses::address_key)
-            .load(conn)?;
-        let members: Vec<String> = memberships::table
-            .inner_join(users::table)
-            .filter(memberships::account_id.eq_any(&self.accounts))
-            .select(users::address_key)
-            .load(conn)?;
+        let mut readers = readers_in(conn, &self.accounts)?;
         let invited: Vec<String> = invitations::table
             .filter(invitations::inviter_id.eq(&self.user))
             .filter(invitations::account_id.eq_any(&self.accounts))
             .select(invitations::address_key)
             .load(conn)?;
-        let readers: BTreeSet<String> = contacts.into_iter().chain(members).chain(invited).collect();
-        let readers: Vec<String> = readers.into_iter().collect();
-        for some in readers.chunks(AT_ONCE) {
-            let told = mails::table
-                .filter(mails::address_key.eq_any(some))
-                .select((mails::id, mails::message))
-                .load::<(String, String)>(conn)?;
-            for (id, message) in told {
-                if self.is_named_in(&message) {
-                    diesel::delete(mails::table.find(id)).execute(conn)?;
-                }
-            }
-        }
-        Ok(())
+        readers.extend(invited);
+        forget_naming(conn, readers, &self.known)
     }
 
     /// The mails that went to addresses which the person wished for and did not prove. Whatever else went there is for somebody
@@ -457,26 +443,13 @@ impl Traces {
             for (id, message) in sent {
                 let message: Value = serde_json::from_str(&message).unwrap_or_default();
                 let says = |member: &str| message.get(member).and_then(Value::as_str).unwrap_or_default();
-                let told = says("kind") == "email_change_known" && self.names.contains(says("name"));
+                let told = says("kind") == "email_change_known" && self.known.names.contains(says("name"));
                 if says("email_change") == wish || told {
                     diesel::delete(mails::table.find(id)).execute(conn)?;
                 }
             }
         }
         Ok(())
-    }
-
-    /// Whether a mail to somebody else names the person: as who asks, offers, declines or invites. `name` is its reader.
-    fn is_named_in(&self, message: &str) -> bool {
-        let message: Value = serde_json::from_str(message).unwrap_or_default();
-        ["owner", "contact", "person", "inviter", "asked"].iter().any(|member| {
-            let text = message.get(member).and_then(Value::as_str).unwrap_or_default();
-            let named = self
-                .names
-                .iter()
-                .any(|name| text == name || text.starts_with(&format!("{name} (")));
-            named || self.own.written.iter().any(|address| text.contains(address))
-        })
     }
 
     /// The person's own requests to join, and the address in those of others: an account is named by its id from here on.

@@ -3,6 +3,7 @@
 //! A worker claims rows for a while (security decision D11). The claim of a worker that died runs out by itself,
 //! and what a worker that was taken for dead still reports about a failure is not believed.
 
+pub(crate) mod naming;
 mod unsent;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Saves what changes of a contact.
 
+use std::collections::BTreeSet;
+
 use accounts_domain::address::EmailAddress;
 use accounts_domain::deliverability::Deliverability;
 use accounts_domain::ids::ContactId;
@@ -14,6 +16,7 @@ use super::{Saving, permissions_json};
 use crate::deliverability;
 use crate::error::Fault;
 use crate::idempotency;
+use crate::mails::naming::{Known, forget_invitations, forget_naming, readers_in};
 use crate::notifications::successors::{go_on, waits};
 use crate::reviews;
 use crate::rows::stored;
@@ -88,6 +91,15 @@ impl Saving<'_> {
     /// What was personal in the record goes with the contact: the values of its events, the mails to it, and the
     /// answers that were kept for a repeat.
     pub(super) fn erase_contact(&mut self, id: ContactId) -> Result<(), Fault> {
+        let Ok(contact) = self.before.contact(id) else {
+            return Ok(());
+        };
+        let addresses = contact.addresses().map(ToString::to_string);
+        let mut known = Known {
+            names: BTreeSet::from([contact.profile.display_name.to_string()]),
+            addresses: addresses.collect(),
+        };
+        known.add_former_names(self.conn, "contact", &id.to_string())?;
         let of_contact = audit_values::table
             .filter(audit_values::person_kind.eq("contact"))
             .filter(audit_values::person_id.eq(id.to_string()));
@@ -97,24 +109,29 @@ impl Saving<'_> {
                 audit_values::after.eq(None::<String>),
             ))
             .execute(self.conn)?;
-        let to_contact = || mails::table.filter(mails::contact_id.eq(id.to_string()));
+        self.erase_mails(contact, &known)?;
+        deliveries::forget_answers(self.conn, [self.account.clone()], None)?;
+        let traces: Vec<String> = known.addresses.into_iter().chain([id.to_string()]).collect();
+        idempotency::forget(self.conn, &self.account, &traces)?;
+        self.erase_invitations(id)?;
+        reviews::forget_notes(self.conn, &self.account, id)?;
+        self.remove_contact(id)
+    }
+
+    /// The mails to the contact, what it was sent as somebody invited, and the mails to others that name it.
+    fn erase_mails(&mut self, contact: &Contact, known: &Known) -> Result<(), Fault> {
+        let to_contact = || mails::table.filter(mails::contact_id.eq(contact.id.to_string()));
         let cut = to_contact()
             .filter(waits())
             .select(mails::notification_id)
             .load(self.conn)?;
         go_on(self.conn, cut, self.at)?;
         diesel::delete(to_contact()).execute(self.conn)?;
-        deliveries::forget_answers(self.conn, [self.account.clone()], None)?;
-        let contact = self.before.contact(id).ok();
-        let addresses = contact
-            .into_iter()
-            .flat_map(Contact::addresses)
-            .map(ToString::to_string);
-        let traces: Vec<String> = addresses.chain([id.to_string()]).collect();
-        idempotency::forget(self.conn, &self.account, &traces)?;
-        self.erase_invitations(id)?;
-        reviews::forget_notes(self.conn, &self.account, id)?;
-        self.remove_contact(id)
+        let keys: Vec<String> = contact.addresses().map(|address| address.key().to_owned()).collect();
+        let account = self.before.account().profile.name.as_str();
+        forget_invitations(self.conn, &keys, account)?;
+        let readers = readers_in(self.conn, [&self.account])?;
+        forget_naming(self.conn, readers, known)
     }
 
     pub(super) fn insert_address(
