@@ -92,6 +92,33 @@ on_both! {
         }
     }
 
+    fn nobody_answers_a_ticket_of_another_account(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        given::owner(app, "dan@kilo.example");
+        let bea = ana.adds_verified("Bea", "bea@example.com");
+        let desk = given::integration(app, &["inbound:check"]);
+        let of = |sender: &str, opener: &str| says(&desk, json!({ "sender": sender, "category": "invoice", "opened_by": opener }));
+        assert_eq!(of("ana@lima.example", &bea.id), is("open", "contact"));
+        assert_eq!(of("dan@kilo.example", &bea.id), is("none", "opener_elsewhere"));
+        assert_eq!(of("dan@kilo.example", &ana.user()), is("none", "opener_elsewhere"));
+        // Whoever is gone from everywhere closes nobody's ticket.
+        ana.removes(&bea).expect(204);
+        assert_eq!(of("ana@lima.example", &bea.id), is("open", "contact"));
+    }
+
+    fn a_suspended_member_is_not_heard_as_the_contact_that_it_is(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let login = json!({ "permissions": ["tickets:view"] });
+        let contact = ana.adds(json!({ "display_name": "Bea", "address": "bea@lima.example", "login": login }));
+        ana.verifies(&contact);
+        let bea = given::logged_in(app, "bea@lima.example");
+        let desk = given::integration(app, &["inbound:check"]);
+        let question = json!({ "sender": "bea@lima.example" });
+        assert_eq!(says(&desk, question.clone()), is("open", "contact"));
+        ana.changes(&bea, json!({ "status": "suspended" })).expect(200);
+        assert_eq!(says(&desk, question), is("none", "member_suspended"));
+    }
+
     fn one_more_address_speaks_once_it_is_proven(app) {
         let ana = given::owner(app, "ana@lima.example");
         let desk = given::integration(app, &["inbound:check"]);
@@ -158,6 +185,6 @@ on_both! {
         // An opener of another account is nobody's here.
         let dan = given::owner(app, "dan@example.com");
         let foreign = json!({ "sender": "bea@example.com", "category": "support_replies", "opened_by": dan.contact().id });
-        assert_eq!(says(&desk, foreign), is("none", "not_own_item"));
+        assert_eq!(says(&desk, foreign), is("none", "opener_elsewhere"));
     }
 }

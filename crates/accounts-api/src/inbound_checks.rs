@@ -126,8 +126,9 @@ pub struct InboundAccount {
     #[schema(example = "open")]
     right: &'static str,
     /// Why, in one word. If something: `contact`, `owner`, `permission` or `unknown_sender`. If `none`: `unknown_account`,
-    /// `account_suspended`, `account_closed`, `unverified`, `not_own_item`, `contacts_not_heard`, `user_suspended`,
-    /// `member_suspended`, `membership_expired`, `lacks_permission` or `unknown_sender`. New words may come.
+    /// `account_suspended`, `account_closed`, `unverified`, `opener_elsewhere` (the ticket is another account's),
+    /// `not_own_item`, `contacts_not_heard`, `user_suspended`, `member_suspended`, `membership_expired`, `lacks_permission`
+    /// or `unknown_sender`. New words may come.
     #[schema(example = "contact")]
     reason: &'static str,
     /// Every reason why the sender may do something; none where it may not.
@@ -149,7 +150,7 @@ pub struct InboundAnswer {
     /// Whether more accounts know it than are listed. Those where the address is proven come before others.
     more: bool,
     /// What the catalog lets senders do whom no account knows: `open`, `reply` or `none`. It counts where `accounts` is
-    /// empty.
+    /// empty, and where each account in it has `unverified`: anybody can write an address down.
     #[schema(example = "none")]
     unknown_senders: &'static str,
 }
@@ -216,6 +217,7 @@ impl InboundQuestion {
         roster: &Roster,
         readers: &Readers,
         category: Option<&Category>,
+        opener_elsewhere: bool,
         at: DateTime<Utc>,
         language: Language,
     ) -> Result<InboundAccount, Problem> {
@@ -224,6 +226,8 @@ impl InboundQuestion {
             login: Login::among(readers, &self.sender),
             category,
             opened_by: self.opened_by,
+            opener_elsewhere,
+            account_named: self.account.is_some(),
         };
         let sender = roster.sender(mail, at);
         let recipients = match category.filter(|_| sender.authority.right() != InboundRight::None) {
@@ -265,9 +269,14 @@ async fn check_inbound(
         most: AT_ONCE,
     };
     let found = caller.service.store.accounts_of_mail(mail).await?;
+    let is_unknown = |opener: &Opener| found.accounts.values().any(|(roster, _)| !roster.knows(*opener));
+    let opener_elsewhere = match question.opened_by.filter(is_unknown) {
+        Some(opener) => caller.service.store.has_a_place(opener).await?,
+        None => false,
+    };
     let mut answers = Vec::new();
     for (roster, readers) in found.accounts.values() {
-        answers.push(question.answered_by(roster, readers, category, caller.by.at, language)?);
+        answers.push(question.answered_by(roster, readers, category, opener_elsewhere, caller.by.at, language)?);
     }
     if question.account.is_some() && answers.is_empty() {
         answers.push(InboundAccount::not_there());

@@ -27,6 +27,10 @@ pub struct Mailed<'a> {
     pub category: Option<&'a Category>,
     /// Who opened the ticket that it answers, if it answers one.
     pub opened_by: Option<Opener>,
+    /// Whether that is somebody of another account. Somebody who is in none any more is not.
+    pub opener_elsewhere: bool,
+    /// Whether the mail concerns this account by what else is known of it, whoever sent it, and not for its sender alone.
+    pub account_named: bool,
 }
 
 /// Why somebody is heard.
@@ -53,6 +57,8 @@ pub enum Silence {
     AccountClosed,
     /// It is a contact's address, and mail to it was never proven to arrive: anybody could write it down.
     Unverified,
+    /// The ticket was opened by somebody of another account, and so is none of this one.
+    OpenerElsewhere,
     /// The contact did not open this ticket, and hears of its own alone (K-16).
     NotOwnItem,
     /// The provider does not hear contacts.
@@ -71,11 +77,12 @@ pub enum Silence {
 
 impl Silence {
     /// Every reason, in the order in which they are told.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownAccount,
         Self::AccountSuspended,
         Self::AccountClosed,
         Self::Unverified,
+        Self::OpenerElsewhere,
         Self::NotOwnItem,
         Self::ContactsNotHeard,
         Self::UserSuspended,
@@ -92,6 +99,7 @@ impl Silence {
             Self::AccountSuspended => "account_suspended",
             Self::AccountClosed => "account_closed",
             Self::Unverified => "unverified",
+            Self::OpenerElsewhere => "opener_elsewhere",
             Self::NotOwnItem => "not_own_item",
             Self::ContactsNotHeard => "contacts_not_heard",
             Self::UserSuspended => "user_suspended",
@@ -146,7 +154,7 @@ type Finding = Result<(InboundRight, Voice), Silence>;
 
 impl Roster {
     /// Who the sender of a mail is in this account at that moment, and whether it speaks for the account. A sender who is
-    /// a contact and a member may do what either may.
+    /// a contact and a member may do what either may; whoever is held back as a member is not heard as a contact either.
     pub fn sender(&self, mail: Mailed<'_>, at: DateTime<Utc>) -> Sender {
         let contact = self.contact_with_address(mail.sender.key());
         let member = mail.login.filter(|login| self.member(login.user).is_some());
@@ -156,9 +164,13 @@ impl Roster {
             .chain(member.map(|login| self.member_heard(login, at)))
             .flatten();
         let authority = match self.account().status {
-            AccountStatus::Active => self.weighed(findings.collect()),
             AccountStatus::Suspended => Authority::Unheard(Silence::AccountSuspended),
             AccountStatus::Closed => Authority::Unheard(Silence::AccountClosed),
+            AccountStatus::Active if self.is_foreign(mail) => Authority::Unheard(Silence::OpenerElsewhere),
+            AccountStatus::Active => match self.held_back(contact, member, at) {
+                Some(silence) => Authority::Unheard(silence),
+                None => self.weighed(findings.collect(), mail.account_named),
+            },
         };
         Sender {
             contact: contact.map(|contact| contact.id),
@@ -176,10 +188,37 @@ impl Roster {
         }
     }
 
-    /// The strongest right of all that speaks for the sender, with whatever gives one; else the first reason against it.
-    fn weighed(&self, findings: Vec<Finding>) -> Authority {
-        if findings.is_empty() {
-            return unknown(self.catalog().inbound().unknown_senders);
+    /// Whether a mail answers a ticket of another account. A contact belongs to one account; a user may have been a member
+    /// here when it opened the ticket, and whoever names the account says that the ticket is its.
+    fn is_foreign(&self, mail: Mailed<'_>) -> bool {
+        let Some(opener) = mail.opened_by else { return false };
+        let known_by_account = match opener {
+            Opener::Contact(_) => false,
+            Opener::User(_) => mail.account_named,
+        };
+        mail.opener_elsewhere && !known_by_account && !self.knows(opener)
+    }
+
+    /// What holds a sender back who is a member, by this address or as the contact that has it.
+    fn held_back(&self, contact: Option<&Contact>, login: Option<Login>, at: DateTime<Utc>) -> Option<Silence> {
+        if login.is_some_and(|login| login.status == UserStatus::Suspended) {
+            return Some(Silence::UserSuspended);
+        }
+        let by_contact = contact.and_then(|contact| self.member_of_contact(contact.id));
+        let by_login = login.and_then(|login| self.member(login.user));
+        let mut members = by_contact.into_iter().chain(by_login);
+        members
+            .any(|member| member.standing(at) == Standing::Suspended)
+            .then_some(Silence::MemberSuspended)
+    }
+
+    /// The strongest right of all that speaks for the sender, with whatever gives one; else the first reason against it. An
+    /// address that was only written down takes nothing away from what a stranger may do in an account that was named.
+    fn weighed(&self, findings: Vec<Finding>, account_named: bool) -> Authority {
+        let strangers = self.catalog().inbound().unknown_senders;
+        let unproven = findings.iter().all(|finding| *finding == Err(Silence::Unverified));
+        if findings.is_empty() || unproven && account_named && strangers != InboundRight::None {
+            return unknown(strangers);
         }
         let heard: Vec<&(InboundRight, Voice)> = findings.iter().flatten().collect();
         if let Some(right) = heard.iter().map(|(right, _)| *right).max() {
@@ -208,13 +247,8 @@ impl Roster {
     }
 
     fn member_heard(&self, login: Login, at: DateTime<Utc>) -> Vec<Finding> {
-        if login.status == UserStatus::Suspended {
-            return vec![Err(Silence::UserSuspended)];
-        }
-        match self.member(login.user).map(|member| member.standing(at)) {
-            Some(Standing::Active) => {}
-            Some(Standing::Suspended) => return vec![Err(Silence::MemberSuspended)],
-            Some(Standing::Expired) | None => return vec![Err(Silence::MembershipExpired)],
+        if self.live_member(login.user, at).is_none() {
+            return vec![Err(Silence::MembershipExpired)];
         }
         let permissions = self.permissions_of(login.user, at).unwrap_or_else(Permissions::none);
         let inbound = self.catalog().inbound();
@@ -288,6 +322,8 @@ mod tests {
             login,
             category,
             opened_by: about.map(|(_, opener)| opener),
+            opener_elsewhere: false,
+            account_named: false,
         };
         roster.sender(mail, NOW)
     }
@@ -351,6 +387,74 @@ mod tests {
         assert_eq!(ask(ANA, bea), heard(InboundRight::Open, [Voice::Contact]));
         let other = asked(&roster, &CEM.address(), None, Some(("invoices", bea)));
         assert_eq!(other.authority, heard(InboundRight::Open, [Voice::Contact]));
+    }
+
+    #[test]
+    fn nobody_answers_a_ticket_of_another_account() {
+        let roster = hosting().with_verified(BEA);
+        let of = |opener, opener_elsewhere, account_named| {
+            let mail = Mailed {
+                sender: &ANA.address(),
+                login: Some(login(ANA)),
+                category: None,
+                opened_by: Some(opener),
+                opener_elsewhere,
+                account_named,
+            };
+            roster.sender(mail, NOW).authority
+        };
+        let refused = Authority::Unheard(Silence::OpenerElsewhere);
+        let (bea, zoe) = (Opener::Contact(BEA.contact()), Opener::Contact(ZOE.contact()));
+        assert_eq!(of(zoe, true, false), refused);
+        assert_eq!(of(zoe, true, true), refused);
+        // Of this account, or of none any more.
+        assert_eq!(of(bea, true, false).right(), InboundRight::Open);
+        assert_eq!(of(zoe, false, false).right(), InboundRight::Open);
+        // A user may have left the account that is named.
+        let left = Opener::User(ZOE.user());
+        assert_eq!(of(left, true, false), refused);
+        assert_eq!(of(left, true, true).right(), InboundRight::Open);
+    }
+
+    #[test]
+    fn an_address_that_was_only_written_down_takes_nothing_away_from_strangers() {
+        let document = crate::catalog::Catalog::preset("standard").unwrap();
+        let open = document.replace("unknown_senders = \"none\"", "unknown_senders = \"reply\"");
+        assert_ne!(open, document);
+        let catalog = std::sync::Arc::new(crate::catalog::Catalog::parse(&open).unwrap());
+        let roster = Roster::new(standard().with(BEA).parts().clone(), catalog);
+        let named = |account_named| {
+            let mail = Mailed {
+                sender: &BEA.address(),
+                login: None,
+                category: None,
+                opened_by: None,
+                opener_elsewhere: false,
+                account_named,
+            };
+            roster.sender(mail, NOW).authority
+        };
+        assert_eq!(named(true), heard(InboundRight::Reply, [Voice::UnknownSender]));
+        // Whoever wrote it down does not make the stranger speak for the account.
+        assert_eq!(named(false), Authority::Unheard(Silence::Unverified));
+        let strict = standard().with(BEA);
+        assert_eq!(wrote(&strict, BEA).authority, Authority::Unheard(Silence::Unverified));
+    }
+
+    #[test]
+    fn whoever_is_held_back_as_a_member_is_not_heard_as_a_contact() {
+        let roster = standard().with_member(BEA, Permissions::All);
+        assert_eq!(wrote(&roster, BEA).authority.right(), InboundRight::Open);
+        let suspended = roster.clone().suspended_member(BEA);
+        let refused = Authority::Unheard(Silence::MemberSuspended);
+        assert_eq!(wrote(&suspended, BEA).authority, refused);
+        // Nor by the contact's address where the log-in has another.
+        assert_eq!(asked(&suspended, &BEA.address(), None, None).authority, refused);
+        let ended = roster.expiring_member(BEA, moment(60));
+        assert_eq!(
+            wrote(&ended, BEA).authority,
+            heard(InboundRight::Open, [Voice::Contact])
+        );
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl Roster {
     }
 
     /// Whether the opener is somebody of this account.
-    pub(crate) fn knows(&self, opener: Opener) -> bool {
+    pub fn knows(&self, opener: Opener) -> bool {
         match opener {
             Opener::Contact(contact) => self.contact(contact).is_ok(),
             Opener::User(user) => self.member(user).is_some(),

@@ -1,6 +1,6 @@
 //! Which accounts a mail concerns, and who their members are.
 //!
-//! Two queries, each by an index, so that it takes no longer with more accounts; the accounts themselves come from the
+//! Two queries, and one more for a ticket's opener whom an account does not know, each by an index, so that it takes no longer with more accounts; the accounts themselves come from the
 //! snapshots where those are of the same revision.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use accounts_domain::address::EmailAddress;
 use accounts_domain::ids::AccountId;
 use accounts_domain::names::ExternalId;
-use accounts_domain::recipients::Readers;
+use accounts_domain::recipients::{Opener, Readers};
 use accounts_domain::roster::Roster;
 use diesel::prelude::*;
 use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl};
@@ -19,7 +19,7 @@ use crate::backend::{Conn, load_united};
 use crate::error::{Fault, StoreError};
 use crate::members::load_readers;
 use crate::present::Place;
-use crate::schema::{accounts, contact_addresses, memberships, users};
+use crate::schema::{accounts, contact_addresses, contacts, memberships, users};
 use crate::store::Store;
 
 /// A mail that came in.
@@ -77,6 +77,28 @@ impl Store {
                 .collect(),
             more: found.more,
         })
+    }
+
+    /// Whether whoever opened a ticket is a contact or a member of any account now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_a_place(&self, opener: Opener) -> Result<bool, StoreError> {
+        let work = move |conn: &mut Conn| {
+            let found: Option<String> = match opener {
+                Opener::Contact(contact) => contacts::table
+                    .filter(contacts::id.eq(contact.to_string()))
+                    .select(contacts::account_id)
+                    .first(conn),
+                Opener::User(user) => memberships::table
+                    .filter(memberships::user_id.eq(user.to_string()))
+                    .select(memberships::account_id)
+                    .first(conn),
+            }
+            .optional()?;
+            Ok(found.is_some())
+        };
+        self.lanes.read_consistent(work).await
     }
 }
 
