@@ -95,6 +95,37 @@ impl Templates {
         for (form, text) in &self.frames {
             faults.extend(unusable(form.frame(), text, &own.values_of_frame(*form)));
         }
+        // What cannot be read cannot be tried either.
+        if faults.is_empty() {
+            faults = self.faults_in_use(&own);
+        }
+        faults
+    }
+
+    /// What is wrong with the templates once a mail is written by them: a filter, a part of a value or another template
+    /// that is not there.
+    fn faults_in_use(&self, own: &Words) -> Vec<TemplateFault> {
+        let words = match Words::with(self) {
+            Ok(words) => words,
+            Err(problem) => return vec![fault("the texts", &problem.to_string())],
+        };
+        let mut faults = Vec::new();
+        for (language, sections) in &self.texts {
+            for (section, texts) in sections {
+                for name in texts.keys() {
+                    let given = own.values_of(*language, section, name).unwrap_or_default();
+                    if let Err(problem) = words.try_text(*language, section, name, &given) {
+                        let place = format!("{language}.toml: {section}.{name}");
+                        faults.push(fault(&place, &problem.to_string()));
+                    }
+                }
+            }
+        }
+        for form in self.frames.keys() {
+            if let Err(problem) = words.try_frame(*form) {
+                faults.push(fault(form.frame(), &problem.to_string()));
+            }
+        }
         faults
     }
 }
@@ -172,6 +203,23 @@ mod tests {
         assert_eq!(places, expected);
         assert!(faults[1].message.contains("`nobody`"), "{}", faults[1]);
         assert!(Templates::read(&files.path().join("missing")).is_err());
+    }
+
+    #[test]
+    fn what_fails_only_when_a_mail_is_written_is_named_at_the_start() {
+        let files = folder(&[
+            ("en.toml", "[invitation]\nsubject = \"Join {{ account | uper }}\"\n"),
+            ("frame.txt", "{% include 'head.txt' %}"),
+            ("frame.html", "{% if link %}{{ link.ulr }}{% endif %}"),
+        ]);
+        let faults = Templates::read(files.path()).unwrap_err();
+        let places: Vec<&str> = faults.iter().map(|fault| fault.place.as_str()).collect();
+        assert_eq!(places, ["en.toml: invitation.subject", "frame.txt", "frame.html"]);
+        let sound = folder(&[(
+            "frame.html",
+            "{% if link %}{{ link.url }}{% endif %}{{ subject | upper }}",
+        )]);
+        assert!(Templates::read(sound.path()).is_ok());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use accounts_domain::language::Language;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use crate::templates::Templates;
 
@@ -17,6 +17,9 @@ const FRAMES: [(Form, &str); 2] = [
     (Form::Plain, include_str!("../text/frame.txt")),
     (Form::Html, include_str!("../text/frame.html")),
 ];
+
+/// What stands for a value when a template is tried. It is a number as well as a text.
+const STAND_IN: &str = "1";
 
 /// The texts of one language, by section and name.
 pub(crate) type Sections = BTreeMap<String, BTreeMap<String, String>>;
@@ -114,6 +117,56 @@ impl Words {
             .into_iter()
             .chain(["language", "subject", "logo"].map(ToOwned::to_owned))
             .collect()
+    }
+
+    /// Writes one text with something in the place of each value, in both forms: some faults show only then.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn try_text(
+        &self,
+        language: Language,
+        section: &str,
+        name: &str,
+        given: &BTreeSet<String>,
+    ) -> Result<(), minijinja::Error> {
+        let values: BTreeMap<&str, &str> = given.iter().map(|value| (value.as_str(), STAND_IN)).collect();
+        for form in [Form::Plain, Form::Html] {
+            self.templates
+                .get_template(&text_name(language, section, name, form))?
+                .render(&values)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a frame around texts, with and without each part that not every mail has.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn try_frame(&self, form: Form) -> Result<(), minijinja::Error> {
+        for parts in 0..8_u8 {
+            let has = |part: u8| parts & part != 0;
+            let text = || rendered(STAND_IN);
+            let link =
+                context! { url => STAND_IN, code => STAND_IN, action => text(), or_code => text(), life => text() };
+            let way_out = context! { url => STAND_IN, action => text() };
+            self.frame(
+                form,
+                context! {
+                    language => STAND_IN,
+                    subject => STAND_IN,
+                    greeting => text(),
+                    opening => vec![vec![text()]],
+                    link => has(1).then_some(link),
+                    closing => vec![text()],
+                    unsubscribe => has(2).then_some(way_out),
+                    logo => has(4).then_some(STAND_IN),
+                    provider => STAND_IN,
+                    automatic => text(),
+                },
+            )?;
+        }
+        Ok(())
     }
 
     /// One text with its values filled in. In HTML they are escaped.
