@@ -102,15 +102,17 @@ async fn unsubscribe(
     shown(&offer, &service, language, true)
 }
 
-/// Reads a token and finds the notice that it came with. One that is not ours leads nowhere.
+/// Reads a token and finds the notice that it came with. One that is not ours leads nowhere, and neither does one of a
+/// category that has become mandatory, or is gone.
 async fn open(service: &Service, token: &str) -> Result<UnsubscribeOffer, Problem> {
     let link = Links::read::<MailId>(token).ok_or_else(Problem::not_found)?;
     let offer = service.store.unsubscribe_offer(link.id).await?;
     let offer = offer.ok_or_else(Problem::not_found)?;
-    if service
+    let is_ours = service
         .links
-        .is_ours(LinkPurpose::Unsubscribe, &link, offer.address.key())
-    {
+        .is_ours(LinkPurpose::Unsubscribe, &link, offer.address.key());
+    let category = service.store.catalog().category(&offer.notification.category);
+    if is_ours && category.is_some_and(|category| !category.mandatory) {
         Ok(offer)
     } else {
         Err(Problem::not_found())
