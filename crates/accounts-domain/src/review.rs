@@ -296,8 +296,8 @@ impl Roster {
         shared.map(|reader| reader.user)
     }
 
-    /// The one contact that holds each role, where nobody else holds any. Where the catalog has fewer than two roles, to hold
-    /// everything is to be the only contact, with nobody else who enters.
+    /// The one contact that holds each role, where nobody else holds any; for a role without a holder the owner stands in.
+    /// Where the catalog has fewer than two roles, to hold everything is to be the only contact, with nobody else who enters.
     fn sole_bearer(&self, at: DateTime<Utc>) -> Option<ContactId> {
         let roles = self.catalog().roles();
         if roles.len() < 2 {
@@ -308,7 +308,7 @@ impl Roster {
         for role in roles {
             let holders = self.holders(&role.key);
             if holders.is_empty() {
-                return None;
+                bearers.insert(self.owner());
             }
             bearers.extend(holders);
         }
