@@ -28,7 +28,8 @@ pub enum ServicePermission {
     AuditView,
     /// `notifications:view`: see subscriptions and who receives what.
     NotificationsView,
-    /// `notifications:manage`: change the subscriptions of others and send test messages.
+    /// `notifications:manage`: change the subscriptions of other members and send test messages; those of contacts go with
+    /// the contacts.
     NotificationsManage,
     /// `keys:manage`: make and revoke the account's API keys and webhooks.
     KeysManage,
