@@ -9,6 +9,7 @@ mod migrations;
 #[cfg(test)]
 mod tests;
 pub mod walk;
+pub mod watch;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};

@@ -94,6 +94,8 @@ pub use webhooks::queue::{ClaimedDelivery, DeliveryClaim};
 pub use backend::hand::Hand;
 #[doc(hidden)]
 pub use backend::walk as schema_walk;
+#[doc(hidden)]
+pub use backend::watch;
 
 /// PostgreSQL as all tests of the workspace start it.
 #[cfg(test)]

@@ -43,6 +43,18 @@ pub(super) fn place_with(catalog: &Arc<Catalog>) -> Place {
     }
 }
 
+/// The same with queries that are looked at.
+pub(super) fn place_watched() -> Place {
+    let (database, keeper) = super::fresh();
+    accounts_store::watch::begin(&database).unwrap();
+    let store = Store::open(Settings::new(database.clone()), catalog("standard")).unwrap();
+    Place {
+        store,
+        database,
+        keeper,
+    }
+}
+
 impl Place {
     pub(super) fn of(store: Store, closed: Closed) -> Self {
         Self {

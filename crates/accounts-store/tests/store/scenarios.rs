@@ -10,6 +10,7 @@ mod integrations;
 mod invitations;
 mod operators;
 mod purge;
+mod queries;
 mod races;
 mod retention;
 mod second_factors;
