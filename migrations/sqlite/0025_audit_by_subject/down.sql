@@ -1,0 +1,5 @@
+DROP TRIGGER audit_values_stay_in_place;
+DROP TRIGGER audit_values_are_not_replaced;
+DROP TRIGGER audit_events_are_not_replaced;
+DROP INDEX audit_values_by_invited;
+DROP INDEX audit_events_by_subject;
