@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use accounts_domain::operators::OperatorKind;
+use accounts_store::Retention;
 use accounts_tests::given::{self, PASSWORD, Person};
 use accounts_tests::{App, Setup, json, on_both, scene, staff};
 use serde_json::Value;
@@ -51,6 +52,18 @@ fn hex(text: &str) -> String {
         write!(digits, "{byte:02x}").unwrap();
         digits
     })
+}
+
+/// Invitations are forgotten by now, with what else has had its time.
+fn long_after(app: &App) {
+    app.clock().advance(chrono::TimeDelta::days(100));
+    let store = &app.running().service().store;
+    let purge = || {
+        app.running()
+            .wait(store.purge(app.clock().now(), Retention::default(), 500))
+    };
+    while purge().unwrap() > 0 {}
+    assert!(app.rows()["invitations"].is_empty());
 }
 
 #[track_caller]
@@ -171,6 +184,38 @@ on_both! {
         sound(app);
     }
 
+    fn an_invitation_that_is_remembered_no_more_tells_of_nobody(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let dan = given::owner(app, "dan@other.example");
+        let zoe = given::owner(app, "zoe@third.example");
+        let (bettina, _) = bettina(app, &ana);
+        dan.invites("Bettina@Kestrel.example", &json!([])).expect(201);
+        let named = json!({ "address": ADDRESS, "display_name": NAME });
+        let accepted = zoe.post(zoe.at("/invitations"), named).expect(201).text("id");
+        bettina.post(format!("/v1/me/invitations/{accepted}/accept"), ()).expect(200);
+        long_after(app);
+        let told = || app.rows()["audit_values"].iter().filter(|row| row.contains("invitation")).cloned().collect::<Vec<_>>();
+        assert!(told().iter().any(|row| row.contains("Bettina@kestrel.example")), "{:#?}", told());
+        assert!(told().iter().any(|row| row.contains(NAME)), "{:#?}", told());
+        given::logged_in(app, ADDRESS).post("/v1/me/erase", ()).expect(200);
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
+        sound(app);
+    }
+
+    fn what_was_removed_by_others_goes_with_the_person(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let (bettina, contact) = bettina(app, &ana);
+        // She was let in by a link, did nothing there, and somebody else took the contact away.
+        ana.removes(&contact).expect(204);
+        bettina.get(ana.at("/access")).refused(404, "not-found");
+        assert!(traces(app).iter().any(|row| row.starts_with("audit_values") && row.contains(NAME)));
+        bettina.post("/v1/me/erase", ()).expect(200);
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
+        sound(app);
+    }
+
     fn what_a_receiver_repeated_goes_with_the_person(app) {
         let ana = given::owner(app, "ana@lima.example");
         let desk = given::integration(app, &["webhooks:manage", "events:read"]);
@@ -256,6 +301,22 @@ on_both! {
         assert!(of_gil() > 2);
         ana.post(gil.at("/erase"), ()).expect(200);
         assert_eq!(of_gil(), 0);
+        sound(app);
+    }
+
+    fn with_a_contact_goes_what_is_told_of_invitations_that_are_remembered_no_more(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let zoe = given::owner(app, "zoe@third.example");
+        for owner in [&ana, &zoe] {
+            owner.invites("gil@lima.example", &json!([])).expect(201);
+        }
+        let gil = ana.adds_contact("Gil", "gil@lima.example");
+        long_after(app);
+        let told = || app.rows()["audit_values"].iter().filter(|row| row.contains("gil@lima.example")).count();
+        assert_eq!(told(), 3);
+        given::logged_in(app, "ana@lima.example").post(gil.at("/erase"), ()).expect(200);
+        // What another account knows of the address is its own.
+        assert_eq!(told(), 1);
         sound(app);
     }
 

@@ -1,11 +1,13 @@
 //! The audit log: written with each change, never changed, read page by page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accounts_domain::audit::{Datum, Entry};
 use accounts_domain::ids::{AccountId, EventId, UserId};
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable, Text};
 use serde_json::{Map, Value};
 
 use crate::backend::{Conn, insert_all};
@@ -412,6 +414,21 @@ fn search_events(
         .select(EventRow::as_select())
         .load(conn)?;
     with_values(conn, rows)
+}
+
+/// The invitations to addresses with these keys, each with its account, as the log tells of them: it does so longer than they
+/// are remembered.
+pub(crate) fn invitations_to(conn: &mut Conn, keys: &BTreeSet<String>) -> Result<Vec<(String, Option<String>)>, Fault> {
+    // Literals, because the index holds these rows alone. Addresses are ASCII, so that the databases fold them alike.
+    let addresses = sql::<Bool>("audit_values.person_kind = 'invitation' AND audit_values.field = 'address'");
+    let folded = sql::<Nullable<Text>>("lower(audit_values.after)");
+    Ok(audit_values::table
+        .inner_join(audit_events::table)
+        .filter(addresses)
+        .filter(folded.eq_any(keys))
+        .select((audit_values::person_id, audit_events::account_id))
+        .distinct()
+        .load(conn)?)
 }
 
 /// The values beside these events, by event: all of them, or those of these persons.

@@ -17,7 +17,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use serde_json::Value;
 
-use crate::audit::Origin;
+use crate::audit::{Origin, invitations_to};
 use crate::backend::Conn;
 use crate::decide::{Locked, conclude, lock_and_load};
 use crate::error::{Fault, Stop, StoreError};
@@ -268,6 +268,8 @@ struct Traces {
     known: Known,
     /// The contacts that the person was and that are there no more.
     contacts: BTreeSet<String>,
+    /// The invitations to the person that the log tells of, remembered or not.
+    invitations: BTreeSet<String>,
     accounts: BTreeSet<String>,
     /// Under what names the person called.
     callers: BTreeSet<String>,
@@ -287,6 +289,7 @@ impl Traces {
             wishes: Vec::new(),
             known,
             contacts: BTreeSet::new(),
+            invitations: BTreeSet::new(),
             accounts: rosters.iter().map(|roster| roster.account().id.to_string()).collect(),
             callers: BTreeSet::from([id.clone()]),
         };
@@ -320,10 +323,15 @@ impl Traces {
         Ok(())
     }
 
-    /// Also the accounts that the person had a place in once, and those that have invited it.
+    /// Also the accounts that the person had a place in once, whether it did anything there or not, and those that have
+    /// invited it.
     fn add_accounts(&mut self, conn: &mut Conn) -> Result<(), Fault> {
-        let acted: Vec<Option<String>> = audit_events::table
-            .filter(audit_events::actor_id.eq(&self.user))
+        let by_person = audit_events::actor_id
+            .eq(&self.user)
+            .or(audit_events::on_behalf_of.eq(&self.user));
+        let of_person = by_person.or(audit_events::subject_id.eq(&self.user));
+        let told: Vec<Option<String>> = audit_events::table
+            .filter(of_person)
             .filter(audit_events::account_id.is_not_null())
             .select(audit_events::account_id)
             .distinct()
@@ -333,7 +341,11 @@ impl Traces {
             .select(invitations::account_id)
             .distinct()
             .load(conn)?;
-        self.accounts.extend(acted.into_iter().flatten().chain(invited));
+        self.accounts.extend(told.into_iter().flatten().chain(invited));
+        for (invitation, account) in invitations_to(conn, &self.own.keys)? {
+            self.invitations.insert(invitation);
+            self.accounts.extend(account);
+        }
         Ok(())
     }
 
@@ -371,7 +383,7 @@ impl Traces {
             .load(conn)?;
         empty(conn, "user", [&self.user])?;
         empty(conn, "contact", &self.contacts)?;
-        empty(conn, "invitation", &invited)?;
+        empty(conn, "invitation", invited.iter().chain(&self.invitations))?;
         empty(conn, "join_request", &asked)?;
         self.forget_mails(conn, at)?;
         self.forget_wishes(conn)?;

@@ -1,5 +1,7 @@
 //! Saves what changes of an invitation.
 
+use std::collections::BTreeSet;
+
 use accounts_domain::ids::{ContactId, InvitationId};
 use accounts_domain::invitations::{Invitation, InvitationOutcome};
 use accounts_domain::names::DisplayName;
@@ -7,6 +9,7 @@ use accounts_domain::roster::Contact;
 use diesel::prelude::*;
 
 use super::{Saving, permissions_json};
+use crate::audit::invitations_to;
 use crate::error::Fault;
 use crate::rows::stored;
 use crate::schema::{audit_values, invitations};
@@ -58,19 +61,23 @@ impl Saving<'_> {
     /// Forgets the invitations of a contact that is erased, and what the record says of whom they were for.
     pub(super) fn erase_invitations(&mut self, contact: ContactId) -> Result<(), Fault> {
         let addresses = self.before.contact(contact).into_iter().flat_map(Contact::addresses);
-        let keys: Vec<String> = addresses.map(|address| address.key().to_owned()).collect();
+        let keys: BTreeSet<String> = addresses.map(|address| address.key().to_owned()).collect();
         let of_contact = invitations::address_key
-            .eq_any(keys)
+            .eq_any(&keys)
             .or(invitations::contact_id.eq(contact.to_string()));
         let ids: Vec<String> = invitations::table
             .filter(invitations::account_id.eq(&self.account))
             .filter(of_contact)
             .select(invitations::id)
             .load(self.conn)?;
-        let told = audit_values::table
+        let told = invitations_to(self.conn, &keys)?;
+        let told = told
+            .iter()
+            .filter(|(_, account)| account.as_ref() == Some(&self.account));
+        let of_invitations = audit_values::table
             .filter(audit_values::person_kind.eq("invitation"))
-            .filter(audit_values::person_id.eq_any(&ids));
-        diesel::update(told)
+            .filter(audit_values::person_id.eq_any(told.map(|(id, _)| id).chain(&ids)));
+        diesel::update(of_invitations)
             .set((
                 audit_values::before.eq(None::<String>),
                 audit_values::after.eq(None::<String>),
