@@ -343,6 +343,11 @@ on_both! {
         bettina.asks_to_join(&json!({ "account_id": dan.account, "message": "From the fair" })).expect(202);
         bettina.post(bettina.at("/contacts"), json!({ "display_name": "Hal", "address": "hal@lima.example" })).expect(201);
 
+        ana.gives(&contact, "billing").expect(200);
+        ana.takes(&contact, "billing").expect(204);
+        ana.put(contact.at("/subscriptions"), json!({ "categories": ["invoice"] })).expect(200);
+        ana.changes(&bettina, json!({ "permissions": ["contacts:view"] })).expect(200);
+
         let all = bettina.get("/v1/me/export").expect(200);
         assert_eq!(all.header("Content-Disposition"), "attachment; filename=\"me.json\"");
         assert_eq!((&all["user/address"], &all["user/display_name"]), (&json!(ADDRESS), &json!(NAME)));
@@ -356,7 +361,9 @@ on_both! {
         assert_eq!(all["join_requests/0/message"], "From the fair");
         assert_eq!(all["all_events"], true);
         let kinds = all.each("events", "type");
-        for kind in ["user.logged_in", "user.changed", "contact.added"] {
+        // Also what was done to her and changed no word about her.
+        let told = ["user.logged_in", "user.changed", "contact.added", "member.added", "member.permissions_changed"];
+        for kind in told.into_iter().chain(["role.given", "role.taken", "contact.subscriptions_changed"]) {
             assert!(kinds.contains(&kind.to_owned()), "{kind} in {kinds:?}");
         }
         // What others did is told where it was to her, with what it did to her data.

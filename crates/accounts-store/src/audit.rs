@@ -280,8 +280,9 @@ fn events_of_person(conn: &mut Conn, user: UserId, limit: i64) -> Result<Vec<Aud
     let acted = audit_events::actor_id
         .eq(id.clone())
         .or(audit_events::on_behalf_of.eq(id));
+    let undergone = audit_events::subject_id.eq_any(&persons);
     let rows: Vec<EventRow> = audit_events::table
-        .filter(own.or(acted).or(audit_events::id.eq_any(told)))
+        .filter(own.or(acted).or(undergone).or(audit_events::id.eq_any(told)))
         .order((audit_events::at.desc(), audit_events::id.desc()))
         .limit(limit)
         .select(EventRow::as_select())
