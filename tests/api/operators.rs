@@ -513,6 +513,17 @@ on_both! {
         let of_ana = found(&format!("&account={}", ana.account));
         assert!(!of_ana.list("data").is_empty());
         assert!(of_ana.list("data").iter().all(|event| event["account_id"] == json!(ana.account)));
+        let contact = bea.contact().id;
+        let told = found(&format!("&subject={contact}"));
+        assert!(told.each("data", "type").contains(&"role.given".to_owned()), "{:?}", told.each("data", "type"));
+        assert!(told.list("data").iter().all(|event| event["subject"]["id"] == contact.as_str()));
+        let of_both = found(&format!("&subject={}&subject={}&type=account.opened", ana.account, bea.account));
+        assert_eq!(of_both.each("data", "account_id"), [bea.account.as_str(), &ana.account]);
+        sam.get(format!("{EVENTS}?subject=")).refused(400, "bad-request").parameter_fault("subject", "invalid-format");
+        let key = ana.post("/v1/me/api-keys", json!({ "name": "Scripts", "all_permissions": true })).expect(201);
+        app.client().with_token(&key.text("key")).patch(ana.at(""), json!({ "name": "Lima Ltd" })).expect(200);
+        let of_key = found(&format!("&actor={}", key.text("id")));
+        assert_eq!(of_key.each("data", "type"), ["account.changed"]);
         // Page by page it is the same.
         let all = found("").each("data", "id");
         let (mut ids, mut path) = (Vec::new(), format!("{EVENTS}?limit=3"));

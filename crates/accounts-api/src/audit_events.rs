@@ -2,7 +2,7 @@
 
 mod export;
 
-use accounts_domain::ids::{IntegrationId, OperatorId, UserId};
+use accounts_domain::ids::{ApiKeyId, IntegrationId, OperatorId, UserId};
 use accounts_store::{AuditEvent, AuditFilter, AuditValue};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub struct AuditFilters {
     #[param(rename = "type", max_length = 60)]
     kind: Vec<String>,
     /// Who did it, in person, by an API key, or by an operator in its place: this user, or any of these. The id of an
-    /// operator or of an integration finds what that one did.
+    /// API key, of an operator or of an integration finds what that one did.
     #[param(max_length = 30)]
     actor: Vec<String>,
     /// What it happened to: this contact, user or account, or any of these.
@@ -66,7 +66,7 @@ impl From<AuditFilters> for AuditFilter {
     }
 }
 
-/// The id of a user, of an operator or of an integration, as events hold it.
+/// The id of a user, of an API key, of an operator or of an integration, as events hold it.
 pub(crate) struct ActorId(pub(crate) String);
 
 impl std::str::FromStr for ActorId {
@@ -74,13 +74,14 @@ impl std::str::FromStr for ActorId {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let known = text.parse::<UserId>().is_ok()
+            || text.parse::<ApiKeyId>().is_ok()
             || text.parse::<OperatorId>().is_ok()
             || text.parse::<IntegrationId>().is_ok();
         known.then(|| Self(text.to_owned())).ok_or(())
     }
 }
 
-fn bounded(query: &mut Query, name: &str, max: usize) -> Vec<String> {
+pub(crate) fn bounded(query: &mut Query, name: &str, max: usize) -> Vec<String> {
     let values: Vec<String> = query.any(name);
     if values.iter().any(|value| value.is_empty() || value.len() > max) {
         query.add(name, FieldCode::InvalidFormat);

@@ -83,6 +83,8 @@ pub struct AuditSearch {
     pub actor: Option<String>,
     /// What happened.
     pub kind: Option<String>,
+    /// What it happened to: any of these ids; none asks for all.
+    pub subjects: Vec<String>,
     /// Not before.
     pub since: Option<DateTime<Utc>>,
     /// Before.
@@ -103,7 +105,7 @@ pub struct AuditMark {
 pub struct AuditFilter {
     /// What happened: any of these.
     pub kinds: Vec<String>,
-    /// Who did it: any of these users or operators.
+    /// Who did it, or in whose name: any of these users, keys, operators or integrations.
     pub actors: Vec<String>,
     /// What it happened to: any of these ids.
     pub subjects: Vec<String>,
@@ -397,6 +399,9 @@ fn search_events(
     }
     if let Some(kind) = &search.kind {
         query = query.filter(audit_events::kind.eq(kind.clone()));
+    }
+    if !search.subjects.is_empty() {
+        query = query.filter(audit_events::subject_id.eq_any(search.subjects.clone()));
     }
     if let Some(since) = search.since {
         query = query.filter(audit_events::at.ge(stored(since)));

@@ -125,6 +125,13 @@ on_both! {
         assert_eq!(types(&format!("&until={since}&subject={}", contact.id)), ["contact.verified", "contact.verification_sent", "contact.added"]);
         bea.get(bea.at("/audit-events?since=yesterday")).refused(400, "bad-request").parameter_fault("since", "invalid-format");
 
+        let key = ana.post("/v1/me/api-keys", json!({ "name": "Scripts", "all_permissions": true })).expect(201);
+        app.client().with_token(&key.text("key")).patch(cem.path(), json!({ "title": "Head" })).expect(200);
+        let of_key = events(&ana, &format!("&actor={}", key.text("id")));
+        assert_eq!(of_key.each("data", "type"), ["contact.changed"]);
+        assert_eq!(of_key["data/0/actor/kind"], "key");
+        ana.get(ana.at("/audit-events?actor=key_1")).refused(400, "bad-request").parameter_fault("actor", "invalid-format");
+
         // Page by page it is the same log, also where a decision with several events is cut in two.
         let whole = events(&ana, "").each("data", "id");
         let (mut paged, mut next) = (Vec::new(), Some(String::new()));

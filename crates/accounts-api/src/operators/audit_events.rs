@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::audit_events::{ActorId, AuditEventView};
+use crate::audit_events::{ActorId, AuditEventView, bounded};
 use crate::describe::answer;
 use crate::guards::Operator;
 use crate::page::{Paging, page};
@@ -26,12 +26,16 @@ pub struct AllAuditFilters {
     /// Those of this account.
     #[param(value_type = Option<String>, max_length = 30)]
     account: Option<AccountId>,
-    /// Who did it: this user, in person, by an API key or by an operator in its place; or this operator or integration.
+    /// Who did it: this user, in person, by an API key or by an operator in its place; or this API key,
+    /// operator or integration.
     #[param(max_length = 30)]
     actor: Option<String>,
     /// What happened (`account.status_changed`, say).
     #[param(rename = "type", min_length = 1, max_length = 60)]
     kind: Option<String>,
+    /// What it happened to: this contact, user or account, or any of these.
+    #[param(max_length = 30)]
+    subject: Vec<String>,
     /// Not before this moment (RFC 3339).
     since: Option<DateTime<Utc>>,
     /// Before this moment (RFC 3339).
@@ -44,6 +48,7 @@ impl Filters for AllAuditFilters {
             account: query.value("account"),
             actor: query.value::<ActorId>("actor").map(|actor| actor.0),
             kind: query.text("type", 60),
+            subject: bounded(query, "subject", 30),
             since: query.value("since"),
             until: query.value("until"),
         }
@@ -97,6 +102,7 @@ async fn search_audit_events(
         account: filters.account,
         actor: filters.actor,
         kind: filters.kind,
+        subjects: filters.subject,
         since: filters.since,
         until: filters.until,
     };
