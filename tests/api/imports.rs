@@ -205,3 +205,15 @@ on_both! {
         unchanged(&ana, || imports(&ana, "", row).refused(429, "too-many-requests"));
     }
 }
+
+on_both! {
+    Setup::catalog(&accounts_domain::catalog::Catalog::preset("standard").unwrap().replace("contact_limit = 5 ", "contact_limit = 1000 "));
+
+    fn the_largest_table_comes_in_at_once(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let rows = (1..1000).map(|row| format!("Contact {row},contact-{row}@lima.example,technical\r\n"));
+        let table = format!("display_name,address,roles\r\n{}", rows.collect::<String>());
+        let done = imports(&ana, "", table).expect(200);
+        assert_eq!((&done["created"], &done["refused"]), (&json!(999), &json!(0)));
+    }
+}

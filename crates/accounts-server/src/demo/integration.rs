@@ -20,7 +20,9 @@ const NAME: &str = "Demo";
 const FILE: &str = "demo-integration.key";
 
 /// What it may do.
-const SCOPES: [IntegrationScope; 4] = [
+const SCOPES: [IntegrationScope; 6] = [
+    IntegrationScope::AccessCheck,
+    IntegrationScope::DeliverabilityReport,
     IntegrationScope::EventsRead,
     IntegrationScope::InboundCheck,
     IntegrationScope::NotificationsSend,
