@@ -1,12 +1,13 @@
 //! Notices to a category: who gets them, in which language, what has become of each, and the way out of them.
 
 use accounts_domain::{actor::Actor, roster::AccountStatus};
-use accounts_store::{Act, Kept};
+use accounts_store::{Act, Kept, Retention};
 use accounts_tests::{
     App, Client, Mail,
     given::{self, Person},
     json, on_both,
 };
+use chrono::TimeDelta;
 
 const SENDS: &[&str] = &["notifications:send"];
 
@@ -191,6 +192,16 @@ on_both! {
         assert_eq!(notices(app, "cem@example.com").len(), 1);
         let event = ana.get(ana.at("/audit-events?type=contact.subscriptions_changed")).expect(200);
         assert_eq!(event["data/0/actor/kind"], "link");
+    }
+
+    fn the_way_out_is_open_for_thirty_days_however_short_mails_are_kept(app) {
+        let (ana, _, _) = company(app);
+        given::notice(&given::integration(app, SENDS), &ana.account, "product_news");
+        let token = notices(app, "cem@example.com").pop().unwrap().unsubscribe_token();
+        let shortest = Retention { mails: TimeDelta::days(1), ..Retention::default() };
+        let later = app.clock().now() + TimeDelta::days(29);
+        app.running().wait(app.running().service().store.purge(later, shortest, 500)).unwrap();
+        app.client().get(format!("/unsubscribe/{token}")).expect(200);
     }
 
     fn nobody_gets_out_of_what_comes_with_a_place(app) {

@@ -511,6 +511,8 @@ pub struct Flags {
     pub keep_audit_days: Option<OsString>,
 
     /// How many days mails are kept after they were sent or given up, 1 to 3650 [default: 90]
+    ///
+    /// Mails of notices are kept for 30 days at least, because each holds the link that ends a subscription.
     #[arg(
         long,
         global = true,
@@ -519,6 +521,16 @@ pub struct Flags {
         hide_env_values = true
     )]
     pub keep_mail_days: Option<OsString>,
+
+    /// How many days deliveries to webhooks are kept after they were taken or given up, 4 to 3650 [default: 30]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DAYS",
+        env = "ACCOUNTS_KEEP_DELIVERY_DAYS",
+        hide_env_values = true
+    )]
+    pub keep_delivery_days: Option<OsString>,
 
     /// How many hours the answer to an Idempotency-Key is kept for a repeat, 24 to 720 [default: 24]
     #[arg(

@@ -270,6 +270,11 @@ impl Reader<'_> {
             let days = text.parse().ok().filter(|days| (1..=3650).contains(days));
             days.ok_or("it is a number of days from 1 to 3650")
         });
+        // What failed is tried again for three days, and can be sent again by hand for as long as it is kept.
+        let deliveries = self.parsed(Setting::KeepDeliveryDays, |text| {
+            let days = text.parse().ok().filter(|days| (4..=3650).contains(days));
+            days.ok_or("it is a number of days from 4 to 3650")
+        });
         let answers = self.parsed(Setting::KeepAnswerHours, |text| {
             let hours = text.parse().ok().filter(|hours| (24..=720).contains(hours));
             hours.ok_or("it is a number of hours from 24 to 720")
@@ -278,6 +283,7 @@ impl Reader<'_> {
         Ok(Retention {
             audit_events: audit_events?.unwrap_or(usual.audit_events),
             mails: mails?.map_or(usual.mails, TimeDelta::days),
+            deliveries: deliveries?.map_or(usual.deliveries, TimeDelta::days),
             answers: answers?.map_or(usual.answers, TimeDelta::hours),
         })
     }

@@ -13,7 +13,7 @@ use crate::rows::stored;
 use crate::schema::{
     api_keys, contact_verifications, email_changes, idempotency_keys, integration_keys, invitations, join_requests,
     mails, notifications, operator_sessions, password_resets, refresh_tokens, second_factor_challenges, sessions,
-    sign_ups, throttles, webhook_deliveries, webhooks,
+    sign_ups, throttles, webhooks,
 };
 use crate::store::Store;
 use crate::throttles::LONGEST_WINDOW;
@@ -30,19 +30,20 @@ pub const INVITATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 /// How long a request to join is remembered after the time at which it ends by itself.
 pub const JOIN_REQUESTS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 
-/// How long a notice is remembered at least. It goes with the last of its mails.
+/// How long a notice is remembered at least, and its mails after they were sent or given up, because each holds the way out
+/// of the category. The notice goes with the last of its mails.
 pub const NOTIFICATIONS_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
-
-/// How long a delivery to a webhook is remembered after it was taken or given up.
-pub const DELIVERIES_REMEMBERED_FOR: TimeDelta = TimeDelta::days(30);
 
 /// What the provider says how long to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// How long audit events are kept, at least [`Retention::LEAST_AUDIT_EVENTS`]; nothing keeps them for ever.
     pub audit_events: Option<TimeDelta>,
-    /// How long mails are kept after they were sent or given up.
+    /// How long mails are kept after they were sent or given up; those of notices at least
+    /// [`NOTIFICATIONS_REMEMBERED_FOR`].
     pub mails: TimeDelta,
+    /// How long deliveries to webhooks are kept after they were taken or given up.
+    pub deliveries: TimeDelta,
     /// How long answers are kept for a repeat, at least [`KEPT_FOR`].
     pub answers: TimeDelta,
 }
@@ -53,11 +54,12 @@ impl Retention {
 }
 
 impl Default for Retention {
-    /// Audit events for ever, mails for 90 days, answers for 24 hours.
+    /// Audit events for ever, mails for 90 days, deliveries for 30 days, answers for 24 hours.
     fn default() -> Self {
         Self {
             audit_events: None,
             mails: TimeDelta::days(90),
+            deliveries: TimeDelta::days(30),
             answers: KEPT_FOR,
         }
     }
@@ -69,17 +71,16 @@ const MOST: u32 = 10_000;
 impl Store {
     /// Deletes what nobody asks for any more: counters whose window has ended,
     /// links past [`LINKS_REMEMBERED_FOR`], invitations past [`INVITATIONS_REMEMBERED_FOR`], requests to join past
-    /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], deliveries past
-    /// [`DELIVERIES_REMEMBERED_FOR`], former secrets of webhooks, sessions past [`SESSIONS_REMEMBERED_FOR`], notices past
-    /// [`NOTIFICATIONS_REMEMBERED_FOR`] whose mails are gone, and kept answers, mails and audit events as `retention` says;
-    /// at most `limit` rows of each, and never more than 10,000. Answers how many rows went: as long as it is not nothing,
-    /// there may be more.
+    /// [`JOIN_REQUESTS_REMEMBERED_FOR`], API keys and keys of integrations past [`KEYS_REMEMBERED_FOR`], former secrets of
+    /// webhooks, sessions past [`SESSIONS_REMEMBERED_FOR`], notices past [`NOTIFICATIONS_REMEMBERED_FOR`] whose mails are
+    /// gone, and kept answers, mails, deliveries and audit events as `retention` says; at most `limit` rows of each, and
+    /// never more than 10,000. Answers how many rows went: as long as it is not nothing, there may be more.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, at: DateTime<Utc>, retention: Retention, limit: u32) -> Result<usize, StoreError> {
         let limit = i64::from(limit.min(MOST));
-        let steps: [Step; 15] = [
+        let steps: [Step; 14] = [
             counters,
             of_sign_ups,
             of_resets,
@@ -93,7 +94,6 @@ impl Store {
             of_sessions,
             of_operator_sessions,
             of_notifications,
-            of_deliveries,
             former_secrets,
         ];
         let mut purged = 0;
@@ -101,7 +101,14 @@ impl Store {
             // Each in a transaction of its own, so that nobody waits for all of them.
             purged += self.change(move |conn| step(conn, at, limit)).await?;
         }
-        for step in [answers, retained::of_mails, retained::of_audit_events] {
+        let retained: [RetainedStep; 5] = [
+            answers,
+            retained::of_mails,
+            retained::of_mails_of_notices,
+            retained::of_deliveries,
+            retained::of_audit_events,
+        ];
+        for step in retained {
             purged += self.change(move |conn| step(conn, at, retention, limit)).await?;
         }
         Ok(purged)
@@ -109,6 +116,7 @@ impl Store {
 }
 
 type Step = fn(&mut Conn, DateTime<Utc>, i64) -> Result<usize, Fault>;
+type RetainedStep = fn(&mut Conn, DateTime<Utc>, Retention, i64) -> Result<usize, Fault>;
 
 /// How many kept answers go in one transaction, one statement for each.
 const ANSWERS: i64 = 50;
@@ -221,19 +229,6 @@ fn of_notifications(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<us
         .select(notifications::id)
         .load(conn)?;
     Ok(diesel::delete(notifications::table.filter(notifications::id.eq_any(ids))).execute(conn)?)
-}
-
-/// What is left to be told is not old, and what was told is in the feed.
-fn of_deliveries(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<usize, Fault> {
-    let outlived = webhook_deliveries::ended_at.le(stored(at - DELIVERIES_REMEMBERED_FOR));
-    let ids: Vec<String> = webhook_deliveries::table
-        .filter(outlived)
-        .order(webhook_deliveries::ended_at)
-        .limit(limit)
-        .select(webhook_deliveries::id)
-        .load(conn)?;
-    let ended = webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids));
-    Ok(diesel::delete(ended.filter(outlived)).execute(conn)?)
 }
 
 /// A secret that signs no more is of no use to anybody but a thief.

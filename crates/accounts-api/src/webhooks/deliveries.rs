@@ -146,7 +146,8 @@ async fn test_webhook(
 
 /// List what was told to a webhook
 ///
-/// The latest first: what waits, and what was taken or given up in the last thirty days, with what came of the last try.
+/// The latest first: what waits, and what was taken or given up in the last thirty days, or in as many as the provider says,
+/// with what came of the last try.
 #[utoipa::path(
     get,
     path = "/v1/webhooks/{webhook}/deliveries",

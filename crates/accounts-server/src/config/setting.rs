@@ -30,12 +30,13 @@ pub enum Setting {
     Workers,
     KeepAuditDays,
     KeepMailDays,
+    KeepDeliveryDays,
     KeepAnswerHours,
 }
 
 impl Setting {
     /// All of them, in the order of the help text.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Data,
         Self::DatabaseUrl,
         Self::Listen,
@@ -55,6 +56,7 @@ impl Setting {
         Self::Workers,
         Self::KeepAuditDays,
         Self::KeepMailDays,
+        Self::KeepDeliveryDays,
         Self::KeepAnswerHours,
     ];
 
@@ -80,6 +82,7 @@ impl Setting {
             Self::Workers => "workers",
             Self::KeepAuditDays => "keep-audit-days",
             Self::KeepMailDays => "keep-mail-days",
+            Self::KeepDeliveryDays => "keep-delivery-days",
             Self::KeepAnswerHours => "keep-answer-hours",
         }
     }
@@ -111,6 +114,7 @@ impl Setting {
             Self::Workers => &flags.workers,
             Self::KeepAuditDays => &flags.keep_audit_days,
             Self::KeepMailDays => &flags.keep_mail_days,
+            Self::KeepDeliveryDays => &flags.keep_delivery_days,
             Self::KeepAnswerHours => &flags.keep_answer_hours,
         }
         .as_deref()

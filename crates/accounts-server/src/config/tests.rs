@@ -124,6 +124,7 @@ fn everything_that_is_said_counts() {
         ("ACCOUNTS_WORKERS", "3"),
         ("ACCOUNTS_KEEP_AUDIT_DAYS", "400"),
         ("ACCOUNTS_KEEP_MAIL_DAYS", "7"),
+        ("ACCOUNTS_KEEP_DELIVERY_DAYS", "5"),
         ("ACCOUNTS_KEEP_ANSWER_HOURS", "48"),
     ])
     .ok()
@@ -140,6 +141,7 @@ fn everything_that_is_said_counts() {
     let retention = Retention {
         audit_events: Some(TimeDelta::days(400)),
         mails: TimeDelta::days(7),
+        deliveries: TimeDelta::days(5),
         answers: TimeDelta::hours(48),
     };
     assert_eq!(serving.retention, retention);
@@ -239,6 +241,8 @@ fn every_setting_has_its_faults() {
         ("ACCOUNTS_KEEP_AUDIT_DAYS", "ever", "`forever`"),
         ("ACCOUNTS_KEEP_MAIL_DAYS", "0", "from 1 to 3650"),
         ("ACCOUNTS_KEEP_MAIL_DAYS", "3651", "from 1 to 3650"),
+        ("ACCOUNTS_KEEP_DELIVERY_DAYS", "3", "from 4 to 3650"),
+        ("ACCOUNTS_KEEP_DELIVERY_DAYS", "3651", "from 4 to 3650"),
         ("ACCOUNTS_KEEP_ANSWER_HOURS", "23", "from 24 to 720"),
         ("ACCOUNTS_KEEP_ANSWER_HOURS", "721", "from 24 to 720"),
         ("ACCOUNTS_LISTENS", "127.0.0.1:1", "no such setting"),

@@ -1,4 +1,4 @@
-//! What the provider says how long to keep: mails that have left, and the audit log.
+//! What the provider says how long to keep: mails that have left, what webhooks were told, and the audit log.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use super::Retention;
+use super::{NOTIFICATIONS_REMEMBERED_FOR, Retention};
 use crate::backend::Conn;
 use crate::error::Fault;
 use crate::rows::stored;
@@ -16,11 +16,30 @@ use crate::schema::{audit_events, audit_horizon, audit_trimmed, audit_values, fe
 /// database far away has to get through with all of them in time.
 const EVENTS: i64 = 50;
 
-/// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is, and so do all of a
-/// notice of which one waits, or may be tried again because it was given up later: they say who was told already.
+/// Deletes mails that were sent or given up that long ago. One that still waits stays, however old it is.
 pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention, limit: i64) -> Result<usize, Fault> {
     let before = stored(at - retention.mails);
-    let has_ended = || mails::sent_at.le(before).or(mails::failed_at.le(before));
+    let ids: Vec<String> = mails::table
+        .filter(mails::notification_id.is_null())
+        .filter(mails::created_at.le(before))
+        .filter(mails::sent_at.le(before).or(mails::failed_at.le(before)))
+        .order(mails::created_at)
+        .limit(limit)
+        .select(mails::id)
+        .load(conn)?;
+    delete_mails(conn, ids, before)
+}
+
+/// The same for mails of notices, which are kept for longer where that is needed to follow the link that ends a
+/// subscription. All of a notice stay of which one waits, or may be tried again because it was given up later: they say who
+/// was told already.
+pub(super) fn of_mails_of_notices(
+    conn: &mut Conn,
+    at: DateTime<Utc>,
+    retention: Retention,
+    limit: i64,
+) -> Result<usize, Fault> {
+    let before = stored(at - retention.mails.max(NOTIFICATIONS_REMEMBERED_FOR));
     let others = diesel::alias!(mails as others);
     let may_be_tried = others
         .filter(others.field(mails::notification_id).eq(mails::notification_id))
@@ -33,16 +52,43 @@ pub(super) fn of_mails(conn: &mut Conn, at: DateTime<Utc>, retention: Retention,
                 .or(others.field(mails::failed_at).gt(before)),
         );
     let ids: Vec<String> = mails::table
+        .filter(mails::notification_id.is_not_null())
         .filter(mails::created_at.le(before))
-        .filter(has_ended())
+        .filter(mails::sent_at.le(before).or(mails::failed_at.le(before)))
         .filter(not(exists(may_be_tried)))
         .order(mails::created_at)
         .limit(limit)
         .select(mails::id)
         .load(conn)?;
-    // Asked once more, because one that was given up may be tried again meanwhile.
-    let over = mails::table.filter(mails::id.eq_any(ids)).filter(has_ended());
+    delete_mails(conn, ids, before)
+}
+
+/// Deletes those of these mails that have ended. It is asked once more, because one that was given up may be tried again
+/// meanwhile.
+fn delete_mails(conn: &mut Conn, ids: Vec<String>, before: NaiveDateTime) -> Result<usize, Fault> {
+    let over = mails::table
+        .filter(mails::id.eq_any(ids))
+        .filter(mails::sent_at.le(before).or(mails::failed_at.le(before)));
     Ok(diesel::delete(over).execute(conn)?)
+}
+
+/// Deletes deliveries that were taken or given up that long ago. What is left to be told is not old, and what was told is in
+/// the feed.
+pub(super) fn of_deliveries(
+    conn: &mut Conn,
+    at: DateTime<Utc>,
+    retention: Retention,
+    limit: i64,
+) -> Result<usize, Fault> {
+    let outlived = webhook_deliveries::ended_at.le(stored(at - retention.deliveries));
+    let ids: Vec<String> = webhook_deliveries::table
+        .filter(outlived)
+        .order(webhook_deliveries::ended_at)
+        .limit(limit)
+        .select(webhook_deliveries::id)
+        .load(conn)?;
+    let ended = webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids));
+    Ok(diesel::delete(ended.filter(outlived)).execute(conn)?)
 }
 
 /// Deletes audit events that are older than they are to be kept, whole decisions and each log from its beginning on, with

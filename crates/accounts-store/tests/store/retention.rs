@@ -3,13 +3,16 @@
 use accounts_domain::actor::By;
 use accounts_domain::ids::ContactId;
 use accounts_domain::roles::Promote;
-use accounts_store::{AuditEvent, AuditFilter, AuditSearch, KEPT_FOR, Recall, Retention, Store};
+use accounts_store::{
+    AuditEvent, AuditFilter, AuditSearch, KEPT_FOR, NOTIFICATIONS_REMEMBERED_FOR, Recall, Retention, Store,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::given::{
     NewIds, Place, account, account_at, add, by_hand, creation, kept, member, moment, no_answer, place,
     refused_by_hand, sound, system, under,
 };
+use super::integrations::integration;
 
 /// So long ago that the schema lets events go, whenever this test runs.
 fn long_ago(days: i64) -> DateTime<Utc> {
@@ -19,6 +22,7 @@ fn long_ago(days: i64) -> DateTime<Utc> {
 const A_MONTH: Retention = Retention {
     audit_events: Some(Retention::LEAST_AUDIT_EVENTS),
     mails: TimeDelta::days(90),
+    deliveries: TimeDelta::days(30),
     answers: KEPT_FOR,
 };
 
@@ -226,4 +230,90 @@ async fn who_was_told_is_known_for_as_long_as_a_notice_waits() {
     );
     while store.purge(late, Retention::default(), 100).await.unwrap() > 0 {}
     assert_eq!(mails(), 0);
+}
+
+#[tokio::test]
+async fn mails_of_notices_stay_for_as_long_as_the_way_out_is_open() {
+    let place = place();
+    let store = &place.store;
+    let ids = account(store, "ana@lima.example").await;
+    account(store, "bea@lima.example").await;
+    let notice = format!(
+        "INSERT INTO notifications (id, account_id, kind, category, step, revision, created_at)
+         VALUES ('ntf_01h455vb4pex5vsknk084sn02q', '{}', 'test', 'invoice', 'owner', 1, '2026-01-01 00:00:00')",
+        ids.account
+    );
+    by_hand(&place, &notice);
+    let sent = moment(2).format("%Y-%m-%d %H:%M:%S");
+    by_hand(&place, &format!("UPDATE mails SET sent_at = '{sent}'"));
+    by_hand(
+        &place,
+        "UPDATE mails SET notification_id = 'ntf_01h455vb4pex5vsknk084sn02q' WHERE id = (SELECT min(id) FROM mails)",
+    );
+    let counted = |table: &str| accounts_store::schema_walk::rows(&place.database).unwrap()[table].len();
+    let all = counted("mails");
+    let brief = Retention {
+        mails: TimeDelta::days(1),
+        ..Retention::default()
+    };
+    let short = TimeDelta::microseconds(1);
+    for (at, left) in [
+        (moment(2) + brief.mails - short, all),
+        (moment(2) + brief.mails, 1),
+        (moment(2) + NOTIFICATIONS_REMEMBERED_FOR - short, 1),
+        (moment(2) + NOTIFICATIONS_REMEMBERED_FOR, 0),
+    ] {
+        while store.purge(at, brief, 1).await.unwrap() > 0 {}
+        assert_eq!(counted("mails"), left, "{at}");
+        assert_eq!(counted("notifications"), left.min(1), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn deliveries_go_after_they_were_taken_or_given_up_and_wait_for_ever() {
+    let place = place();
+    let store = &place.store;
+    let desk = integration("Desk", &[]);
+    assert!(
+        store
+            .create_integration(desk.clone(), &system(moment(0)))
+            .await
+            .unwrap()
+    );
+    let hook = format!(
+        "INSERT INTO webhooks (id, integration_id, url, types, secret, version, created_at, updated_at)
+         VALUES ('whk_1', '{}', 'https://hooks.lima.example/', '[]', 'sealed', 1, '2027-01-01 00:00:00',
+                 '2027-01-01 00:00:00')",
+        desk.id
+    );
+    by_hand(&place, &hook);
+    let ended = moment(2).format("'%Y-%m-%d %H:%M:%S'").to_string();
+    for (id, state, ended) in [
+        ("dlv_1", "pending", "NULL"),
+        ("dlv_2", "delivered", ended.as_str()),
+        ("dlv_3", "failed", ended.as_str()),
+    ] {
+        let delivery = format!(
+            "INSERT INTO webhook_deliveries
+                 (id, webhook_id, kind, state, created_at, began_at, attempts, next_attempt_at, ended_at)
+             VALUES ('{id}', 'whk_1', 'contact.added', '{state}', '2027-01-01 00:00:00', '2027-01-01 00:00:00', 1,
+                     '2027-01-01 00:00:00', {ended})"
+        );
+        by_hand(&place, &delivery);
+    }
+    let left = || accounts_store::schema_walk::rows(&place.database).unwrap()["webhook_deliveries"].len();
+    let brief = Retention {
+        deliveries: TimeDelta::days(4),
+        ..Retention::default()
+    };
+    let usual = Retention::default();
+    for (at, retention, count) in [
+        (moment(2) + brief.deliveries, usual, 3),
+        (moment(2) + brief.deliveries - TimeDelta::microseconds(1), brief, 3),
+        (moment(2) + brief.deliveries, brief, 1),
+        (moment(2) + usual.deliveries * 40, brief, 1),
+    ] {
+        while store.purge(at, retention, 1).await.unwrap() > 0 {}
+        assert_eq!(left(), count, "{at}");
+    }
 }
