@@ -1,5 +1,7 @@
 //! Webhooks: told of each event, signed, tried again, and never sent where nothing is to be sent.
 
+mod meanwhile;
+
 use std::time::Duration;
 
 use accounts_domain::{api_keys::KeyMode, catalog::Catalog};

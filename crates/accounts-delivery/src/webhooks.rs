@@ -19,8 +19,10 @@ use accounts_api::vault::{Vault, VaultPurpose};
 use accounts_api::webhooks::{TEST, WebhookPayload};
 use accounts_domain::actor::Actor;
 use accounts_domain::ids::WebhookId;
-use accounts_domain::webhooks::{DisabledReason, Reach, Webhook, next_attempt};
-use accounts_store::{Act, ClaimedDelivery, DecideError, DeliveryClaim, Outcome, Store, StoreError, Told};
+use accounts_domain::webhooks::{FailedTry, Reach, SealedSecret, Webhook, next_attempt};
+use accounts_store::{
+    Act, AuditEvent, ClaimedDelivery, DecideError, DeliveryClaim, Outcome, Receiver, Store, StoreError, Told,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -153,15 +155,22 @@ impl Round {
         let now = self.desk.clock.now();
         let claimed = self.desk.store.claim_deliveries(webhook, now, LEASE, room).await;
         self.log_outage(claimed.as_ref().err());
+        let mut anew = Vec::new();
         for delivery in claimed.unwrap_or_default() {
             let claim = delivery.claim;
-            // It was taken and could not be recorded for as long as the claim stood: the task that sent it is still at it.
-            if self.claims.values().any(|(_, held)| held.delivery == claim.delivery) {
+            if let Some((_, held)) = self.claims.values().find(|(_, held)| held.delivery == claim.delivery) {
+                // Where its time is over, it was taken, and the task that sent it is still at recording that. Else that has
+                // recorded what came of it, and it was asked for anew: it is claimed again when the task has ended.
+                anew.extend((now < held.until).then_some(claim));
                 continue;
             }
             let desk = Arc::clone(&self.desk);
             let task = self.sending.spawn(async move { desk.deliver(delivery).await });
             self.claims.insert(task.id(), (webhook, claim));
+        }
+        if !anew.is_empty() {
+            let released = self.desk.store.release_deliveries(anew).await;
+            self.log_outage(released.as_ref().err());
         }
     }
 
@@ -211,60 +220,80 @@ impl Round {
 
 impl Desk {
     async fn deliver(&self, delivery: ClaimedDelivery) {
-        let (claim, webhook) = (delivery.claim, delivery.webhook.id);
-        let (kind, attempts, began_at) = (delivery.kind.clone(), delivery.attempts, delivery.began_at);
-        let told = match self.letter(delivery).await {
-            Ok((hook, letter)) => self.courier.send(&hook.url, letter).await,
+        let (claim, hook, event) = (delivery.claim, delivery.webhook, delivery.event);
+        let receiver = Receiver {
+            webhook: hook.id,
+            url: hook.url.clone(),
+        };
+        let told = match self.letter(claim, &hook, event).await {
+            Ok(letter) => self.courier.send(&hook.url, letter).await,
             Err(Unwritten::Store) => return self.give_back(claim).await,
             Err(Unwritten::Never(problem)) => failure(problem),
         };
         let at = self.clock.now();
         if told.status.is_some_and(|status| (200..300).contains(&status)) {
-            self.record_taken(claim, webhook, at, told).await;
+            self.record_taken(claim, &receiver, at, told).await;
             return;
         }
+        let (attempts, began_at) = (delivery.attempts, delivery.began_at);
         tracing::debug!(delivery = %claim.delivery, attempt = attempts, status = told.status, "a webhook did not take it");
         let gone = told.status == Some(GONE);
-        // A test is tried once: whoever asked for it reads what came of it.
-        let again = next_attempt(began_at, attempts, at, dice(&claim, attempts)).filter(|_| !gone && kind != TEST);
+        // A test is tried once: whoever asked for it reads what came of it. Who is gone ends a delivery by being disabled,
+        // because the webhook may be somewhere else by now; where it was disabled before, nothing else would end it.
+        let once = delivery.kind == TEST || (gone && hook.disabled.is_some());
+        let again = next_attempt(began_at, attempts, at, dice(&claim, attempts)).filter(|_| !once);
         let outcome = again.map_or(Outcome::Failed, Outcome::Again);
-        let recorded = self.store.delivery_tried(claim, webhook, at, told, outcome).await;
+        let recorded = self
+            .store
+            .delivery_tried(claim, receiver.clone(), at, told, outcome)
+            .await;
         if let Err(error) = recorded {
             // The claim runs out by itself, and the delivery is tried again.
             tracing::warn!(delivery = %claim.delivery, cause = error.cause(), "the outcome was not recorded");
         }
-        self.disable_if_over(webhook, gone, began_at, at).await;
+        let failed = FailedTry {
+            url: receiver.url,
+            gone,
+            began_at,
+            at,
+        };
+        self.disable_if_over(hook.id, failed).await;
     }
 
-    /// The webhook, and what is sent there: signed by each secret that signs now.
-    async fn letter(&self, delivery: ClaimedDelivery) -> Result<(Webhook, Letter), Unwritten> {
-        let (hook, at) = (delivery.webhook, self.clock.now());
-        let (id, payload) = if let Some(event) = delivery.event {
+    /// What is sent to a webhook: signed by each secret that signs now.
+    async fn letter(
+        &self,
+        claim: DeliveryClaim,
+        hook: &Webhook,
+        event: Option<AuditEvent>,
+    ) -> Result<Letter, Unwritten> {
+        let at = self.clock.now();
+        let (id, payload) = if let Some(event) = event {
             let id = event.id.to_string();
             let payload = WebhookPayload::of_event(&self.store, event, at).await;
             (id, payload.map_err(|_| Unwritten::Store)?)
         } else {
-            let id = delivery.claim.delivery;
+            let id = claim.delivery;
             (id.to_string(), Some(WebhookPayload::test(id, hook.id, at)))
         };
         let payload = payload.ok_or(Unwritten::Never("the event could not be shown"))?;
         let body = serde_json::to_vec(&payload).map_err(|_| Unwritten::Never("the event could not be written"))?;
         let timestamp = at.timestamp().to_string();
-        let mut signatures = Vec::new();
-        for sealed in hook.secrets(at) {
-            let secret = self
-                .vault
-                .open(VaultPurpose::WebhookSecret, &hook.id.to_string(), &sealed.0);
-            let secret = secret.ok_or(Unwritten::Never("its secret cannot be opened"))?;
-            signatures.push(signature::of(&secret, &id, &timestamp, &body));
-        }
-        let letter = Letter {
+        let sealed_for = hook.id.to_string();
+        let open = |sealed: &SealedSecret| self.vault.open(VaultPurpose::WebhookSecret, &sealed_for, &sealed.0);
+        let present = open(&hook.secret).ok_or(Unwritten::Never("its secret cannot be opened"))?;
+        // A former one does not open where it was rotated because the deployment's secret had been changed.
+        let former = hook.former_secret(at).and_then(open);
+        let signatures: Vec<String> = std::iter::once(present)
+            .chain(former)
+            .map(|secret| signature::of(&secret, &id, &timestamp, &body))
+            .collect();
+        Ok(Letter {
             id,
             timestamp,
             signature: signatures.join(" "),
             body,
-        };
-        Ok((hook, letter))
+        })
     }
 
     /// That the database did not answer is no fault of the receiver's: the try does not count.
@@ -276,10 +305,10 @@ impl Desk {
     }
 
     /// What was taken must not go out a second time, so this is tried until it succeeds.
-    async fn record_taken(&self, claim: DeliveryClaim, webhook: WebhookId, at: DateTime<Utc>, told: Told) {
+    async fn record_taken(&self, claim: DeliveryClaim, receiver: &Receiver, at: DateTime<Utc>, told: Told) {
         let record = || {
             self.store
-                .delivery_tried(claim, webhook, at, told.clone(), Outcome::Delivered)
+                .delivery_tried(claim, receiver.clone(), at, told.clone(), Outcome::Delivered)
         };
         while let Err(error) = record().await {
             tracing::warn!(delivery = %claim.delivery, cause = error.cause(), "a delivery could not be recorded yet");
@@ -288,22 +317,15 @@ impl Desk {
     }
 
     /// Disables a webhook that is gone for good, or has done nothing but fail for too long.
-    async fn disable_if_over(&self, webhook: WebhookId, gone: bool, began_at: DateTime<Utc>, at: DateTime<Utc>) {
+    async fn disable_if_over(&self, webhook: WebhookId, failed: FailedTry) {
         let act = Act {
             actor: Actor::System,
-            at,
+            at: failed.at,
             request_id: None,
             keep: None,
         };
-        let over = move |webhook: &Webhook| {
-            if gone {
-                webhook.disable(DisabledReason::Gone)
-            } else if webhook.is_hopeless(began_at, at) {
-                webhook.disable(DisabledReason::Failing)
-            } else {
-                Vec::new()
-            }
-        };
+        let gone = failed.gone;
+        let over = move |webhook: &Webhook| webhook.after_failure(&failed);
         match self.store.end_webhook(webhook, &act, over).await {
             Ok(true) => tracing::warn!(%webhook, gone, "a webhook is disabled"),
             Ok(false) | Err(DecideError::NotFound) => {}

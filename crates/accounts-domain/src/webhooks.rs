@@ -141,6 +141,19 @@ pub struct Webhook {
     pub updated_at: DateTime<Utc>,
 }
 
+/// A delivery that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedTry {
+    /// Where it was sent.
+    pub url: WebhookUrl,
+    /// Whether that address answered that it is gone for good (410).
+    pub gone: bool,
+    /// Since when the delivery is tried.
+    pub began_at: DateTime<Utc>,
+    /// When it failed.
+    pub at: DateTime<Utc>,
+}
+
 /// One change of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookChange {
@@ -249,10 +262,24 @@ impl Webhook {
         }]
     }
 
-    /// The secrets that sign at that moment, the present one first.
-    pub fn secrets(&self, at: DateTime<Utc>) -> impl Iterator<Item = &SealedSecret> {
-        let former = self.former.as_ref().filter(move |former| at < former.until);
-        std::iter::once(&self.secret).chain(former.map(|former| &former.secret))
+    /// The secret that signs beside the present one at that moment.
+    pub fn former_secret(&self, at: DateTime<Utc>) -> Option<&SealedSecret> {
+        let former = self.former.as_ref().filter(|former| at < former.until);
+        former.map(|former| &former.secret)
+    }
+
+    /// What a failure makes of it: it is disabled where it is gone for good or hopeless. What failed at an address where it
+    /// is no longer says nothing of it.
+    pub fn after_failure(&self, failed: &FailedTry) -> Vec<WebhookChange> {
+        if failed.url != self.url {
+            Vec::new()
+        } else if failed.gone {
+            self.disable(DisabledReason::Gone)
+        } else if self.is_hopeless(failed.began_at, failed.at) {
+            self.disable(DisabledReason::Failing)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Whether a failure at that moment, of a delivery that began at `began_at`, ends its being told: it has done nothing

@@ -88,7 +88,7 @@ pub use users::{UserDecision, new_user};
 pub use visits::{Visit, Visitor};
 pub use webhooks::WebhookDecision;
 pub use webhooks::deliveries::{Delivery, DeliveryState, Outcome, Told};
-pub use webhooks::queue::{ClaimedDelivery, DeliveryClaim};
+pub use webhooks::queue::{ClaimedDelivery, DeliveryClaim, Receiver};
 
 #[doc(hidden)]
 pub use backend::hand::Hand;

@@ -216,11 +216,38 @@ fn after_a_rotation_both_secrets_sign_for_a_day() {
     let second = SealedSecret("second".to_owned());
     let changes = hook.rotate(&second, NOW);
     let rotated = hook.after(&changes, NOW);
-    let signs = |hook: &Webhook, at| hook.secrets(at).map(|secret| secret.0.clone()).collect::<Vec<_>>();
-    assert_eq!(signs(&rotated, NOW + TimeDelta::hours(23)), ["second", "first"]);
-    assert_eq!(signs(&rotated, NOW + TimeDelta::hours(24)), ["second"]);
+    let first = SealedSecret("first".to_owned());
+    assert_eq!(rotated.secret, second);
+    assert_eq!(rotated.former_secret(NOW + TimeDelta::hours(23)), Some(&first));
+    assert_eq!(rotated.former_secret(NOW + TimeDelta::hours(24)), None);
     let changes = rotated.rotate(&SealedSecret("third".to_owned()), NOW);
-    assert_eq!(signs(&rotated.after(&changes, NOW), NOW), ["third", "second"]);
+    assert_eq!(rotated.after(&changes, NOW).former_secret(NOW), Some(&second));
+}
+
+#[test]
+fn a_failure_speaks_for_the_address_where_it_happened_alone() {
+    let mut hook = webhook(&[]);
+    hook.failing_since = Some(NOW);
+    let failed = |address: &str, gone, at| FailedTry {
+        url: url(address),
+        gone,
+        began_at: NOW,
+        at,
+    };
+    let (here, before) = ("https://hooks.lima.example/in", "https://former.lima.example/");
+    let disabled = |reason| vec![WebhookChange::Disabled { reason }];
+    let end = NOW + PATIENCE;
+    assert_eq!(hook.after_failure(&failed(here, false, NOW)), []);
+    assert_eq!(
+        hook.after_failure(&failed(here, true, NOW)),
+        disabled(DisabledReason::Gone)
+    );
+    assert_eq!(
+        hook.after_failure(&failed(here, false, end)),
+        disabled(DisabledReason::Failing)
+    );
+    assert_eq!(hook.after_failure(&failed(before, true, end)), []);
+    assert_eq!(hook.after_failure(&failed(before, false, end)), []);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use accounts_domain::ids::{DeliveryId, EventId, WebhookId};
-use accounts_domain::webhooks::Webhook;
+use accounts_domain::webhooks::{Webhook, WebhookUrl};
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::prelude::*;
 
@@ -29,6 +29,15 @@ pub struct DeliveryClaim {
     pub delivery: DeliveryId,
     /// When the right runs out. It also tells this claim from a later one.
     pub until: DateTime<Utc>,
+}
+
+/// Where a delivery was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// To which webhook.
+    pub webhook: WebhookId,
+    /// Where that was when the delivery was claimed.
+    pub url: WebhookUrl,
 }
 
 /// A delivery that the caller alone may send until the claim runs out.
@@ -106,19 +115,20 @@ impl Store {
     }
 
     /// Records what came of a try at that moment. That a delivery was taken holds whatever became of the claim; a failure
-    /// counts only while the claim stands.
+    /// counts only while the claim stands, and ends or postpones nothing that was asked for anew meanwhile. What came of an
+    /// address where the webhook is no longer says nothing of the webhook.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn delivery_tried(
         &self,
         claim: DeliveryClaim,
-        webhook: WebhookId,
+        receiver: Receiver,
         at: DateTime<Utc>,
         told: Told,
         outcome: Outcome,
     ) -> Result<(), StoreError> {
-        self.change(move |conn| tried(conn, claim, webhook, at, &told, outcome))
+        self.change(move |conn| tried(conn, claim, &receiver, at, &told, outcome))
             .await
     }
 
@@ -221,50 +231,67 @@ fn load_events(conn: &mut Conn, rows: &[Row]) -> Result<BTreeMap<EventId, AuditE
 fn tried(
     conn: &mut Conn,
     claim: DeliveryClaim,
-    webhook: WebhookId,
+    receiver: &Receiver,
     at: DateTime<Utc>,
     told: &Told,
     outcome: Outcome,
 ) -> Result<(), Fault> {
-    let what = (
-        webhook_deliveries::last_attempt_at.eq(Some(stored(at))),
-        webhook_deliveries::last_status.eq(told.status.map(i32::from)),
-        webhook_deliveries::last_error.eq(told.error.as_deref()),
-        webhook_deliveries::last_answer.eq(told.answer.as_deref()),
-        webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
-    );
+    let what = || {
+        (
+            webhook_deliveries::last_attempt_at.eq(Some(stored(at))),
+            webhook_deliveries::last_status.eq(told.status.map(i32::from)),
+            webhook_deliveries::last_error.eq(told.error.as_deref()),
+            webhook_deliveries::last_answer.eq(told.answer.as_deref()),
+            webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
+        )
+    };
     let end = |state: DeliveryState| {
         (
             webhook_deliveries::state.eq(state.as_str()),
             webhook_deliveries::ended_at.eq(Some(stored(at))),
         )
     };
+    // No claim leaves this at 0, so whoever asked for the delivery anew has set it there, and waits for a try of its own.
+    let untouched = || held!(claim).filter(webhook_deliveries::attempts.gt(0));
     let counted = match outcome {
         Outcome::Delivered => {
             let taken = webhook_deliveries::table.find(claim.delivery.to_string());
             diesel::update(taken)
-                .set((what, end(DeliveryState::Delivered)))
+                .set((what(), end(DeliveryState::Delivered)))
                 .execute(conn)?
         }
-        Outcome::Again(next) => diesel::update(held!(claim))
-            .set((what, webhook_deliveries::next_attempt_at.eq(stored(next))))
+        Outcome::Again(next) => diesel::update(untouched())
+            .set((what(), webhook_deliveries::next_attempt_at.eq(stored(next))))
             .execute(conn)?,
-        Outcome::Failed => diesel::update(held!(claim))
-            .set((what, end(DeliveryState::Failed)))
+        Outcome::Failed => diesel::update(untouched())
+            .set((what(), end(DeliveryState::Failed)))
             .execute(conn)?,
     };
-    if counted == 0 {
+    if counted == 0 && diesel::update(held!(claim)).set(what()).execute(conn)? == 0 {
         return Ok(());
     }
-    let row = webhooks::table.filter(webhooks::id.eq(webhook.to_string()));
-    match outcome {
-        Outcome::Delivered => diesel::update(row.filter(webhooks::failing_since.is_not_null()))
-            .set(webhooks::failing_since.eq(None::<NaiveDateTime>))
-            .execute(conn)?,
-        Outcome::Again(_) | Outcome::Failed => diesel::update(row.filter(webhooks::failing_since.is_null()))
-            .set(webhooks::failing_since.eq(Some(stored(at))))
-            .execute(conn)?,
+    let failing_since = match outcome {
+        Outcome::Delivered => None,
+        Outcome::Again(_) | Outcome::Failed => Some(at),
     };
+    fails_since(conn, receiver, failing_since)
+}
+
+/// Notes since when a webhook does nothing but fail, where it is still at that address.
+fn fails_since(conn: &mut Conn, receiver: &Receiver, since: Option<DateTime<Utc>>) -> Result<(), Fault> {
+    let there = webhooks::table
+        .filter(webhooks::id.eq(receiver.webhook.to_string()))
+        .filter(webhooks::url.eq(receiver.url.as_str()));
+    let turned = webhooks::failing_since.eq(since.map(stored));
+    if since.is_some() {
+        diesel::update(there.filter(webhooks::failing_since.is_null()))
+            .set(turned)
+            .execute(conn)?;
+    } else {
+        diesel::update(there.filter(webhooks::failing_since.is_not_null()))
+            .set(turned)
+            .execute(conn)?;
+    }
     Ok(())
 }
 
