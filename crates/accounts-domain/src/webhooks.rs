@@ -133,7 +133,7 @@ pub struct Webhook {
     pub disabled: Option<(DateTime<Utc>, DisabledReason)>,
     /// Since when nothing but failures came of it.
     pub failing_since: Option<DateTime<Utc>>,
-    /// How many decisions have changed it; the first is 1.
+    /// How often anything that it shows has changed, by a decision or by what came of its deliveries; the first is 1.
     pub version: i64,
     /// When it came to be.
     pub created_at: DateTime<Utc>,

@@ -231,13 +231,14 @@ fn of_notifications(conn: &mut Conn, at: DateTime<Utc>, limit: i64) -> Result<us
     Ok(diesel::delete(notifications::table.filter(notifications::id.eq_any(ids))).execute(conn)?)
 }
 
-/// A secret that signs no more is of no use to anybody but a thief.
+/// A secret that signs no more is of no use to anybody but a thief. Until when it signed is shown, and so the version rises.
 fn former_secrets(conn: &mut Conn, at: DateTime<Utc>, _: i64) -> Result<usize, Fault> {
     let past = webhooks::table.filter(webhooks::former_until.le(stored(at)));
     Ok(diesel::update(past)
         .set((
             webhooks::former_secret.eq(None::<String>),
             webhooks::former_until.eq(None::<NaiveDateTime>),
+            webhooks::version.eq(webhooks::version + 1),
         ))
         .execute(conn)?)
 }

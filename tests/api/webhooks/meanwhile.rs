@@ -1,4 +1,4 @@
-//! What changes while a delivery is under way.
+//! What changes while a delivery is under way, and who notices it.
 
 use super::*;
 
@@ -78,5 +78,38 @@ on_both! {
         let taken = in_state(&desk, &hook, "delivered", 1);
         assert_eq!((&taken["data/0/id"], &taken["data/0/attempts"]), (&json!(test), &json!(1)));
         assert_eq!(receiver.received().len(), 2);
+    }
+
+    fn a_monitor_sees_what_becomes_of_a_webhook_by_its_tag(app) {
+        let (desk, receiver) = (manager(app), Receiver::start());
+        receiver.answers("503 Service Unavailable");
+        let (hook, _) = hook(&desk, &receiver, &["contact.added"]);
+        let first = desk.get(&hook).expect(200);
+        desk.get(&hook).if_none_match(&first.etag()).expect(304);
+        happens(app);
+        refused_by(&desk, &hook, 503);
+        let failing = desk.get(&hook).if_none_match(&first.etag()).expect(200);
+        assert!(failing["failing_since"].is_string());
+        // A further failure shows nothing new.
+        let tries = receiver.received().len();
+        in_time(app, || receiver.received().len() > tries);
+        refused_by(&desk, &hook, 503);
+        desk.get(&hook).if_none_match(&failing.etag()).expect(304);
+        receiver.answers("204 No Content");
+        let waiting = || app.running().wait(app.running().service().store.webhooks_waiting()).unwrap();
+        in_time(app, || waiting() == 0);
+        let over = desk.get(&hook).if_none_match(&failing.etag()).expect(200);
+        assert!(over["failing_since"].is_null());
+        desk.patch(&hook, json!({ "description": "Billing" })).if_match(&failing.etag()).refused(412, "stale");
+        let changed = desk.patch(&hook, json!({ "description": "Billing" })).if_match(&over.etag()).expect(200);
+        assert_eq!(desk.get(&hook).expect(200).etag(), changed.etag());
+
+        desk.post(format!("{hook}/rotate-secret"), ()).expect(200);
+        let rotated = desk.get(&hook).expect(200);
+        app.clock().advance(TimeDelta::hours(25));
+        let purged = app.running().service().store.purge(app.clock().now(), Retention::default(), 500);
+        app.running().wait(purged).unwrap();
+        let forgotten = desk.get(&hook).if_none_match(&rotated.etag()).expect(200);
+        assert!(forgotten["former_secret_until"].is_null());
     }
 }

@@ -277,12 +277,16 @@ fn tried(
     fails_since(conn, receiver, failing_since)
 }
 
-/// Notes since when a webhook does nothing but fail, where it is still at that address.
+/// Notes since when a webhook does nothing but fail, where it is still at that address. It is shown, and so the version rises
+/// where it begins or ends.
 fn fails_since(conn: &mut Conn, receiver: &Receiver, since: Option<DateTime<Utc>>) -> Result<(), Fault> {
     let there = webhooks::table
         .filter(webhooks::id.eq(receiver.webhook.to_string()))
         .filter(webhooks::url.eq(receiver.url.as_str()));
-    let turned = webhooks::failing_since.eq(since.map(stored));
+    let turned = (
+        webhooks::failing_since.eq(since.map(stored)),
+        webhooks::version.eq(webhooks::version + 1),
+    );
     if since.is_some() {
         diesel::update(there.filter(webhooks::failing_since.is_null()))
             .set(turned)
