@@ -1,5 +1,6 @@
 //! Webhooks: told of each event, signed, tried again, and never sent where nothing is to be sent.
 
+mod busy;
 mod meanwhile;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ mod payload;
 mod view;
 
 use accounts_domain::ids::WebhookId;
-use accounts_domain::webhooks::{SealedSecret, Webhook, WebhookChange};
+use accounts_domain::webhooks::{SealedSecret, Webhook};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -188,12 +188,9 @@ async fn remove_webhook(
     PathWebhook(id): PathWebhook,
     if_match: IfMatch,
 ) -> Result<Reply, Problem> {
-    let decide = move |webhook: &Webhook| {
-        if_match.admits(webhook.version)?;
-        Ok(vec![WebhookChange::Removed])
-    };
+    let admit = move |webhook: &Webhook| if_match.admits(webhook.version);
     let (store, integration) = (&caller.service.store, caller.integration.id);
-    store.decide_webhook(integration, id, &caller.act(), decide).await?;
+    store.remove_webhook(integration, id, &caller.act(), admit).await?;
     Ok(Reply::no_content())
 }
 

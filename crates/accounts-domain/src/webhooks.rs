@@ -282,6 +282,13 @@ impl Webhook {
         }
     }
 
+    /// When something that is asked for by hand at that moment begins. What began before it was disabled is given up, so
+    /// this is later, whatever the clocks of several machines say.
+    pub fn begins_by_hand(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let disabled_at = self.disabled.map(|(disabled_at, _)| disabled_at);
+        disabled_at.map_or(at, |disabled_at| at.max(disabled_at + TimeDelta::microseconds(1)))
+    }
+
     /// Whether a failure at that moment, of a delivery that began at `began_at`, ends its being told: it has done nothing
     /// else for [`PATIENCE`], and this delivery was tried for [`TRIED_FOR`] at least. A first failure after a quiet time, or
     /// a test, says nothing of the time between.

@@ -21,7 +21,7 @@ use crate::backend::Conn;
 use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::rows::{checked, from_json, instant, named, parse, stored, to_json};
-use crate::schema::{integrations, webhook_deliveries, webhooks};
+use crate::schema::{integrations, webhooks};
 use crate::snapshots::Marks;
 use crate::store::{Act, DecideError, Refusal, Store};
 
@@ -81,9 +81,53 @@ impl Store {
     {
         // What happened until now is told, or not, as the webhook was until now.
         self.number_events(act.at).await?;
+        self.end_left(webhook, act.at).await?;
         let act = act.clone();
         self.transact(move |conn| change(conn, integration, webhook, &act, &decide))
             .await
+    }
+
+    /// Removes a webhook, unless `admit` refuses that. One that very much was told to is disabled first and emptied step by
+    /// step, because no transaction may take so long. To another integration it is not there.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then, but that a webhook with very many deliveries may be disabled and have
+    /// fewer. The same call goes on with it.
+    pub async fn remove_webhook<D>(
+        &self,
+        integration: IntegrationId,
+        webhook: WebhookId,
+        act: &Act,
+        admit: D,
+    ) -> Result<(), DecideError>
+    where
+        D: Fn(&Webhook) -> Result<(), Violation> + Send + 'static,
+    {
+        self.number_events(act.at).await?;
+        let (first, asked) = (admit, act.clone());
+        let removed = self.transact(move |conn| remove(conn, integration, webhook, &asked, &first));
+        let mut removed = removed.await?;
+        while !removed {
+            while self.change(move |conn| deliveries::remove_some(conn, webhook)).await? {}
+            // It was admitted before the first step, which has changed the webhook itself.
+            let act = act.clone();
+            let removed_now = self.transact(move |conn| remove(conn, integration, webhook, &act, &|_| Ok(())));
+            removed = removed_now.await?;
+        }
+        Ok(())
+    }
+
+    /// Gives up what is left of what began before a webhook was disabled: once it is enabled, nobody could tell any more.
+    async fn end_left(&self, webhook: WebhookId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        // A look first: the writer is not troubled where nothing is left.
+        while self.lanes.read(move |conn| deliveries::has_left(conn, webhook)).await? {
+            let end = move |conn: &mut Conn| match find(conn, webhook)? {
+                Some(found) => deliveries::end_left(conn, &found, at),
+                None => Ok(false),
+            };
+            self.change(end).await?;
+        }
+        Ok(())
     }
 
     /// Ends a webhook's being told, for a reason that the service has found itself. Answers whether it was told until then.
@@ -204,19 +248,43 @@ fn change(
         return Ok(Verdict::Discard(WebhookDecision { after, changes }));
     }
     let entries = audit::webhook_entries(&before, &changes);
-    let after = before.after(&changes, act.at);
+    let after = before.clone().after(&changes, act.at);
     crate::audit::record(conn, Origin::Provider, after.version, &entries, act)?;
     let row = webhooks::table.find(webhook.to_string());
     diesel::update(row)
         .set(webhooks::updated_at.eq(stored(act.at)))
         .execute(conn)?;
     for change in &changes {
-        save(conn, webhook, change, act.at)?;
+        save(conn, &before, change, act.at)?;
     }
     Ok(Verdict::Keep(WebhookDecision { after, changes }, Marks::none()))
 }
 
-fn save(conn: &mut Conn, webhook: WebhookId, change: &WebhookChange, at: DateTime<Utc>) -> Result<(), Fault> {
+/// Removes a webhook, or disables it where it has more deliveries than go in one transaction. Answers whether it is removed.
+fn remove(
+    conn: &mut Conn,
+    integration: IntegrationId,
+    webhook: WebhookId,
+    act: &Act,
+    admit: &dyn Fn(&Webhook) -> Result<(), Violation>,
+) -> Result<Verdict<bool>, Stop<Refusal>> {
+    let many = deliveries::are_many(conn, webhook)?;
+    let decided = change(conn, integration, webhook, act, &|webhook| {
+        admit(webhook)?;
+        Ok(if many {
+            webhook.disable(DisabledReason::ByIntegration)
+        } else {
+            vec![WebhookChange::Removed]
+        })
+    })?;
+    Ok(match decided {
+        Verdict::Keep(_, marks) => Verdict::Keep(!many, marks),
+        Verdict::Discard(_) => Verdict::Discard(!many),
+    })
+}
+
+fn save(conn: &mut Conn, before: &Webhook, change: &WebhookChange, at: DateTime<Utc>) -> Result<(), Fault> {
+    let webhook = before.id;
     let row = webhooks::table.find(webhook.to_string());
     match change {
         WebhookChange::UrlChanged { url } => {
@@ -237,6 +305,9 @@ fn save(conn: &mut Conn, webhook: WebhookId, change: &WebhookChange, at: DateTim
                 .execute(conn)?;
         }
         WebhookChange::Enabled => {
+            if deliveries::end_left(conn, before, at)? {
+                return Err(Fault::overtaken("a webhook was disabled"));
+            }
             diesel::update(row)
                 .set((
                     webhooks::disabled_at.eq(None::<NaiveDateTime>),
@@ -253,7 +324,8 @@ fn save(conn: &mut Conn, webhook: WebhookId, change: &WebhookChange, at: DateTim
                     webhooks::disabled_reason.eq(Some(reason.as_str())),
                 ))
                 .execute(conn)?;
-            deliveries::end_all(conn, webhook, at)?;
+            // The workers give up the rest.
+            deliveries::end_some(conn, webhook, None, at)?;
         }
         WebhookChange::SecretRotated { secret, former } => {
             diesel::update(row)
@@ -266,18 +338,28 @@ fn save(conn: &mut Conn, webhook: WebhookId, change: &WebhookChange, at: DateTim
         }
         WebhookChange::Removed => {
             crate::feed::stand_still(conn)?;
-            let below = webhook_deliveries::table.filter(webhook_deliveries::webhook_id.eq(webhook.to_string()));
-            diesel::delete(below).execute(conn)?;
+            if deliveries::remove_some(conn, webhook)? {
+                return Err(Fault::overtaken("a webhook was told of more"));
+            }
             diesel::delete(row).execute(conn)?;
         }
     }
     Ok(())
 }
 
-fn load(conn: &mut Conn, integration: IntegrationId, id: WebhookId) -> Result<Option<Webhook>, Fault> {
+pub(crate) fn load(conn: &mut Conn, integration: IntegrationId, id: WebhookId) -> Result<Option<Webhook>, Fault> {
     let row = webhooks::table
         .filter(webhooks::id.eq(id.to_string()))
         .filter(webhooks::integration_id.eq(integration.to_string()))
+        .select(WebhookRow::as_select())
+        .first::<WebhookRow>(conn)
+        .optional()?;
+    row.map(WebhookRow::read).transpose()
+}
+
+fn find(conn: &mut Conn, id: WebhookId) -> Result<Option<Webhook>, Fault> {
+    let row = webhooks::table
+        .find(id.to_string())
         .select(WebhookRow::as_select())
         .first::<WebhookRow>(conn)
         .optional()?;

@@ -251,6 +251,17 @@ fn a_failure_speaks_for_the_address_where_it_happened_alone() {
 }
 
 #[test]
+fn what_is_asked_for_by_hand_begins_after_the_webhook_was_disabled() {
+    let mut hook = webhook(&[]);
+    assert_eq!(hook.begins_by_hand(NOW), NOW);
+    hook.disabled = Some((NOW, DisabledReason::Gone));
+    assert!(hook.begins_by_hand(NOW) > NOW);
+    assert!(hook.begins_by_hand(NOW - TimeDelta::seconds(1)) > NOW);
+    let later = NOW + TimeDelta::seconds(1);
+    assert_eq!(hook.begins_by_hand(later), later);
+}
+
+#[test]
 fn r_51_an_integration_has_so_many_webhooks_and_no_more() {
     assert_eq!(Webhook::admit(WEBHOOKS - 1), Ok(()));
     assert_eq!(

@@ -1,6 +1,7 @@
 //! What was told to webhooks and what is to be: laid there with the events' numbers, listed, and sent again on request.
 
 use accounts_domain::ids::{DeliveryId, EventId, IntegrationId, WebhookId};
+use accounts_domain::webhooks::Webhook;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
@@ -162,8 +163,9 @@ impl Store {
         let (act, id) = (act.clone(), DeliveryId::new());
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
-            require(conn, integration, webhook)?;
-            let test = NewDelivery::new(id, webhook, None, kind, act.at);
+            let found = require(conn, integration, webhook)?;
+            let mut test = NewDelivery::new(id, webhook, None, kind, act.at);
+            test.began_at = stored(found.begins_by_hand(act.at));
             insert_all!(conn, webhook_deliveries::table, &[test])?;
             told(conn, webhook, id, &act, &answer)
         })
@@ -188,7 +190,7 @@ impl Store {
         let act = act.clone();
         self.transact(move |conn| {
             idempotency::recall(conn, &act)?;
-            require(conn, integration, webhook)?;
+            let found = require(conn, integration, webhook)?;
             let row = webhook_deliveries::table
                 .filter(webhook_deliveries::id.eq(id.to_string()))
                 .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()));
@@ -196,7 +198,7 @@ impl Store {
                 .set((
                     webhook_deliveries::state.eq(DeliveryState::Pending.as_str()),
                     webhook_deliveries::attempts.eq(0),
-                    webhook_deliveries::began_at.eq(stored(act.at)),
+                    webhook_deliveries::began_at.eq(stored(found.begins_by_hand(act.at))),
                     webhook_deliveries::next_attempt_at.eq(stored(act.at)),
                     webhook_deliveries::ended_at.eq(None::<NaiveDateTime>),
                 ))
@@ -226,15 +228,10 @@ impl Store {
     }
 }
 
-/// Refuses a webhook that is not there, or another integration's.
-fn require(conn: &mut Conn, integration: IntegrationId, webhook: WebhookId) -> Result<(), Stop<Refusal>> {
-    let found: Option<String> = webhooks::table
-        .filter(webhooks::id.eq(webhook.to_string()))
-        .filter(webhooks::integration_id.eq(integration.to_string()))
-        .select(webhooks::id)
-        .first(conn)
-        .optional()?;
-    found.map(|_| ()).ok_or(Stop::Refused(Refusal::NotFound))
+/// The webhook; one that is not there, or is another integration's, is refused.
+fn require(conn: &mut Conn, integration: IntegrationId, webhook: WebhookId) -> Result<Webhook, Stop<Refusal>> {
+    let found = super::load(conn, integration, webhook)?;
+    found.ok_or(Stop::Refused(Refusal::NotFound))
 }
 
 fn told(
@@ -299,10 +296,60 @@ pub(crate) fn lay(
     Ok(())
 }
 
-/// Gives up whatever is on its way to a webhook that is told of nothing any more.
-pub(crate) fn end_all(conn: &mut Conn, webhook: WebhookId, at: DateTime<Utc>) -> Result<(), Fault> {
-    let pending = webhook_deliveries::table
+/// How many deliveries are given up or removed in one transaction, so that it ends in time however many there are.
+const STEP: i64 = 2_000;
+
+/// Whether something began before the webhook was disabled, and is still to be given up.
+pub(crate) fn has_left(conn: &mut Conn, webhook: WebhookId) -> Result<bool, Fault> {
+    let disabled_at: Option<Option<NaiveDateTime>> = webhooks::table
+        .find(webhook.to_string())
+        .select(webhooks::disabled_at)
+        .first(conn)
+        .optional()?;
+    let Some(disabled_at) = disabled_at.flatten() else {
+        return Ok(false);
+    };
+    let left: Option<String> = webhook_deliveries::table
         .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+        .filter(webhook_deliveries::ended_at.is_null())
+        .filter(webhook_deliveries::began_at.le(disabled_at))
+        .select(webhook_deliveries::id)
+        .first(conn)
+        .optional()?;
+    Ok(left.is_some())
+}
+
+/// Gives up some of what began before a webhook was disabled. Answers whether there may be more.
+pub(crate) fn end_left(conn: &mut Conn, webhook: &Webhook, at: DateTime<Utc>) -> Result<bool, Fault> {
+    match webhook.disabled {
+        Some((disabled_at, _)) => end_some(conn, webhook.id, Some(disabled_at), at),
+        None => Ok(false),
+    }
+}
+
+/// Gives up some of what is on its way to a webhook, or of what began no later than a moment, what is due first. Answers
+/// whether there may be more.
+pub(crate) fn end_some(
+    conn: &mut Conn,
+    webhook: WebhookId,
+    until: Option<DateTime<Utc>>,
+    at: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let mut pending = webhook_deliveries::table
+        .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+        .filter(webhook_deliveries::ended_at.is_null())
+        .into_boxed();
+    if let Some(until) = until {
+        pending = pending.filter(webhook_deliveries::began_at.le(stored(until)));
+    }
+    let ids: Vec<String> = pending
+        .order(webhook_deliveries::next_attempt_at)
+        .limit(STEP)
+        .select(webhook_deliveries::id)
+        .load(conn)?;
+    let found = ids.len();
+    let pending = webhook_deliveries::table
+        .filter(webhook_deliveries::id.eq_any(ids))
         .filter(webhook_deliveries::ended_at.is_null());
     diesel::update(pending)
         .set((
@@ -311,7 +358,36 @@ pub(crate) fn end_all(conn: &mut Conn, webhook: WebhookId, at: DateTime<Utc>) ->
             webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
         ))
         .execute(conn)?;
-    Ok(())
+    Ok(is_full(found))
+}
+
+/// Whether a webhook has as many deliveries as are not removed in one transaction.
+pub(crate) fn are_many(conn: &mut Conn, webhook: WebhookId) -> Result<bool, Fault> {
+    let last: Option<String> = webhook_deliveries::table
+        .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+        .order(webhook_deliveries::id)
+        .offset(STEP - 1)
+        .select(webhook_deliveries::id)
+        .first(conn)
+        .optional()?;
+    Ok(last.is_some())
+}
+
+/// Removes some of what was or is to be told to a webhook. Answers whether there may be more.
+pub(crate) fn remove_some(conn: &mut Conn, webhook: WebhookId) -> Result<bool, Fault> {
+    let ids: Vec<String> = webhook_deliveries::table
+        .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+        .order(webhook_deliveries::id)
+        .limit(STEP)
+        .select(webhook_deliveries::id)
+        .load(conn)?;
+    let found = ids.len();
+    diesel::delete(webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids))).execute(conn)?;
+    Ok(is_full(found))
+}
+
+fn is_full(found: usize) -> bool {
+    i64::try_from(found).unwrap_or(i64::MAX) >= STEP
 }
 
 impl DeliveryRow {

@@ -3,11 +3,12 @@
 //! A worker claims rows for a while (security decision D11). The claim of a worker that died runs out by itself, and what a
 //! worker that was taken for dead still reports about a failure is not believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accounts_domain::ids::{DeliveryId, EventId, WebhookId};
 use accounts_domain::webhooks::{Webhook, WebhookUrl};
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::deliveries::{DeliveryState, Outcome, Told};
@@ -68,7 +69,8 @@ struct Row {
 }
 
 impl Store {
-    /// The webhooks that something is due for at `now`.
+    /// The webhooks that something is due for at `now`, and those that are disabled and of which something is left that is
+    /// to be given up.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -88,6 +90,17 @@ impl Store {
                     .distinct()
                     .limit(QUEUES)
                     .load(conn)?;
+                let left = webhook_deliveries::table
+                    .filter(webhook_deliveries::webhook_id.eq(webhooks::id))
+                    .filter(webhook_deliveries::ended_at.is_null())
+                    .filter(webhook_deliveries::began_at.nullable().le(webhooks::disabled_at));
+                let disabled: Vec<String> = webhooks::table
+                    .filter(webhooks::disabled_at.is_not_null())
+                    .filter(exists(left))
+                    .select(webhooks::id)
+                    .limit(QUEUES)
+                    .load(conn)?;
+                let ids: BTreeSet<String> = ids.into_iter().chain(disabled).collect();
                 ids.iter()
                     .map(|id| parse("webhook_deliveries.webhook_id", id))
                     .collect()
@@ -97,7 +110,8 @@ impl Store {
 
     /// Claims at most `limit` deliveries to a webhook that are due at `now`, the longest waiting first, until `lease` later.
     /// No two callers get the same one, in whichever process they are. What must not be sent any more, because the
-    /// integration was disabled or lost its scope, is given up instead.
+    /// integration was disabled or lost its scope, or because it began before the webhook was disabled, is given up
+    /// instead: some of it each time.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -162,12 +176,15 @@ fn claim(
         return Ok(Vec::new());
     };
     if silenced {
-        super::deliveries::end_all(conn, webhook.id, now)?;
+        super::deliveries::end_some(conn, webhook.id, None, now)?;
         return Ok(Vec::new());
     }
+    super::deliveries::end_left(conn, &webhook, now)?;
+    let before = webhook.disabled.map_or(DateTime::UNIX_EPOCH, |(at, _)| at);
     let due = webhook_deliveries::table
         .filter(webhook_deliveries::webhook_id.eq(webhook.id.to_string()))
         .filter(webhook_deliveries::ended_at.is_null())
+        .filter(webhook_deliveries::began_at.gt(stored(before)))
         .filter(webhook_deliveries::next_attempt_at.le(stored(now)))
         .filter(
             webhook_deliveries::claimed_until
