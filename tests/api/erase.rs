@@ -379,6 +379,51 @@ on_both! {
         }
     }
 
+    fn the_provider_erases_a_contact_that_was_removed_or_whose_account_is_closed(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
+        let reason = json!({ "reason": "Asked by letter, ticket 4711" });
+        let gil = ana.adds_contact("Gilbert Quill", "gil@lima.example");
+        let hal = ana.adds_contact("Harold Quill", "hal@lima.example");
+        let told = |text: &str| app.rows().into_values().flatten().filter(|row| row.contains(text)).count();
+        let erase = |contact: &given::Contact| format!("/v1/operator{}/erase", contact.path().strip_prefix("/v1").unwrap());
+        ana.removes(&gil).expect(204);
+        ana.post(gil.at("/erase"), ()).refused(404, "not-found");
+        assert!(told("gil@lima.example") > 0);
+        let look = admin.post(format!("{}?dry_run=true", erase(&gil)), &reason).expect(200);
+        assert_eq!(look["dry_run"], true);
+        assert!(told("gil@lima.example") > 0);
+        admin.post(erase(&gil), &reason).expect(200);
+        assert_eq!((told("gil@lima.example"), told("Gilbert")), (0, 0));
+        assert!(told("hal@lima.example") > 0);
+        admin.post(erase(&gil), &reason).refused(404, "not-found");
+
+        let path = format!("/v1/operator/accounts/{}", ana.account);
+        admin.patch(path, json!({ "status": "closed", "reason": "Moved away" })).expect(200);
+        let done = admin.post(erase(&hal), &reason).expect(200);
+        assert_eq!(done["dry_run"], false);
+        assert_eq!((told("hal@lima.example"), told("Harold")), (0, 0));
+        let own = format!("/v1/operator/accounts/{}/contacts/{}/erase", ana.account, ana.user());
+        admin.post(own, &reason).refused(404, "not-found");
+        sound(app);
+    }
+
+    fn a_new_contact_keeps_what_it_shares_with_one_that_is_erased(app) {
+        let ana = given::owner(app, "ana@lima.example");
+        let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
+        let gil = ana.adds_contact("Gilbert", "gil@lima.example");
+        ana.removes(&gil).expect(204);
+        let again = ana.adds_contact("Gilbert", "gil@lima.example");
+        let path = format!("/v1/operator{}/erase", gil.path().strip_prefix("/v1").unwrap());
+        admin.post(path, json!({ "reason": "Asked by letter" })).expect(200);
+        assert_eq!(ana.get(again.path()).expect(200)["display_name"], "Gilbert");
+        let events = ana.get(ana.at(&format!("/audit-events?subject={}", again.id))).expect(200);
+        assert!(events.body().contains("gil@lima.example"));
+        let events = ana.get(ana.at(&format!("/audit-events?subject={}", gil.id))).expect(200);
+        assert!(!events.body().contains("gil@lima.example"));
+        sound(app);
+    }
+
     fn the_provider_erases_somebody_who_asked_for_it(app) {
         let ana = given::owner(app, "ana@lima.example");
         let (bettina, contact) = bettina(app, &ana);

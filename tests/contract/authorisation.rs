@@ -279,8 +279,9 @@ fn expected_of_staff(who: Who, kind: Kind, ids: Ids<'_>) -> Expected {
         _ if is_nobody || (is_staff && !who.is_providers()) => Expected::Unauthenticated,
         _ if !is_staff => Expected::NotFound,
         _ if who == Who::Admin && kind == Kind::Support => Expected::Refused("admin-only", None),
-        // The only keys of the provider's are those of its integrations, and each is found below its own alone.
-        Ids::Random(_) | Ids::WrongKind(_) | Ids::Foreign("key") => Expected::NotFound,
+        // The only keys of the provider's are those of its integrations, and each is found below its own alone; a contact is
+        // below its account.
+        Ids::Random(_) | Ids::WrongKind(_) | Ids::Foreign("key" | "account" | "contact") => Expected::NotFound,
         Ids::Own | Ids::Others | Ids::Foreign(_) | Ids::Deleted(_) => Expected::Passes,
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit_events;
+mod contacts;
 mod impersonation;
 mod integrations;
 mod mails;
@@ -34,6 +35,7 @@ path_values! {
 pub(crate) fn routes() -> Routes {
     sessions::routes()
         .and(accounts::routes())
+        .and(contacts::routes())
         .and(users::routes())
         .and(impersonation::routes())
         .and(integrations::routes())

@@ -225,6 +225,19 @@ impl Roster {
         self.leave(by, id, Change::ContactErased { contact: id })
     }
 
+    /// Erases a contact on the provider's behalf, for somebody who asked to be forgotten: whatever the state of the account,
+    /// and also one that was removed before, of whom the record still tells.
+    ///
+    /// # Errors
+    /// The owner and holders of roles stay, with the roles that stand in the way.
+    pub fn erase_contact_on_request(&self, by: By, id: ContactId) -> Result<Vec<Change>, Violation> {
+        let last = Change::ContactErased { contact: id };
+        if self.contact(id).is_err() {
+            return Ok(vec![last]);
+        }
+        self.left(by, id, last)
+    }
+
     fn leave(&self, by: By, id: ContactId, last: Change) -> Result<Vec<Change>, Violation> {
         self.require(by, ServicePermission::ContactsManage)?;
         self.contact(id)?;
@@ -232,6 +245,10 @@ impl Roster {
             self.require_above(by, member)?;
         }
         self.require_active()?;
+        self.left(by, id, last)
+    }
+
+    fn left(&self, by: By, id: ContactId, last: Change) -> Result<Vec<Change>, Violation> {
         let roles = self.roles_of(id);
         if id == self.owner() {
             return Err(Violation::ContactIsOwner { roles });

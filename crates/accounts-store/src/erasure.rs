@@ -282,7 +282,7 @@ impl Traces {
             names: BTreeSet::from([user.display_name.to_string()]),
             addresses: own.written.clone(),
         };
-        known.add_former_names(conn, "user", &id)?;
+        known.names.extend(Known::recorded(conn, "user", &id)?.names);
         let mut traces = Self {
             user: id.clone(),
             own,
@@ -295,9 +295,8 @@ impl Traces {
         };
         for contact in rosters.iter().filter_map(|roster| own_contact(roster, user.id)) {
             traces.known.names.insert(contact.profile.display_name.to_string());
-            traces
-                .known
-                .add_former_names(conn, "contact", &contact.id.to_string())?;
+            let recorded = Known::recorded(conn, "contact", &contact.id.to_string())?;
+            traces.known.names.extend(recorded.names);
         }
         traces.wishes = email_changes::table
             .filter(email_changes::user_id.eq(&id))

@@ -10,6 +10,7 @@ mod audit;
 mod backend;
 mod check;
 mod contact_imports;
+mod contacts;
 mod decide;
 mod deliverability;
 mod distinct;

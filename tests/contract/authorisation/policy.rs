@@ -103,6 +103,7 @@ pub(super) const POLICY: &[(&str, Who)] = &[
     ("POST /v1/operator/users/{user}/suspend", Admin),
     ("POST /v1/operator/users/{user}/reinstate", Admin),
     ("POST /v1/operator/users/{user}/password-reset", Admin),
+    ("POST /v1/operator/accounts/{account}/contacts/{contact}/erase", Admin),
     ("POST /v1/operator/users/{user}/erase", Admin),
     ("POST /v1/operator/users/{user}/impersonate", Operator),
     ("GET /v1/operator/audit-events", Operator),

@@ -206,7 +206,15 @@ async fn enter(request: &HttpRequest) -> Result<Operator, Problem> {
 async fn require_target(request: &HttpRequest, operator: &Operator) -> Result<(), Problem> {
     let store = &operator.service.store;
     let there = if path::text(request, "account").is_ok() {
-        store.has_account(path::value(request, "account")?).await?
+        let account = path::value(request, "account")?;
+        match path::text(request, "contact") {
+            Ok(_) => {
+                store
+                    .knows_of_contact(account, path::value(request, "contact")?)
+                    .await?
+            }
+            Err(_) => store.has_account(account).await?,
+        }
     } else if path::text(request, "user").is_ok() {
         store.user(path::value(request, "user")?).await?.is_some()
     } else if path::text(request, "integration").is_ok() {

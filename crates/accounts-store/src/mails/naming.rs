@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use accounts_domain::address::EmailAddress;
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -23,17 +24,31 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Also the names that somebody had before, as the log says.
-    pub(crate) fn add_former_names(&mut self, conn: &mut Conn, kind: &str, id: &str) -> Result<(), Fault> {
+    /// What somebody was known by at any time, as the log says.
+    pub(crate) fn recorded(conn: &mut Conn, kind: &str, id: &str) -> Result<Self, Fault> {
         let values = audit_values::table
             .filter(audit_values::person_kind.eq(kind))
             .filter(audit_values::person_id.eq(id))
-            .filter(audit_values::field.eq("display_name"))
-            .select((audit_values::before, audit_values::after))
-            .load::<(Option<String>, Option<String>)>(conn)?;
-        let names = values.into_iter().flat_map(|(before, after)| [before, after]);
-        self.names.extend(names.flatten());
-        Ok(())
+            .select((audit_values::field, audit_values::before, audit_values::after))
+            .load::<(String, Option<String>, Option<String>)>(conn)?;
+        let mut known = Self::default();
+        for (field, before, after) in values {
+            let texts = before.into_iter().chain(after);
+            if field == "display_name" {
+                known.names.extend(texts);
+            } else {
+                known
+                    .addresses
+                    .extend(texts.filter(|text| EmailAddress::parse(text).is_ok()));
+            }
+        }
+        Ok(known)
+    }
+
+    /// The keys of the addresses.
+    pub(crate) fn keys(&self) -> BTreeSet<String> {
+        let parsed = self.addresses.iter().filter_map(|text| EmailAddress::parse(text).ok());
+        parsed.map(|address| address.key().to_owned()).collect()
     }
 
     fn is_in(&self, message: &str) -> bool {
@@ -72,8 +87,9 @@ pub(crate) fn forget_naming(conn: &mut Conn, readers: BTreeSet<String>, known: &
 
 /// Deletes the mails to these addresses that carried a link into an account, by the account's name: whoever was invited
 /// may have become its contact later on.
-pub(crate) fn forget_invitations(conn: &mut Conn, readers: &[String], account: &str) -> Result<(), Fault> {
-    delete_to(conn, readers, |message| {
+pub(crate) fn forget_invitations(conn: &mut Conn, readers: BTreeSet<String>, account: &str) -> Result<(), Fault> {
+    let readers: Vec<String> = readers.into_iter().collect();
+    delete_to(conn, &readers, |message| {
         let message: Value = serde_json::from_str(message).unwrap_or_default();
         let says = |member: &str| message.get(member).and_then(Value::as_str);
         says("kind") == Some("invitation") && says("account") == Some(account)

@@ -78,3 +78,17 @@ fn removal_needs_its_permission() {
     assert_eq!(refused, Err(forbidden("contacts:manage")));
     assert!(roster.remove_contact(SYSTEM, BEA.contact()).is_ok());
 }
+
+#[test]
+fn the_provider_erases_whatever_state_the_account_is_in() {
+    let erased = vec![Change::ContactErased { contact: BEA.contact() }];
+    for status in AccountStatus::ALL {
+        let roster = standard().with(BEA).in_status(status);
+        let changes = roster.erase_contact_on_request(ANA.by(), BEA.contact());
+        assert_eq!(changes, Ok(erased.clone()), "{}", status.as_str());
+        let refused = roster.erase_contact_on_request(ANA.by(), ANA.contact());
+        assert!(matches!(refused, Err(Violation::ContactIsOwner { .. })), "{refused:?}");
+    }
+    // One that was removed before is left to the record.
+    assert_eq!(standard().erase_contact_on_request(ANA.by(), BEA.contact()), Ok(erased));
+}

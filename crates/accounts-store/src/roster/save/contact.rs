@@ -91,15 +91,7 @@ impl Saving<'_> {
     /// What was personal in the record goes with the contact: the values of its events, the mails to it, and the
     /// answers that were kept for a repeat.
     pub(super) fn erase_contact(&mut self, id: ContactId) -> Result<(), Fault> {
-        let Ok(contact) = self.before.contact(id) else {
-            return Ok(());
-        };
-        let addresses = contact.addresses().map(ToString::to_string);
-        let mut known = Known {
-            names: BTreeSet::from([contact.profile.display_name.to_string()]),
-            addresses: addresses.collect(),
-        };
-        known.add_former_names(self.conn, "contact", &id.to_string())?;
+        let known = self.known_as(id)?;
         let of_contact = audit_values::table
             .filter(audit_values::person_kind.eq("contact"))
             .filter(audit_values::person_id.eq(id.to_string()));
@@ -109,27 +101,43 @@ impl Saving<'_> {
                 audit_values::after.eq(None::<String>),
             ))
             .execute(self.conn)?;
-        self.erase_mails(contact, &known)?;
+        self.erase_mails(id, &known)?;
         deliveries::forget_answers(self.conn, [self.account.clone()], None)?;
+        self.erase_invitations(id, &known.keys())?;
         let traces: Vec<String> = known.addresses.into_iter().chain([id.to_string()]).collect();
         idempotency::forget(self.conn, &self.account, &traces)?;
-        self.erase_invitations(id)?;
         reviews::forget_notes(self.conn, &self.account, id)?;
         self.remove_contact(id)
     }
 
+    /// By what a contact is known, and was: less what other contacts are known by now, who are not erased with it.
+    fn known_as(&mut self, id: ContactId) -> Result<Known, Fault> {
+        let mut known = Known::recorded(self.conn, "contact", &id.to_string())?;
+        for other in self.before.contacts().filter(|other| other.id != id) {
+            known.names.remove(other.profile.display_name.as_str());
+            let held: BTreeSet<&str> = other.addresses().map(EmailAddress::key).collect();
+            known
+                .addresses
+                .retain(|text| EmailAddress::parse(text).is_ok_and(|address| !held.contains(address.key())));
+        }
+        if let Ok(contact) = self.before.contact(id) {
+            known.names.insert(contact.profile.display_name.to_string());
+            known.addresses.extend(contact.addresses().map(ToString::to_string));
+        }
+        Ok(known)
+    }
+
     /// The mails to the contact, what it was sent as somebody invited, and the mails to others that name it.
-    fn erase_mails(&mut self, contact: &Contact, known: &Known) -> Result<(), Fault> {
-        let to_contact = || mails::table.filter(mails::contact_id.eq(contact.id.to_string()));
+    fn erase_mails(&mut self, id: ContactId, known: &Known) -> Result<(), Fault> {
+        let to_contact = || mails::table.filter(mails::contact_id.eq(id.to_string()));
         let cut = to_contact()
             .filter(waits())
             .select(mails::notification_id)
             .load(self.conn)?;
         go_on(self.conn, cut, self.at)?;
         diesel::delete(to_contact()).execute(self.conn)?;
-        let keys: Vec<String> = contact.addresses().map(|address| address.key().to_owned()).collect();
         let account = self.before.account().profile.name.as_str();
-        forget_invitations(self.conn, &keys, account)?;
+        forget_invitations(self.conn, known.keys(), account)?;
         let readers = readers_in(self.conn, [&self.account])?;
         forget_naming(self.conn, readers, known)
     }

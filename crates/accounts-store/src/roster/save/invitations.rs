@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use accounts_domain::address::EmailAddress;
 use accounts_domain::ids::{ContactId, InvitationId};
 use accounts_domain::invitations::{Invitation, InvitationOutcome};
 use accounts_domain::names::DisplayName;
@@ -58,22 +59,32 @@ impl Saving<'_> {
         Ok(())
     }
 
-    /// Forgets the invitations of a contact that is erased, and what the record says of whom they were for.
-    pub(super) fn erase_invitations(&mut self, contact: ContactId) -> Result<(), Fault> {
-        let addresses = self.before.contact(contact).into_iter().flat_map(Contact::addresses);
-        let keys: BTreeSet<String> = addresses.map(|address| address.key().to_owned()).collect();
-        let of_contact = invitations::address_key
-            .eq_any(&keys)
-            .or(invitations::contact_id.eq(contact.to_string()));
+    /// Forgets the invitations of a contact that is erased, by the keys of all its addresses, and what the record says of
+    /// whom they were for. One that waits for a former address goes on: whoever reads it is somebody else, or comes back.
+    pub(super) fn erase_invitations(&mut self, contact: ContactId, keys: &BTreeSet<String>) -> Result<(), Fault> {
+        let present = self.before.contact(contact).into_iter().flat_map(Contact::addresses);
+        let present: Vec<&str> = present.map(EmailAddress::key).collect();
+        let of_contact = invitations::contact_id
+            .eq(contact.to_string())
+            .or(invitations::address_key.eq_any(present))
+            .or(invitations::address_key
+                .eq_any(keys)
+                .and(invitations::status.ne("pending")));
         let ids: Vec<String> = invitations::table
             .filter(invitations::account_id.eq(&self.account))
             .filter(of_contact)
             .select(invitations::id)
             .load(self.conn)?;
-        let told = invitations_to(self.conn, &keys)?;
+        let waiting: Vec<String> = invitations::table
+            .filter(invitations::account_id.eq(&self.account))
+            .filter(invitations::status.eq("pending"))
+            .filter(invitations::id.ne_all(&ids))
+            .select(invitations::id)
+            .load(self.conn)?;
+        let told = invitations_to(self.conn, keys)?;
         let told = told
             .iter()
-            .filter(|(_, account)| account.as_ref() == Some(&self.account));
+            .filter(|(id, account)| account.as_ref() == Some(&self.account) && !waiting.contains(id));
         let of_invitations = audit_values::table
             .filter(audit_values::person_kind.eq("invitation"))
             .filter(audit_values::person_id.eq_any(told.map(|(id, _)| id).chain(&ids)));
