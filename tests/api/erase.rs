@@ -320,6 +320,25 @@ on_both! {
         sound(app);
     }
 
+    fn mails_of_other_accounts_stay_whoever_is_erased_in_this_one(app) {
+        let (ana, dan) = (given::owner(app, "ana@lima.example"), given::owner(app, "dan@kilo.example"));
+        let name = ana.get(ana.at("")).expect(200).text("name");
+        dan.patch(dan.at(""), json!({ "name": name })).expect(200);
+        dan.invites("gil@lima.example", &json!([])).expect(201);
+        let inviter = dan.get("/v1/me").expect(200).text("display_name");
+        let says = format!("\"inviter\":\"{inviter}\"");
+        let sent = || {
+            let mails = app.rows().remove("mails").unwrap();
+            mails.into_iter().filter(|row| row.contains("gil@lima.example") && row.contains(&says)).count()
+        };
+        assert_eq!(sent(), 1);
+        // Of the same name as who invited, and with the address of who was.
+        let gil = ana.adds_contact(&inviter, "gil@lima.example");
+        ana.post(gil.at("/erase"), ()).expect(200);
+        assert_eq!(sent(), 1);
+        sound(app);
+    }
+
     fn r_05_an_open_session_alone_neither_takes_along_nor_erases(app) {
         let ana = given::owner(app, "ana@lima.example");
         let (bettina, _) = bettina(app, &ana);
@@ -383,7 +402,13 @@ on_both! {
         let ana = given::owner(app, "ana@lima.example");
         let admin = staff::operator(app, OperatorKind::Admin, "sam@provider.example");
         let reason = json!({ "reason": "Asked by letter, ticket 4711" });
-        let gil = ana.adds_contact("Gilbert Quill", "gil@lima.example");
+        let invited = ana.invites("gil@home.example", &json!([])).expect(201).text("id");
+        ana.delete(ana.at(&format!("/invitations/{invited}"))).expect(204);
+        let gil = ana.adds(json!({
+            "display_name": "Gilbert Quill",
+            "address": "gil@lima.example",
+            "more_addresses": ["gil@home.example", "gil@work.example"],
+        }));
         let hal = ana.adds_contact("Harold Quill", "hal@lima.example");
         let told = |text: &str| app.rows().into_values().flatten().filter(|row| row.contains(text)).count();
         let erase = |contact: &given::Contact| format!("/v1/operator{}/erase", contact.path().strip_prefix("/v1").unwrap());
@@ -394,7 +419,9 @@ on_both! {
         assert_eq!(look["dry_run"], true);
         assert!(told("gil@lima.example") > 0);
         admin.post(erase(&gil), &reason).expect(200);
-        assert_eq!((told("gil@lima.example"), told("Gilbert")), (0, 0));
+        for trace in ["gil@lima.example", "gil@home.example", "gil@work.example", "Gilbert"] {
+            assert_eq!(told(trace), 0, "{trace}");
+        }
         assert!(told("hal@lima.example") > 0);
         admin.post(erase(&gil), &reason).refused(404, "not-found");
 

@@ -176,7 +176,8 @@ async fn change_webhook(
 
 /// Remove a webhook
 ///
-/// With everything that was or is to be told to it.
+/// With everything that was or is to be told to it. One with very many deliveries is disabled first and emptied in steps;
+/// where that is broken off, read it again and remove it once more.
 #[utoipa::path(
     delete,
     path = "/v1/webhooks/{webhook}",

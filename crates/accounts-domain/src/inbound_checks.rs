@@ -154,7 +154,8 @@ type Finding = Result<(InboundRight, Voice), Silence>;
 
 impl Roster {
     /// Who the sender of a mail is in this account at that moment, and whether it speaks for the account. A sender who is
-    /// a contact and a member may do what either may; whoever is held back as a member is not heard as a contact either.
+    /// a contact and a member may do what either may; whoever is held back as a member is not heard as a contact either. A
+    /// log-in that the provider holds back is known by the address that it has.
     pub fn sender(&self, mail: Mailed<'_>, at: DateTime<Utc>) -> Sender {
         let contact = self.contact_with_address(mail.sender.key());
         let member = mail.login.filter(|login| self.member(login.user).is_some());

@@ -92,7 +92,7 @@ impl Store {
     ///
     /// # Errors
     /// [`DecideError`]; nothing has changed then, but that a webhook with very many deliveries may be disabled and have
-    /// fewer. The same call goes on with it.
+    /// fewer. Whoever reads it again and removes it goes on with it.
     pub async fn remove_webhook<D>(
         &self,
         integration: IntegrationId,
@@ -324,7 +324,8 @@ fn save(conn: &mut Conn, before: &Webhook, change: &WebhookChange, at: DateTime<
                     webhooks::disabled_reason.eq(Some(reason.as_str())),
                 ))
                 .execute(conn)?;
-            // The workers give up the rest.
+            // The workers give up the rest, which began before, whatever the clock said of who laid it.
+            deliveries::begin_by(conn, webhook, at)?;
             deliveries::end_some(conn, webhook, None, at)?;
         }
         WebhookChange::SecretRotated { secret, former } => {

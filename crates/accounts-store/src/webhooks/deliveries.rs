@@ -327,6 +327,18 @@ pub(crate) fn end_left(conn: &mut Conn, webhook: &Webhook, at: DateTime<Utc>) ->
     }
 }
 
+/// Has whatever waits begin at a moment at the latest: what is asked for by hand afterwards is told from it.
+pub(crate) fn begin_by(conn: &mut Conn, webhook: WebhookId, at: DateTime<Utc>) -> Result<(), Fault> {
+    let ahead = webhook_deliveries::table
+        .filter(webhook_deliveries::webhook_id.eq(webhook.to_string()))
+        .filter(webhook_deliveries::ended_at.is_null())
+        .filter(webhook_deliveries::began_at.gt(stored(at)));
+    diesel::update(ahead)
+        .set(webhook_deliveries::began_at.eq(stored(at)))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Gives up some of what is on its way to a webhook, or of what began no later than a moment, what is due first. Answers
 /// whether there may be more.
 pub(crate) fn end_some(

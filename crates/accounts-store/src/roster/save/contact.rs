@@ -16,7 +16,7 @@ use super::{Saving, permissions_json};
 use crate::deliverability;
 use crate::error::Fault;
 use crate::idempotency;
-use crate::mails::naming::{Known, forget_invitations, forget_naming, readers_in};
+use crate::mails::naming::{Known, forget_naming_to, members_of};
 use crate::notifications::successors::{go_on, waits};
 use crate::reviews;
 use crate::rows::stored;
@@ -110,16 +110,19 @@ impl Saving<'_> {
         self.remove_contact(id)
     }
 
-    /// By what a contact is known, and was: less what other contacts are known by now, who are not erased with it.
+    /// By what a contact is known, and was: less former addresses that other contacts and members have by now, who are not
+    /// erased with it.
     fn known_as(&mut self, id: ContactId) -> Result<Known, Fault> {
         let mut known = Known::recorded(self.conn, "contact", &id.to_string())?;
-        for other in self.before.contacts().filter(|other| other.id != id) {
-            known.names.remove(other.profile.display_name.as_str());
-            let held: BTreeSet<&str> = other.addresses().map(EmailAddress::key).collect();
-            known
-                .addresses
-                .retain(|text| EmailAddress::parse(text).is_ok_and(|address| !held.contains(address.key())));
-        }
+        let others = self.before.contacts().filter(|other| other.id != id);
+        let mut held: BTreeSet<String> = others
+            .flat_map(Contact::addresses)
+            .map(|address| address.key().to_owned())
+            .collect();
+        held.extend(members_of(self.conn, &[&self.account])?);
+        known
+            .addresses
+            .retain(|text| EmailAddress::parse(text).is_ok_and(|address| !held.contains(address.key())));
         if let Ok(contact) = self.before.contact(id) {
             known.names.insert(contact.profile.display_name.to_string());
             known.addresses.extend(contact.addresses().map(ToString::to_string));
@@ -127,7 +130,7 @@ impl Saving<'_> {
         Ok(known)
     }
 
-    /// The mails to the contact, what it was sent as somebody invited, and the mails to others that name it.
+    /// The mails to the contact, and its name in those to other contacts.
     fn erase_mails(&mut self, id: ContactId, known: &Known) -> Result<(), Fault> {
         let to_contact = || mails::table.filter(mails::contact_id.eq(id.to_string()));
         let cut = to_contact()
@@ -136,10 +139,8 @@ impl Saving<'_> {
             .load(self.conn)?;
         go_on(self.conn, cut, self.at)?;
         diesel::delete(to_contact()).execute(self.conn)?;
-        let account = self.before.account().profile.name.as_str();
-        forget_invitations(self.conn, known.keys(), account)?;
-        let readers = readers_in(self.conn, [&self.account])?;
-        forget_naming(self.conn, readers, known)
+        let others: Vec<String> = self.before.contacts().map(|other| other.id.to_string()).collect();
+        forget_naming_to(self.conn, &others, known)
     }
 
     pub(super) fn insert_address(
