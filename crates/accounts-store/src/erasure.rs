@@ -418,7 +418,7 @@ impl Traces {
         Ok(())
     }
 
-    /// The mails to the person, and those to others that name it: they went to people of the person's accounts.
+    /// The mails to the person, and its name in those to others: they went to people of the person's accounts.
     fn forget_mails(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), Fault> {
         let by_address = || mails::table.filter(mails::address_key.eq_any(&self.own.keys));
         let by_user = || mails::table.filter(mails::user_id.eq(&self.user));
