@@ -54,6 +54,21 @@ fn the_file_is_opened_with_the_settings_that_keep_it_safe() {
     }
 }
 
+/// Of what `.cargo/config.toml` says, nothing fails where it is not obeyed, and all takes longer.
+#[test]
+fn sqlite_is_built_to_keep_what_is_prepared_and_to_take_no_lock_of_all() {
+    let folder = TempDir::new().unwrap();
+    let mut conn = Conn::open(&file(&folder), Purpose::Read).unwrap();
+    for (option, used) in [
+        ("ENABLE_QPSG", "1"),
+        ("DEFAULT_MEMSTATUS=0", "1"),
+        ("ENABLE_MEMORY_MANAGEMENT", "0"),
+    ] {
+        let sql = format!("SELECT CAST(sqlite_compileoption_used('{option}') AS TEXT) AS value");
+        assert_eq!(ask(&mut conn, &sql), used, "{option}");
+    }
+}
+
 #[test]
 fn the_server_is_told_the_limits() {
     let server = postgres::Database::empty();
