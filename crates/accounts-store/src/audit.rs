@@ -437,6 +437,25 @@ pub(crate) fn invitations_to(conn: &mut Conn, keys: &BTreeSet<String>) -> Result
         .load(conn)?)
 }
 
+/// Empties the values beside events that belong to these persons.
+pub(crate) fn forget_values<'a>(
+    conn: &mut Conn,
+    kind: &str,
+    ids: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Fault> {
+    let ids: Vec<&String> = ids.into_iter().collect();
+    let of_persons = audit_values::table
+        .filter(audit_values::person_kind.eq(kind))
+        .filter(audit_values::person_id.eq_any(ids));
+    diesel::update(of_persons)
+        .set((
+            audit_values::before.eq(None::<String>),
+            audit_values::after.eq(None::<String>),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// The values beside these events, by event: all of them, or those of these persons.
 fn load_values(
     conn: &mut Conn,

@@ -17,7 +17,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use serde_json::Value;
 
-use crate::audit::{Origin, invitations_to};
+use crate::audit::{Origin, forget_values, invitations_to};
 use crate::backend::Conn;
 use crate::decide::{Locked, conclude, lock_and_load};
 use crate::error::{Fault, Stop, StoreError};
@@ -380,10 +380,10 @@ impl Traces {
             .filter(join_requests::user_id.eq(&self.user))
             .select(join_requests::id)
             .load(conn)?;
-        empty(conn, "user", [&self.user])?;
-        empty(conn, "contact", &self.contacts)?;
-        empty(conn, "invitation", invited.iter().chain(&self.invitations))?;
-        empty(conn, "join_request", &asked)?;
+        forget_values(conn, "user", [&self.user])?;
+        forget_values(conn, "contact", &self.contacts)?;
+        forget_values(conn, "invitation", invited.iter().chain(&self.invitations))?;
+        forget_values(conn, "join_request", &asked)?;
         self.forget_mails(conn, at)?;
         self.forget_wishes(conn)?;
         deliveries::forget_answers(conn, self.accounts.clone(), Some(&self.user))?;
@@ -502,21 +502,6 @@ impl Traces {
 
 fn own_contact(roster: &Roster, user: UserId) -> Option<&Contact> {
     roster.contact(roster.member(user)?.contact?).ok()
-}
-
-/// Empties the values of events that belong to these.
-fn empty<'a>(conn: &mut Conn, kind: &str, ids: impl IntoIterator<Item = &'a String>) -> Result<(), Fault> {
-    let ids: Vec<&String> = ids.into_iter().collect();
-    let of_person = audit_values::table
-        .filter(audit_values::person_kind.eq(kind))
-        .filter(audit_values::person_id.eq_any(ids));
-    diesel::update(of_person)
-        .set((
-            audit_values::before.eq(None::<String>),
-            audit_values::after.eq(None::<String>),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// Removes the user, with all that opens something.

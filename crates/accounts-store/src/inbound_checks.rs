@@ -1,7 +1,7 @@
 //! Which accounts a mail concerns, and who their members are.
 //!
-//! Two queries, and one more for a ticket's opener whom an account does not know, each by an index, so that it takes no longer with more accounts; the accounts themselves come from the
-//! snapshots where those are of the same revision.
+//! Two queries, and one more for a ticket's opener whom an account does not know, each by an index, so that it takes no
+//! longer with more accounts; the accounts themselves come from the snapshots where those are of the same revision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

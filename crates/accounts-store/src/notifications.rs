@@ -272,12 +272,7 @@ pub(crate) fn insert(
 }
 
 fn find(conn: &mut Conn, id: NotificationId) -> Result<Option<NotificationRecord>, Fault> {
-    let row: Option<NotificationRow> = notifications::table
-        .filter(notifications::id.eq(id.to_string()))
-        .select(NotificationRow::as_select())
-        .first(conn)
-        .optional()?;
-    Ok(with_deliveries(conn, row.as_slice())?.pop())
+    Ok(load(conn, &[id])?.remove(&id))
 }
 
 /// Reads notices with their mails.

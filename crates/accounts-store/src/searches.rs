@@ -18,7 +18,7 @@ use crate::error::{Fault, StoreError};
 use crate::rows::{instant, named, parse, parse_maybe};
 use crate::schema::{accounts, contact_addresses, contacts, memberships, owners, second_factors, users};
 use crate::store::Store;
-use crate::users::{self as user_rows, FoundUser, UserRow};
+use crate::users::{self as user_rows, FoundUser};
 
 /// The greatest character, which no name begins with.
 const LAST: char = char::MAX;
@@ -188,11 +188,7 @@ impl Store {
             let rows: Vec<FoundUser> = query
                 .order(users::id)
                 .limit(limit)
-                .select((
-                    UserRow::as_select(),
-                    second_factors::confirmed_at.nullable(),
-                    second_factors::recovery_codes.nullable(),
-                ))
+                .select(FoundUser::as_select())
                 .load(conn)?;
             rows.into_iter().map(user_rows::read_user).collect()
         };

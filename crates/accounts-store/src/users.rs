@@ -56,7 +56,16 @@ pub(crate) struct UserRow {
 }
 
 /// A user, and what is told of the second factor: since when it is in force, and the recovery codes that are left.
-pub(crate) type FoundUser = (UserRow, Option<NaiveDateTime>, Option<String>);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(crate) struct FoundUser {
+    #[diesel(embed)]
+    row: UserRow,
+    #[diesel(select_expression = second_factors::confirmed_at.nullable())]
+    second_factor_at: Option<NaiveDateTime>,
+    #[diesel(select_expression = second_factors::recovery_codes.nullable())]
+    recovery_codes: Option<String>,
+}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
@@ -256,12 +265,8 @@ pub(crate) fn load_by_address(conn: &mut Conn, key: &str) -> Result<Option<User>
     let row = users::table
         .left_join(second_factors::table)
         .filter(users::address_key.eq(key))
-        .select((
-            UserRow::as_select(),
-            second_factors::confirmed_at.nullable(),
-            second_factors::recovery_codes.nullable(),
-        ))
-        .first::<FoundUser>(conn)
+        .select(FoundUser::as_select())
+        .first(conn)
         .optional()?;
     row.map(read_user).transpose()
 }
@@ -270,12 +275,8 @@ pub(crate) fn load_user(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fau
     let row = users::table
         .left_join(second_factors::table)
         .filter(users::id.eq(id.to_string()))
-        .select((
-            UserRow::as_select(),
-            second_factors::confirmed_at.nullable(),
-            second_factors::recovery_codes.nullable(),
-        ))
-        .first::<FoundUser>(conn)
+        .select(FoundUser::as_select())
+        .first(conn)
         .optional()?;
     row.map(read_user).transpose()
 }
@@ -285,12 +286,8 @@ pub(crate) fn load_users(conn: &mut Conn, ids: &[UserId]) -> Result<BTreeMap<Use
     let rows = users::table
         .left_join(second_factors::table)
         .filter(users::id.eq_any(ids.iter().map(ToString::to_string)))
-        .select((
-            UserRow::as_select(),
-            second_factors::confirmed_at.nullable(),
-            second_factors::recovery_codes.nullable(),
-        ))
-        .load::<FoundUser>(conn)?;
+        .select(FoundUser::as_select())
+        .load(conn)?;
     let read = |row| read_user(row).map(|user| (user.id, user));
     rows.into_iter().map(read).collect()
 }
@@ -361,7 +358,8 @@ pub(crate) fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault>
     }))
 }
 
-pub(crate) fn read_user((row, second_factor_at, recovery_codes): FoundUser) -> Result<User, Fault> {
+pub(crate) fn read_user(found: FoundUser) -> Result<User, Fault> {
+    let row = found.row;
     Ok(User {
         id: parse("users.id", &row.id)?,
         address: checked("users.address", &row.address, EmailAddress::parse)?,
@@ -370,7 +368,7 @@ pub(crate) fn read_user((row, second_factor_at, recovery_codes): FoundUser) -> R
         password_hash: row.password_hash.map(PasswordHash),
         status: named("users.status", &row.status, UserStatus::from_name)?,
         deliverability: deliverability::read("users.deliverability", row.deliverability.as_deref())?,
-        second_factor: factors::told(second_factor_at, recovery_codes.as_deref())?,
+        second_factor: factors::told(found.second_factor_at, found.recovery_codes.as_deref())?,
         revision: row.revision,
         version: row.version,
         password_changed_at: row.password_changed_at.map(instant),

@@ -13,6 +13,18 @@ fn happens(app: &App) {
     scene::unproven(app, ana.account, "bea@lima.example", None);
 }
 
+/// A webhook that is moved while its former receiver is about to answer, with that receiver and the present one.
+fn moved_before_its_answer(app: &App, desk: &Client, answer: &str) -> (String, Receiver, Receiver) {
+    let (former, present) = (Receiver::start(), Receiver::start());
+    former.answers(answer);
+    former.takes(Duration::from_secs(3));
+    let (hook, _) = hook(desk, &former, &["contact.added"]);
+    happens(app);
+    former.wait_for(1);
+    desk.patch(&hook, json!({ "url": present.url() })).expect(200);
+    (hook, former, present)
+}
+
 on_both! {
     roomy();
 
@@ -33,13 +45,8 @@ on_both! {
     }
 
     fn a_late_answer_of_a_former_address_disables_nothing(app) {
-        let (desk, former, present) = (manager(app), Receiver::start(), Receiver::start());
-        former.answers("410 Gone");
-        former.takes(Duration::from_secs(3));
-        let (hook, _) = hook(&desk, &former, &["contact.added"]);
-        happens(app);
-        former.wait_for(1);
-        desk.patch(&hook, json!({ "url": present.url() })).expect(200);
+        let desk = manager(app);
+        let (hook, former, present) = moved_before_its_answer(app, &desk, "410 Gone");
         refused_by(&desk, &hook, 410);
         // What is to be told is told at the address of now.
         in_time(app, || !present.received().is_empty());
@@ -50,13 +57,8 @@ on_both! {
     }
 
     fn a_late_failure_at_a_former_address_is_not_the_present_one_s(app) {
-        let (desk, former, present) = (manager(app), Receiver::start(), Receiver::start());
-        former.answers("503 Service Unavailable");
-        former.takes(Duration::from_secs(3));
-        let (hook, _) = hook(&desk, &former, &["contact.added"]);
-        happens(app);
-        former.wait_for(1);
-        desk.patch(&hook, json!({ "url": present.url() })).expect(200);
+        let desk = manager(app);
+        let (hook, _former, _present) = moved_before_its_answer(app, &desk, "503 Service Unavailable");
         refused_by(&desk, &hook, 503);
         assert!(desk.get(&hook).expect(200)["failing_since"].is_null());
     }

@@ -14,7 +14,7 @@ use crate::store::Store;
 use crate::{api_keys, members, notifications, roster, users};
 
 /// Which things are asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AskedObjects {
     /// Users, for what happened to their log-ins.
     pub users: BTreeSet<UserId>,
@@ -49,7 +49,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn objects(&self, asked: AskedObjects) -> Result<FoundObjects, StoreError> {
-        if asked.is_empty() {
+        if asked == AskedObjects::default() {
             return Ok(FoundObjects::default());
         }
         self.lanes
@@ -63,16 +63,6 @@ impl Store {
                 })
             })
             .await
-    }
-}
-
-impl AskedObjects {
-    fn is_empty(&self) -> bool {
-        self.users.is_empty()
-            && self.people.is_empty()
-            && self.invitations.is_empty()
-            && self.api_keys.is_empty()
-            && self.notifications.is_empty()
     }
 }
 

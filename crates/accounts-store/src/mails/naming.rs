@@ -108,16 +108,11 @@ pub(crate) fn members_of(conn: &mut Conn, accounts: &[&String]) -> Result<BTreeS
     Ok(members.into_iter().collect())
 }
 
-/// Takes somebody out of the mails to these addresses. A notice names nobody but its reader.
+/// Takes somebody out of the mails to these addresses.
 pub(crate) fn forget_naming(conn: &mut Conn, readers: BTreeSet<String>, known: &Known) -> Result<(), Fault> {
     let readers: Vec<String> = readers.into_iter().collect();
     for some in readers.chunks(AT_ONCE) {
-        let told = mails::table
-            .filter(mails::address_key.eq_any(some))
-            .filter(mails::notification_id.is_null())
-            .select((mails::id, mails::message))
-            .load::<(String, String)>(conn)?;
-        take_out(conn, told, known)?;
+        take_out(conn, letters().filter(mails::address_key.eq_any(some)), known)?;
     }
     Ok(())
 }
@@ -125,18 +120,21 @@ pub(crate) fn forget_naming(conn: &mut Conn, readers: BTreeSet<String>, known: &
 /// Takes somebody out of the mails to these contacts.
 pub(crate) fn forget_naming_to(conn: &mut Conn, contacts: &[String], known: &Known) -> Result<(), Fault> {
     for some in contacts.chunks(AT_ONCE) {
-        let told = mails::table
-            .filter(mails::contact_id.eq_any(some))
-            .filter(mails::notification_id.is_null())
-            .select((mails::id, mails::message))
-            .load::<(String, String)>(conn)?;
-        take_out(conn, told, known)?;
+        take_out(conn, letters().filter(mails::contact_id.eq_any(some)), known)?;
     }
     Ok(())
 }
 
-fn take_out(conn: &mut Conn, told: Vec<(String, String)>, known: &Known) -> Result<(), Fault> {
-    for (id, message) in told {
+type Letters<'a> = mails::BoxedQuery<'a, <Conn as Connection>::Backend>;
+
+/// The mails that are no notices: a notice names nobody but its reader.
+fn letters<'a>() -> Letters<'a> {
+    mails::table.filter(mails::notification_id.is_null()).into_boxed()
+}
+
+fn take_out(conn: &mut Conn, letters: Letters<'_>, known: &Known) -> Result<(), Fault> {
+    let sent: Vec<(String, String)> = letters.select((mails::id, mails::message)).load(conn)?;
+    for (id, message) in sent {
         if let Some(message) = known.without(&message)? {
             diesel::update(mails::table.find(id))
                 .set(mails::message.eq(message))
@@ -164,11 +162,8 @@ pub(crate) fn forget_invitations(
         .select(audit_events::data)
         .load(conn)?;
     sendings.extend(told.iter().filter_map(|data| said_in(data, "sending")));
-    let sent = mails::table
-        .filter(mails::address_key.eq_any(readers))
-        .filter(mails::notification_id.is_null())
-        .select((mails::id, mails::message))
-        .load::<(String, String)>(conn)?;
+    let to_readers = letters().filter(mails::address_key.eq_any(readers));
+    let sent: Vec<(String, String)> = to_readers.select((mails::id, mails::message)).load(conn)?;
     for (id, message) in sent {
         if said_in(&message, "sending").is_some_and(|sending| sendings.contains(&sending)) {
             diesel::delete(mails::table.find(id)).execute(conn)?;

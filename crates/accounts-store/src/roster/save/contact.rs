@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::{Saving, permissions_json};
+use crate::audit::forget_values;
 use crate::deliverability;
 use crate::error::Fault;
 use crate::idempotency;
@@ -20,9 +21,7 @@ use crate::mails::naming::{Known, forget_naming_to, members_of};
 use crate::notifications::successors::{go_on, waits};
 use crate::reviews;
 use crate::rows::stored;
-use crate::schema::{
-    audit_values, contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails,
-};
+use crate::schema::{contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails};
 use crate::webhooks::deliveries;
 
 impl Saving<'_> {
@@ -92,15 +91,7 @@ impl Saving<'_> {
     /// answers that were kept for a repeat.
     pub(super) fn erase_contact(&mut self, id: ContactId) -> Result<(), Fault> {
         let known = self.known_as(id)?;
-        let of_contact = audit_values::table
-            .filter(audit_values::person_kind.eq("contact"))
-            .filter(audit_values::person_id.eq(id.to_string()));
-        diesel::update(of_contact)
-            .set((
-                audit_values::before.eq(None::<String>),
-                audit_values::after.eq(None::<String>),
-            ))
-            .execute(self.conn)?;
+        forget_values(self.conn, "contact", [&id.to_string()])?;
         self.erase_mails(id, &known)?;
         deliveries::forget_answers(self.conn, [self.account.clone()], None)?;
         self.erase_invitations(id, &known.keys())?;

@@ -10,11 +10,11 @@ use accounts_domain::roster::Contact;
 use diesel::prelude::*;
 
 use super::{Saving, permissions_json};
-use crate::audit::invitations_to;
+use crate::audit::{forget_values, invitations_to};
 use crate::error::Fault;
 use crate::mails::naming::forget_invitations;
 use crate::rows::stored;
-use crate::schema::{audit_values, invitations};
+use crate::schema::invitations;
 
 impl Saving<'_> {
     pub(super) fn insert_invitation(&mut self, invitation: &Invitation) -> Result<(), Fault> {
@@ -61,7 +61,8 @@ impl Saving<'_> {
     }
 
     /// Forgets the invitations of a contact that is erased, by the keys of all its addresses, with their mails and what the
-    /// record says of whom they were for. One that waits for a former address goes on: whoever reads it is somebody else, or comes back.
+    /// record says of whom they were for. One that waits for a former address goes on: whoever reads it is somebody else,
+    /// or comes back.
     pub(super) fn erase_invitations(&mut self, contact: ContactId, keys: &BTreeSet<String>) -> Result<(), Fault> {
         let present = self.before.contact(contact).into_iter().flat_map(Contact::addresses);
         let present: Vec<&str> = present.map(EmailAddress::key).collect();
@@ -85,15 +86,7 @@ impl Saving<'_> {
         let told = invitations_to(self.conn, keys)?.into_iter();
         let here = told.filter(|(id, account)| account.as_ref() == Some(&self.account) && !waiting.contains(id));
         let erased: BTreeSet<String> = here.map(|(id, _)| id).chain(ids.iter().cloned()).collect();
-        let of_invitations = audit_values::table
-            .filter(audit_values::person_kind.eq("invitation"))
-            .filter(audit_values::person_id.eq_any(&erased));
-        diesel::update(of_invitations)
-            .set((
-                audit_values::before.eq(None::<String>),
-                audit_values::after.eq(None::<String>),
-            ))
-            .execute(self.conn)?;
+        forget_values(self.conn, "invitation", &erased)?;
         forget_invitations(self.conn, keys, &erased)?;
         diesel::delete(invitations::table.filter(invitations::id.eq_any(&ids))).execute(self.conn)?;
         Ok(())
