@@ -204,6 +204,17 @@ on_both! {
         app.client().get(format!("/unsubscribe/{token}")).expect(200);
     }
 
+    fn a_way_out_leads_nowhere_once_its_category_is_mandatory(app) {
+        let (ana, _, cem) = company(app);
+        given::notice(&given::integration(app, SENDS), &ana.account, "product_news");
+        let token = notices(app, "cem@example.com").pop().unwrap().unsubscribe_token();
+        let mandatory = "UPDATE notifications SET category = 'invoice'";
+        accounts_store::Hand::open(&app.database()).unwrap().run(mandatory).unwrap();
+        app.client().get(format!("/unsubscribe/{token}")).refused(404, "not-found");
+        app.client().post(format!("/unsubscribe/{token}"), ()).refused(404, "not-found");
+        assert_eq!(ana.get(cem.at("")).expect(200)["subscriptions"], json!(["product_news"]));
+    }
+
     fn nobody_gets_out_of_what_comes_with_a_place(app) {
         let (ana, ..) = company(app);
         given::notice(&given::integration(app, SENDS), &ana.account, "invoice");

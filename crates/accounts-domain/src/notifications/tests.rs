@@ -158,6 +158,19 @@ fn at_the_moment_of_sending_it_goes_to_whoever_is_in_charge_then() {
 }
 
 #[test]
+fn whoever_comes_in_stands_in_the_order_of_the_recipients() {
+    let roster = standard().with_verified(BEA).with_verified(CEM);
+    let roster = roster.promoted(BEA, &["billing"]).holding(CEM, "billing");
+    let (notification, deliveries) = queue(&roster, "invoice");
+    let (first, others) = deliveries.split_at(1);
+    let added = roster.renew(&notification, first, &readers(), NOW).added;
+    let added: Vec<&str> = added.iter().map(|told| told.recipient.address.as_str()).collect();
+    let others: Vec<&str> = others.iter().map(|delivery| delivery.address.as_str()).collect();
+    assert!(others.len() > 1);
+    assert_eq!(added, others);
+}
+
+#[test]
 fn whoever_was_told_is_not_told_again() {
     let roster = billed();
     let (notification, mut deliveries) = queue(&roster, "invoice");
