@@ -116,6 +116,22 @@ on_both! {
         assert_eq!(told(&ana, "category=invoice")["data/0/excluded/0/exclusion"], "member_suspended");
     }
 
+    fn nobody_gives_itself_notices_of_what_it_may_not_see(app) {
+        let ana = given::owner(app, "ana@example.com");
+        let login = json!({ "permissions": ["tickets:view"] });
+        let contact = ana.adds(json!({ "display_name": "Bea", "address": "bea@example.com", "login": login }));
+        ana.verifies(&contact);
+        let bea = given::logged_in(app, "bea@example.com");
+        let wished = json!({ "categories": ["invoice"] });
+        let refused = bea.put(contact.at("/subscriptions"), wished).refused(403, "forbidden");
+        assert_eq!(refused["permission"], "invoices:view");
+        assert_eq!(told(&ana, "category=invoice").each("data/0/to", "address"), ["ana@example.com"]);
+        ticks(&bea, &contact, &["product_news"]);
+        ticks(&ana, &contact, &["invoice"]);
+        ticks(&bea, &contact, &["invoice", "product_news"]);
+        assert_eq!(told(&ana, "category=invoice").each("data/0/cc", "address"), ["bea@example.com"]);
+    }
+
     fn a_mandatory_category_cannot_lose_its_last_recipient(app) {
         let ana = given::owner(app, "ana@example.com");
         ticks(&ana, &ana.contact(), &[]);

@@ -355,7 +355,8 @@ async fn erase_contact(
 
 /// Set a contact's subscriptions
 ///
-/// The categories that the contact wishes to receive beyond those of its roles, all of them at once (U-22, U-23).
+/// The categories that the contact wishes to receive beyond those of its roles, all of them at once (U-22, U-23). Who has
+/// not `contacts:manage` sets the own ones, and adds none whose permission it lacks.
 #[utoipa::path(
     put,
     path = "/v1/accounts/{account}/contacts/{contact}/subscriptions",

@@ -158,10 +158,11 @@ impl Roster {
         Ok(changes)
     }
 
-    /// Sets the categories that a contact wishes to receive beyond those of its roles (U-22, U-23).
+    /// Sets the categories that a contact wishes to receive beyond those of its roles (U-22, U-23). Whoever manages contacts
+    /// gives any of them; a person adds to its own those that it may see (K-19).
     ///
     /// # Errors
-    /// Refused for a category that the catalog does not know.
+    /// Refused for a category that the catalog does not know, and for one whose permission the person lacks.
     pub fn subscribe(
         &self,
         by: By,
@@ -173,6 +174,9 @@ impl Roster {
         }
         let contact = self.contact(id)?;
         self.require_known(categories)?;
+        if self.require(by, ServicePermission::ContactsManage).is_err() {
+            self.require_seen(by, categories.difference(&contact.subscriptions))?;
+        }
         self.require_active()?;
         if contact.subscriptions == *categories {
             return Ok(Vec::new());
@@ -181,6 +185,18 @@ impl Roster {
             contact: id,
             categories: categories.clone(),
         }])
+    }
+
+    /// Refuses categories whose permission the actor lacks.
+    fn require_seen<'a>(&self, by: By, wished: impl Iterator<Item = &'a CategoryKey>) -> Result<(), Violation> {
+        let rights = self.rights_of(by).ok_or(Violation::NotFound)?;
+        let mut needed = wished.filter_map(|key| self.catalog().category(key)?.permission.as_ref());
+        match needed.find(|permission| !rights.contains(permission)) {
+            Some(missing) => Err(Violation::Forbidden {
+                permission: missing.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Removes one of a contact's more addresses, or the one that waits for its verification.

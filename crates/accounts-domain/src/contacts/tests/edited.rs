@@ -117,6 +117,21 @@ fn a_person_sets_the_own_wishes_and_nobody_elses() {
 }
 
 #[test]
+fn a_person_adds_no_wish_for_what_it_may_not_see() {
+    let roster = standard().with_member(BEA, chosen(&["tickets:view"]));
+    let wish = |roster: &Roster, by: By, wished: &[&str]| roster.subscribe(by, BEA.contact(), &categories(wished));
+    let refused = Err(forbidden("invoices:view"));
+    assert_eq!(wish(&roster, BEA.by(), &["invoice"]), refused);
+    assert_eq!(wish(&roster, BEA.by(), &["product_news", "invoice"]), refused);
+    assert!(wish(&roster, BEA.by(), &["product_news"]).is_ok());
+    // Whoever manages contacts gives it, and then the person keeps it or gives it back.
+    let changes = wish(&roster, ANA.by(), &["invoice"]);
+    let given = roster.then(changes);
+    assert!(wish(&given, BEA.by(), &["invoice", "product_news"]).is_ok());
+    assert!(wish(&given, BEA.by(), &[]).is_ok());
+}
+
+#[test]
 fn a_wish_for_an_unknown_category_is_refused() {
     let refused = standard().subscribe(ANA.by(), ANA.contact(), &categories(&["gossip"]));
     assert_eq!(
