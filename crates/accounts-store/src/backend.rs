@@ -403,22 +403,30 @@ macro_rules! insert_if_absent {
     };
 }
 
+/// How many rows go in one statement: PostgreSQL takes 65,535 values in one, and no table has 65 columns.
+pub(crate) const ROWS_AT_ONCE: usize = 1_000;
+
 /// Inserts all rows of a `Vec` or slice: `insert_all!(conn, table, &rows)`. Answers the number of rows inserted. One row
-/// goes by a statement that the connection keeps prepared; several by one statement that it does not, which is still
-/// quicker than a statement for each.
+/// goes by a statement that the connection keeps prepared; several by one that it does not, up to [`ROWS_AT_ONCE`], which
+/// is still quicker than a statement for each.
 macro_rules! insert_all {
     ($conn:expr, $table:expr, $rows:expr) => {
         match &$rows[..] {
             [] => Ok(0),
             [row] => diesel::RunQueryDsl::execute(diesel::insert_into($table).values(row), $conn),
-            rows => match $conn {
-                $crate::backend::Conn::Sqlite(conn) => {
-                    diesel::RunQueryDsl::execute(diesel::insert_into($table).values(rows), conn)
-                }
-                $crate::backend::Conn::Pg(conn) => {
-                    diesel::RunQueryDsl::execute(diesel::insert_into($table).values(rows), conn)
-                }
-            },
+            rows => rows
+                .chunks($crate::backend::ROWS_AT_ONCE)
+                .try_fold(0_usize, |inserted, some| {
+                    let count = match $conn {
+                        $crate::backend::Conn::Sqlite(conn) => {
+                            diesel::RunQueryDsl::execute(diesel::insert_into($table).values(some), conn)
+                        }
+                        $crate::backend::Conn::Pg(conn) => {
+                            diesel::RunQueryDsl::execute(diesel::insert_into($table).values(some), conn)
+                        }
+                    };
+                    diesel::QueryResult::Ok(inserted + count?)
+                }),
         }
     };
 }

@@ -3,12 +3,13 @@
 use chrono::{DateTime, NaiveDateTime};
 use diesel::deserialize::QueryableByName;
 use diesel::sql_types::Text;
-use diesel::{RunQueryDsl, sql_query};
+use diesel::{ExpressionMethods, RunQueryDsl, sql_query};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 use crate::postgres;
+use crate::schema::audit_values;
 
 #[derive(QueryableByName)]
 struct Setting {
@@ -51,6 +52,29 @@ fn the_file_is_opened_with_the_settings_that_keep_it_safe() {
         }
         let timeout = "SELECT CAST(timeout AS TEXT) AS value FROM pragma_busy_timeout";
         assert_eq!(ask(&mut conn, timeout), "5000");
+    }
+}
+
+#[test]
+fn more_rows_go_in_at_once_than_postgresql_takes_in_one_statement() {
+    let (folder, server) = (TempDir::new().unwrap(), postgres::Database::empty());
+    let server = server.url().parse().unwrap();
+    migrate(&server).unwrap();
+    for database in [file(&folder), server] {
+        let mut conn = Conn::open(&database, Purpose::Fill).unwrap();
+        let row = |position: i32| {
+            (
+                audit_values::event_id.eq("evt_1"),
+                audit_values::position.eq(position),
+                audit_values::person_kind.eq("user"),
+                audit_values::person_id.eq("usr_1"),
+                audit_values::field.eq("display_name"),
+                audit_values::before.eq(None::<String>),
+                audit_values::after.eq(Some("Ana")),
+            )
+        };
+        let rows: Vec<_> = (0..=i32::from(u16::MAX) / 7).map(row).collect();
+        assert_eq!(insert_all!(&mut conn, audit_values::table, &rows), Ok(rows.len()));
     }
 }
 
