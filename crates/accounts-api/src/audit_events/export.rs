@@ -1,6 +1,6 @@
 //! The audit log as a table.
 
-use accounts_store::{AuditEvent, AuditValue};
+use accounts_store::{AuditEvent, AuditFilter, AuditValue};
 use actix_web::http::header::{HeaderValue, LINK};
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -18,7 +18,7 @@ use crate::query::{Asked, Filters, Query};
 use crate::reply::{Reply, attached};
 use crate::router::{Routes, routes};
 
-/// How many events a table has at most; one decision is never parted, so that it may be fewer.
+/// How many events a table has at most; one decision is never parted, so that it may be fewer, or more of one decision.
 const MOST: usize = 10_000;
 
 /// The greatest revision that a number of JSON holds exactly.
@@ -91,12 +91,20 @@ async fn export_audit_events(
         .await?;
     let after = before.before_revision.and_then(|revision| i64::try_from(revision).ok());
     let after = after.map(|revision| (revision, i32::MAX));
-    let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
-    let found = service
-        .store
-        .audit_events(member.account, filters.into(), after, limit)
-        .await?;
-    let (events, more) = whole_decisions(found, MOST);
+    let filter = AuditFilter::from(filters);
+    let mut most = MOST;
+    let (events, more) = loop {
+        let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);
+        let found = service
+            .store
+            .audit_events(member.account, filter.clone(), after, limit)
+            .await?;
+        match whole_decisions(found, most) {
+            Some(whole) => break whole,
+            // The import of a large table is one decision of more events than a table has.
+            None => most *= 2,
+        }
+    };
     let mut rows = Rows::headed(&HEADINGS)?;
     for event in &events {
         rows.add(&cells(event))?;
@@ -114,18 +122,15 @@ async fn export_audit_events(
     Ok(reply.tagged_by_body())
 }
 
-/// The events that fit, and whether there are more. The last decision goes to the next table where it does not fit whole,
-/// unless it is the only one.
-fn whole_decisions(mut events: Vec<AuditEvent>, most: usize) -> (Vec<AuditEvent>, bool) {
+/// The events that fit, and whether there are more. The last decision goes to the next table where it does not fit whole;
+/// nothing where it is the only one.
+fn whole_decisions(mut events: Vec<AuditEvent>, most: usize) -> Option<(Vec<AuditEvent>, bool)> {
     let Some(cut) = events.get(most).map(|event| event.revision) else {
-        return (events, false);
+        return Some((events, false));
     };
     events.truncate(most);
-    let first = events.first().map(|event| event.revision);
-    if first != Some(cut) {
-        events.retain(|event| event.revision != cut);
-    }
-    (events, true)
+    events.retain(|event| event.revision != cut);
+    (!events.is_empty()).then_some((events, true))
 }
 
 fn cells(event: &AuditEvent) -> [String; 12] {
@@ -179,12 +184,14 @@ mod tests {
     fn a_decision_is_not_parted() {
         let events = || vec![event(3, 0), event(2, 0), event(2, 1), event(1, 0)];
         let told = |most| {
-            let (events, more) = whole_decisions(events(), most);
-            (events.iter().map(|event| event.revision).collect::<Vec<_>>(), more)
+            let (events, more) = whole_decisions(events(), most)?;
+            Some((events.iter().map(|event| event.revision).collect::<Vec<_>>(), more))
         };
-        assert_eq!(told(4), (vec![3, 2, 2, 1], false));
-        assert_eq!(told(3), (vec![3, 2, 2], true));
-        assert_eq!(told(2), (vec![3], true));
-        assert_eq!(told(1), (vec![3], true));
+        assert_eq!(told(4), Some((vec![3, 2, 2, 1], false)));
+        assert_eq!(told(3), Some((vec![3, 2, 2], true)));
+        assert_eq!(told(2), Some((vec![3], true)));
+        assert_eq!(told(1), Some((vec![3], true)));
+        let together = vec![event(3, 0), event(3, 1)];
+        assert_eq!(whole_decisions(together, 1), None);
     }
 }
