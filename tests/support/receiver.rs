@@ -95,7 +95,7 @@ impl Receiver {
         format!("http://{}/in?key=s3cret", self.address)
     }
 
-    /// Answers so from now on: `500 Oops`, and headers below it.
+    /// Answers so from now on: `500 Oops`, and headers below it. The body is `heard`, but for 204.
     pub fn answers(&self, answer: &str) {
         answer.clone_into(&mut locked(&self.shared.answer));
     }
@@ -147,8 +147,9 @@ impl Shared {
         let (pause, answer) = (*locked(&self.pause), locked(&self.answer).clone());
         thread::sleep(pause);
         self.underway.fetch_sub(1, Ordering::SeqCst);
-        let _ =
-            stream.write_all(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes());
+        let body = if answer.starts_with("204") { "" } else { "heard" };
+        let head = format!("content-length: {}\r\nconnection: close", body.len());
+        let _ = stream.write_all(format!("HTTP/1.1 {answer}\r\n{head}\r\n\r\n{body}").as_bytes());
     }
 }
 

@@ -56,6 +56,22 @@ on_both! {
         assert_eq!((former.received().len(), present.received().len()), (1, 1));
     }
 
+    fn what_is_answered_while_somebody_is_erased_is_not_written_down(app) {
+        let (desk, receiver) = (manager(app), Receiver::start());
+        receiver.answers("200 OK");
+        let (hook, _) = hook(&desk, &receiver, &["contact.added"]);
+        let ana = given::owner(app, "ana@lima.example");
+        let _ = ana.adds_contact("Cem", "cem@lima.example");
+        assert_eq!(in_state(&desk, &hook, "delivered", 1)["data/0/last_answer"], "heard");
+        receiver.takes(Duration::from_secs(3));
+        let bea = ana.adds_contact("Bea", "bea@lima.example");
+        receiver.wait_for(2);
+        ana.post(bea.at("/erase"), ()).expect(200);
+        let delivered = in_state(&desk, &hook, "delivered", 2);
+        assert_eq!(delivered.each("data", "last_status"), ["200", "200"]);
+        assert_eq!(delivered.each("data", "last_answer"), ["null", "null"]);
+    }
+
     fn a_late_failure_at_a_former_address_is_not_the_present_one_s(app) {
         let desk = manager(app);
         let (hook, _former, _present) = moved_before_its_answer(app, &desk, "503 Service Unavailable");

@@ -2,7 +2,7 @@
 
 use accounts_domain::ids::{DeliveryId, EventId, IntegrationId, WebhookId};
 use accounts_domain::webhooks::Webhook;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use crate::backend::{Conn, insert_all};
@@ -431,22 +431,55 @@ pub(crate) fn forget_answers(
     accounts: impl IntoIterator<Item = String>,
     user: Option<&str>,
 ) -> Result<(), Fault> {
+    let accounts: Vec<String> = accounts.into_iter().collect();
+    let of_accounts = || {
+        audit_events::table
+            .filter(audit_events::account_id.eq_any(accounts.clone()))
+            .select(audit_events::id.nullable())
+    };
+    let of_user = |user: &str| {
+        audit_events::table
+            .filter(audit_events::user_id.eq(user.to_owned()))
+            .select(audit_events::id.nullable())
+    };
+    let underway = || {
+        webhook_deliveries::table
+            .filter(webhook_deliveries::ended_at.is_null())
+            .filter(webhook_deliveries::claimed_until.is_not_null())
+            .select((
+                webhook_deliveries::id,
+                webhook_deliveries::claimed_until.assume_not_null(),
+            ))
+    };
     let answered = || webhook_deliveries::table.filter(webhook_deliveries::last_answer.is_not_null());
     let nothing = || webhook_deliveries::last_answer.eq(None::<String>);
-    let accounts: Vec<String> = accounts.into_iter().collect();
-    let of_accounts = audit_events::table
-        .filter(audit_events::account_id.eq_any(accounts))
-        .select(audit_events::id.nullable());
-    diesel::update(answered().filter(webhook_deliveries::event_id.eq_any(of_accounts)))
+    let claimed = underway().filter(webhook_deliveries::event_id.eq_any(of_accounts()));
+    let claims = claimed.load(conn)?;
+    hear_no_answer(conn, claims)?;
+    diesel::update(answered().filter(webhook_deliveries::event_id.eq_any(of_accounts())))
         .set(nothing())
         .execute(conn)?;
     if let Some(user) = user {
         // Apart from the first, because neither would go by its index in one.
-        let of_user = audit_events::table
-            .filter(audit_events::user_id.eq(user.to_owned()))
-            .select(audit_events::id.nullable());
-        diesel::update(answered().filter(webhook_deliveries::event_id.eq_any(of_user)))
+        let claimed = underway().filter(webhook_deliveries::event_id.eq_any(of_user(user)));
+        let claims = claimed.load(conn)?;
+        hear_no_answer(conn, claims)?;
+        diesel::update(answered().filter(webhook_deliveries::event_id.eq_any(of_user(user))))
             .set(nothing())
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Whatever is answered to these, which are on their way until then, is not written down. Each claim stands for a microsecond
+/// more, so that nobody else sends the same at once, and is not the one any more that its holder reports of.
+fn hear_no_answer(conn: &mut Conn, underway: Vec<(String, NaiveDateTime)>) -> Result<(), Fault> {
+    for (id, until) in underway {
+        let claimed = webhook_deliveries::table
+            .filter(webhook_deliveries::id.eq(id))
+            .filter(webhook_deliveries::claimed_until.eq(until));
+        diesel::update(claimed)
+            .set(webhook_deliveries::claimed_until.eq(until + TimeDelta::microseconds(1)))
             .execute(conn)?;
     }
     Ok(())

@@ -253,12 +253,18 @@ fn tried(
     told: &Told,
     outcome: Outcome,
 ) -> Result<(), Fault> {
+    // Whoever erases somebody meanwhile ends the claim, because an answer may repeat what was sent. Writing to the row makes
+    // one wait for the other.
+    let stands = diesel::update(held!(claim))
+        .set(webhook_deliveries::last_attempt_at.eq(Some(stored(at))))
+        .execute(conn)?;
+    let answer = told.answer.as_deref().filter(|_| stands > 0);
     let what = || {
         (
             webhook_deliveries::last_attempt_at.eq(Some(stored(at))),
             webhook_deliveries::last_status.eq(told.status.map(i32::from)),
             webhook_deliveries::last_error.eq(told.error.as_deref()),
-            webhook_deliveries::last_answer.eq(told.answer.as_deref()),
+            webhook_deliveries::last_answer.eq(answer),
             webhook_deliveries::claimed_until.eq(None::<NaiveDateTime>),
         )
     };
