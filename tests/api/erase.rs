@@ -13,7 +13,7 @@ const NAME: &str = "Bettina Kestrel";
 const PHONE: &str = "+33612345678";
 
 /// What would tell of the person, however it is folded.
-const TRACES: [&str; 4] = ["bettina", "kestrel", "612345678", "bk@home.example"];
+const TRACES: [&str; 5] = ["bettina", "kestrel", "612345678", "bk@home.example", "bk@work.example"];
 
 /// Somebody with a place and a contact in Ana's account, and with all that comes with a life there.
 fn bettina<'a>(app: &'a App, ana: &Person<'a>) -> (Person<'a>, given::Contact) {
@@ -206,10 +206,42 @@ on_both! {
     fn what_was_removed_by_others_goes_with_the_person(app) {
         let ana = given::owner(app, "ana@lima.example");
         let (bettina, contact) = bettina(app, &ana);
-        // She was let in by a link, did nothing there, and somebody else took the contact away.
+        // She gave the contact another name and address than the log-in's, and somebody else took it away.
+        bettina.patch(contact.path(), json!({ "display_name": "Mrs Kestrel", "address": "bk@work.example" })).expect(200);
+        ana.verifies(&given::Contact { address: "bk@work.example".to_owned(), ..contact.clone() });
         ana.removes(&contact).expect(204);
+        let told = bettina.get("/v1/me/export").expect(200);
+        let is_of_contact = |event: &&Value| event["subject"]["id"] == *contact.id;
+        let events = told.list("events");
+        let removed = events.iter().filter(is_of_contact).find(|event| event["type"] == "contact.removed").unwrap();
+        assert!(removed["changes"].to_string().contains("bk@work.example"), "{removed}");
         bettina.get(ana.at("/access")).refused(404, "not-found");
         assert!(traces(app).iter().any(|row| row.starts_with("audit_values") && row.contains(NAME)));
+        bettina.post("/v1/me/erase", ()).expect(200);
+        let left = traces(app);
+        assert!(left.is_empty(), "{left:#?}");
+        sound(app);
+    }
+
+    fn what_was_opened_by_the_provider_tells_of_nobody(app) {
+        const ROLES: [&str; 4] = ["billing", "general", "security", "technical"];
+        let ana = given::owner(app, "ana@lima.example");
+        let (bettina, _) = bettina(app, &ana);
+        let sue = staff::operator(app, OperatorKind::Admin, "sue@provider.example");
+        let third = json!({ "name": "Third Ltd", "owner_address": ADDRESS, "display_name": NAME, "reason": staff::REASON });
+        let opened = sue.post("/v1/operator/accounts", third).idempotency_key("third").expect(201);
+        let mut there = bettina.clone();
+        there.account = opened.text("id");
+        let hal = json!({ "display_name": "Hal", "address": "hal@third.example", "login": { "permissions": [] } });
+        let (own, hal) = (there.contact(), there.adds(hal));
+        there.verifies(&hal);
+        let _ = given::logged_in(app, "hal@third.example");
+        there.promotes(&hal, &ROLES).expect(200);
+        for role in ROLES {
+            there.takes(&own, role).expect(204);
+        }
+        there.transfers_ownership(&hal).expect(201);
+        assert!(traces(app).iter().any(|row| row.starts_with("idempotency_keys: ") && row.contains("/v1/operator/accounts")));
         bettina.post("/v1/me/erase", ()).expect(200);
         let left = traces(app);
         assert!(left.is_empty(), "{left:#?}");
@@ -358,6 +390,7 @@ on_both! {
         let dan = given::owner(app, "dan@other.example");
         let (bettina, contact) = bettina(app, &ana);
         let key = bettina.post("/v1/me/api-keys", json!({ "name": "Scripts", "permissions": ["contacts:view"] })).expect(201);
+        app.client().with_token(&key.text("key")).get(ana.at("/contacts")).expect(200);
         dan.invites(ADDRESS, &json!(["contacts:view"])).expect(201);
         bettina.asks_to_join(&json!({ "account_id": dan.account, "message": "From the fair" })).expect(202);
         bettina.post(bettina.at("/contacts"), json!({ "display_name": "Hal", "address": "hal@lima.example" })).expect(201);
@@ -373,6 +406,8 @@ on_both! {
         assert_eq!((&all["has_password"], &all["has_second_factor"]), (&json!(true), &json!(false)));
         assert_eq!(all["sessions/0/current"], true);
         assert_eq!(all["api_keys/0/name"], "Scripts");
+        assert_eq!(all["api_keys/0/last_used_at"], bettina.get("/v1/me/api-keys").expect(200)["data/0/last_used_at"]);
+        assert!(all["api_keys/0/last_used_at"].is_string());
         assert_eq!(all["memberships/0/account_id"], ana.account.as_str());
         assert_eq!(all["memberships/0/contact/id"], contact.id.as_str());
         assert_eq!(all["memberships/0/contact/phones/0/number"], PHONE);

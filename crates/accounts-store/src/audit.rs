@@ -14,7 +14,7 @@ use crate::backend::{Conn, insert_all};
 use crate::decide::{actor_id, behind};
 use crate::error::{Fault, StoreError};
 use crate::rows::{from_json, instant, parse, parse_maybe, stored, to_json};
-use crate::schema::{audit_events, audit_values, memberships};
+use crate::schema::{audit_events, audit_values, contacts, memberships, users};
 use crate::store::{Act, Store};
 
 /// Whose log an event stands in.
@@ -267,11 +267,15 @@ fn events_of_person(conn: &mut Conn, user: UserId, limit: i64) -> Result<Vec<Aud
         .filter(memberships::user_id.eq(&id))
         .select(memberships::contact_id)
         .load(conn)?;
+    let address: Vec<String> = users::table.find(&id).select(users::address_key).load(conn)?;
+    let invited = invitations_to(conn, &address.into_iter().collect())?;
     let mut persons: Vec<String> = contacts.into_iter().flatten().collect();
+    persons.extend(former_contacts(conn, &id)?);
+    persons.extend(invited.into_iter().map(|(invitation, _)| invitation));
     persons.push(id.clone());
     // Read first, so that the events are found by their indexes and not by looking at all of them.
     let told: Vec<String> = audit_values::table
-        .filter(audit_values::person_kind.eq_any(["user", "contact"]))
+        .filter(audit_values::person_kind.eq_any(["user", "contact", "invitation"]))
         .filter(audit_values::person_id.eq_any(&persons))
         .select(audit_values::event_id)
         .distinct()
@@ -435,6 +439,27 @@ pub(crate) fn invitations_to(conn: &mut Conn, keys: &BTreeSet<String>) -> Result
         .select((audit_values::person_id, audit_events::account_id))
         .distinct()
         .load(conn)?)
+}
+
+/// The contacts that a user was and that are there no more, as the logs of accounts tell.
+pub(crate) fn former_contacts(conn: &mut Conn, user: &str) -> Result<BTreeSet<String>, Fault> {
+    let places: Vec<String> = audit_events::table
+        .filter(audit_events::subject_id.eq(user))
+        .filter(audit_events::account_id.is_not_null())
+        .filter(audit_events::kind.eq_any(["member.added", "member.removed", "member.left"]))
+        .select(audit_events::data)
+        .load(conn)?;
+    let contact = |data: String| {
+        let data: Value = serde_json::from_str(&data).unwrap_or_default();
+        data.get("contact").and_then(Value::as_str).map(str::to_owned)
+    };
+    let mut former: BTreeSet<String> = places.into_iter().filter_map(contact).collect();
+    let present: Vec<String> = contacts::table
+        .filter(contacts::id.eq_any(&former))
+        .select(contacts::id)
+        .load(conn)?;
+    former.retain(|contact| !present.contains(contact));
+    Ok(former)
 }
 
 /// Empties the values beside events that belong to these persons.

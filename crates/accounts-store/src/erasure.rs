@@ -17,7 +17,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use serde_json::Value;
 
-use crate::audit::{Origin, forget_values, invitations_to};
+use crate::audit::{Origin, forget_values, former_contacts, invitations_to};
 use crate::backend::Conn;
 use crate::decide::{Locked, conclude, lock_and_load};
 use crate::error::{Fault, Stop, StoreError};
@@ -349,24 +349,32 @@ impl Traces {
     }
 
     fn add_former_contacts(&mut self, conn: &mut Conn) -> Result<(), Fault> {
-        let places: Vec<String> = audit_events::table
-            .filter(audit_events::account_id.eq_any(&self.accounts))
-            .filter(audit_events::kind.eq_any(["member.added", "member.removed", "member.left"]))
-            .filter(audit_events::subject_id.eq(&self.user))
-            .select(audit_events::data)
-            .load(conn)?;
-        let contact = |data: String| {
-            let data: Value = serde_json::from_str(&data).unwrap_or_default();
-            data.get("contact").and_then(Value::as_str).map(str::to_owned)
-        };
-        let mut former: BTreeSet<String> = places.into_iter().filter_map(contact).collect();
-        let present: Vec<String> = contact_addresses::table
+        self.contacts = former_contacts(conn, &self.user)?;
+        for contact in self.contacts.clone() {
+            self.add_known(conn, &contact)?;
+        }
+        Ok(())
+    }
+
+    /// What a contact of the person was known by, less the addresses that others have by now.
+    fn add_known(&mut self, conn: &mut Conn, contact: &str) -> Result<(), Fault> {
+        let recorded = Known::recorded(conn, "contact", contact)?;
+        self.known.names.extend(recorded.names);
+        let parsed = recorded
+            .addresses
+            .iter()
+            .filter_map(|text| EmailAddress::parse(text).ok());
+        let found = parsed.map(|address| (address.key().to_owned(), address.to_string()));
+        let own = Addresses::less_those_of_others(conn, &self.user, found.collect())?;
+        let of_contacts: Vec<String> = contact_addresses::table
             .filter(contact_addresses::account_id.eq_any(&self.accounts))
-            .filter(contact_addresses::contact_id.eq_any(&former))
-            .select(contact_addresses::contact_id)
+            .filter(contact_addresses::address_key.eq_any(&own.keys))
+            .select(contact_addresses::address_key)
             .load(conn)?;
-        former.retain(|contact| !present.contains(contact));
-        self.contacts = former;
+        let is_free = |text: &String| {
+            EmailAddress::parse(text).is_ok_and(|address| !of_contacts.iter().any(|key| key == address.key()))
+        };
+        self.known.addresses.extend(own.written.into_iter().filter(is_free));
         Ok(())
     }
 
@@ -422,6 +430,7 @@ impl Traces {
     fn forget_mails(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), Fault> {
         let by_address = || mails::table.filter(mails::address_key.eq_any(&self.own.keys));
         let by_user = || mails::table.filter(mails::user_id.eq(&self.user));
+        let by_contact = || mails::table.filter(mails::contact_id.eq_any(&self.contacts));
         // Apart from each other, so that each goes by its index.
         let mut cut: Vec<Option<String>> = by_address().filter(waits()).select(mails::notification_id).load(conn)?;
         cut.extend(
@@ -430,9 +439,16 @@ impl Traces {
                 .select(mails::notification_id)
                 .load::<Option<String>>(conn)?,
         );
+        cut.extend(
+            by_contact()
+                .filter(waits())
+                .select(mails::notification_id)
+                .load::<Option<String>>(conn)?,
+        );
         go_on(conn, cut, at)?;
         diesel::delete(by_address()).execute(conn)?;
         diesel::delete(by_user()).execute(conn)?;
+        diesel::delete(by_contact()).execute(conn)?;
         let mut readers = readers_in(conn, &self.accounts)?;
         let invited: Vec<String> = invitations::table
             .filter(invitations::inviter_id.eq(&self.user))
@@ -492,7 +508,8 @@ impl Traces {
             .eq_any(&self.callers)
             .or(idempotency_keys::path.like(format!("%{}%", self.user)));
         diesel::delete(idempotency_keys::table.filter(about)).execute(conn)?;
-        let traces: Vec<String> = self.own.written.iter().chain([&self.user]).cloned().collect();
+        let traces = self.known.addresses.iter().chain(&self.contacts).chain([&self.user]);
+        let traces: Vec<String> = traces.cloned().collect();
         for account in &self.accounts {
             idempotency::forget(conn, account, &traces)?;
         }

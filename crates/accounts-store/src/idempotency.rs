@@ -55,13 +55,18 @@ pub(crate) fn remember(conn: &mut Conn, act: &Act, answer: impl FnOnce() -> Kept
     }
 }
 
-/// Forgets the kept answers that tell of somebody who is erased: those to requests about the account, and those to
-/// links that were followed, whose paths name no account. They live for a day, so that there are few to look through.
+/// Answers that tell of people of an account which their path does not name: it was opened, or is asked to be joined.
+const NAMED_IN_THE_BODY: [&str; 3] = ["/v1/accounts", "/v1/operator/accounts", "/v1/join-requests"];
+
+/// Forgets the kept answers that tell of somebody who is erased: those to requests about the account, and those whose
+/// paths name no account, to links that were followed among them. They live for a day, so that there are few to look
+/// through.
 pub(crate) fn forget(conn: &mut Conn, account: &str, traces: &[String]) -> Result<(), Fault> {
     let about = idempotency_keys::table
         .filter(
             idempotency_keys::path
                 .like(format!("%{account}%"))
+                .or(idempotency_keys::path.eq_any(NAMED_IN_THE_BODY))
                 .or(idempotency_keys::path.like("%/confirm"))
                 .or(idempotency_keys::path.like("%/accept"))
                 .or(idempotency_keys::path.like("%/decline")),

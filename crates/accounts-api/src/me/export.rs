@@ -1,5 +1,6 @@
 //! Everything that is kept about the person who asks.
 
+use accounts_domain::api_keys::KeyHolder;
 use accounts_domain::roster::{Membership, Roster};
 use accounts_domain::users::Person;
 use accounts_store::AuditEvent;
@@ -87,7 +88,8 @@ pub struct OwnEvent {
     event: AuditEventView,
 }
 
-/// Everything that is kept about a person. Passwords, secrets and tokens are in no answer.
+/// Everything that holds for a person, and what the audit logs tell of it. Passwords, secrets and tokens are in no answer;
+/// what has ended, and mails that were sent, are cleared away by themselves.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PersonView {
     /// The log-in.
@@ -152,7 +154,9 @@ impl OwnEvent {
 /// Export everything about me
 ///
 /// One document: the log-in, sessions and keys without their secrets, places in accounts with the contacts that the caller is
-/// there, invitations, requests, and what the audit logs tell of the caller.
+/// there, invitations, requests, and what the audit logs tell of the caller, also as a contact that was removed since.
+/// Sessions, invitations and requests that have ended, and mails that were sent, are not in it; they are cleared away by
+/// themselves.
 #[utoipa::path(
     get,
     path = "/v1/me/export",
@@ -182,6 +186,9 @@ async fn export_me(person: Reauthenticated) -> Result<Reply, Problem> {
         email_changes,
         ..
     } = &known;
+    let last_used = store
+        .key_uses(KeyHolder::Customer, api_keys.keys().copied().collect())
+        .await?;
     let live = sessions.values().filter(|session| session.is_live(at));
     let view = PersonView {
         user: UserView::of(known_user),
@@ -189,7 +196,10 @@ async fn export_me(person: Reauthenticated) -> Result<Reply, Problem> {
         has_second_factor: known_user.second_factor.is_some(),
         last_login_at: known_user.last_login_at.map(moment::shown),
         sessions: live.map(|session| SessionView::of(session, person.session)).collect(),
-        api_keys: api_keys.values().map(|key| ApiKeyView::of(key, None)).collect(),
+        api_keys: api_keys
+            .values()
+            .map(|key| ApiKeyView::of(key, last_used.get(&key.id).copied()))
+            .collect(),
         email_changes: email_changes
             .values()
             .map(|change| OwnEmailChange {
