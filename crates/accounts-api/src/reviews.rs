@@ -255,7 +255,7 @@ async fn read_review(
 ///
 /// Says that somebody has looked through the account: who, when, what stood at that moment, and a note. The next review is
 /// due so many days later as the catalog says. What was found stays to be found until it is put right, but for invitations
-/// that nobody answered: those are told once.
+/// that nobody answered: those are told once, and for the ninety days that they are remembered.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/reviews",
