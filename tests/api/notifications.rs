@@ -3,8 +3,8 @@
 use accounts_domain::{actor::Actor, roster::AccountStatus};
 use accounts_store::{Act, Kept, Retention};
 use accounts_tests::{
-    App, Client, Mail,
-    given::{self, Person},
+    App, Client, Mail, Setup,
+    given::{self, Contact, Person},
     json, on_both,
 };
 use chrono::TimeDelta;
@@ -235,5 +235,59 @@ on_both! {
             app.client().post(format!("/unsubscribe/{wrong}"), ()).refused(404, "not-found");
         }
         assert_eq!(ana.get(cem.at("")).expect(200)["subscriptions"], json!(["product_news"]));
+    }
+}
+
+/// Bea, who is told as a contact and as a member at one address, and a notice that she has and that Cem is still to get.
+fn half_told<'a>(app: &'a App, ana: &Person<'a>) -> (Person<'a>, Contact) {
+    let bea = given::member_of(ana, "bea@example.com", json!({ "all_permissions": true }));
+    let mailbox = ana.adds_contact("Bea’s mailbox", "bea@example.com");
+    let cem = ana.adds_contact("Cem", "cem@example.com");
+    let wished = || json!({ "categories": ["invoices"] });
+    for place in [mailbox.at(""), cem.at(""), ana.at(&format!("/members/{}", bea.user()))] {
+        bea.put(format!("{place}/subscriptions"), wished()).expect(200);
+    }
+    given::notice(&given::integration(app, SENDS), &ana.account, "invoices");
+    assert_eq!(
+        (
+            notices(app, "bea@example.com").len(),
+            notices(app, "cem@example.com").len()
+        ),
+        (1, 1)
+    );
+    let waits = "UPDATE mails SET sent_at = NULL, claimed_until = NULL WHERE address_key = 'cem@example.com' AND notification_id IS NOT NULL";
+    accounts_store::Hand::open(&app.database()).unwrap().run(waits).unwrap();
+    (bea, mailbox)
+}
+
+/// Cem's mail has gone out another time by now, and Bea has got no second one.
+#[track_caller]
+fn told_once(app: &App, ana: &Person<'_>) {
+    assert_eq!(notices(app, "bea@example.com").len(), 1);
+    let notice = ana.get(ana.at("/notifications")).expect(200)["data/0"].clone();
+    let mut told = notice["recipients"].as_array().unwrap().iter();
+    let of_cem = told.find(|told| told["address"] == "cem@example.com").unwrap();
+    assert_eq!(
+        (&of_cem["attempts"], &of_cem["state"]),
+        (&json!(2), &json!("sent")),
+        "{notice}"
+    );
+}
+
+on_both! {
+    Setup::preset("hosting");
+
+    fn a_contact_is_not_told_again_because_the_user_at_its_address_goes(app) {
+        let ana = given::owner(app, "ana@example.com");
+        let (bea, _) = half_told(app, &ana);
+        bea.post("/v1/me/erase", ()).expect(200);
+        told_once(app, &ana);
+    }
+
+    fn a_member_is_not_told_again_because_the_contact_at_its_address_goes(app) {
+        let ana = given::owner(app, "ana@example.com");
+        let (_, mailbox) = half_told(app, &ana);
+        ana.post(mailbox.at("/erase"), ()).expect(200);
+        told_once(app, &ana);
     }
 }

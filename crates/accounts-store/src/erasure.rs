@@ -13,6 +13,7 @@ use accounts_domain::names::Reason;
 use accounts_domain::roster::{Contact, Roster};
 use accounts_domain::users::{Person, User};
 use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use serde_json::Value;
@@ -26,9 +27,9 @@ use crate::mails::naming::{Known, forget_naming, readers_in};
 use crate::notifications::successors::{go_on, waits};
 use crate::rows::parse;
 use crate::schema::{
-    account_reviews, api_keys, audit_events, audit_values, contact_addresses, email_changes, idempotency_keys,
-    invitations, join_requests, mails, memberships, password_resets, refresh_tokens, second_factor_challenges,
-    second_factors, sessions, sign_ups, throttles, users,
+    account_reviews, api_keys, audit_events, audit_values, contact_addresses, contacts, email_changes,
+    idempotency_keys, invitations, join_requests, mails, memberships, password_resets, refresh_tokens,
+    second_factor_challenges, second_factors, sessions, sign_ups, throttles, users,
 };
 use crate::snapshots::Marks;
 use crate::store::{Act, DecideError, Kept, Refusal, Store};
@@ -428,7 +429,20 @@ impl Traces {
 
     /// The mails to the person, and its name in those to others: they went to people of the person's accounts.
     fn forget_mails(&self, conn: &mut Conn, at: DateTime<Utc>) -> Result<(), Fault> {
-        let by_address = || mails::table.filter(mails::address_key.eq_any(&self.own.keys));
+        // A notice that went to a contact of others as well is theirs: it says that they were told.
+        let is_of_others = || {
+            let others = contacts::table.filter(contacts::id.nullable().eq(mails::contact_id));
+            mails::notification_id.is_not_null().and(exists(others))
+        };
+        diesel::update(
+            mails::table
+                .filter(mails::user_id.eq(&self.user))
+                .filter(is_of_others()),
+        )
+        .set(mails::user_id.eq(None::<String>))
+        .execute(conn)?;
+        let to_person = || mails::table.filter(not(is_of_others()));
+        let by_address = || to_person().filter(mails::address_key.eq_any(&self.own.keys));
         let by_user = || mails::table.filter(mails::user_id.eq(&self.user));
         let by_contact = || mails::table.filter(mails::contact_id.eq_any(&self.contacts));
         // Apart from each other, so that each goes by its index.

@@ -10,6 +10,7 @@ use accounts_domain::names::{JobTitle, PersonName, sort_key};
 use accounts_domain::phone::Phone;
 use accounts_domain::roster::{Contact, ContactAddress, ContactProfile, Verification};
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::{Saving, permissions_json};
@@ -21,7 +22,10 @@ use crate::mails::naming::{Known, forget_naming_to, members_of};
 use crate::notifications::successors::{go_on, waits};
 use crate::reviews;
 use crate::rows::stored;
-use crate::schema::{contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails};
+use crate::schema::{
+    contact_addresses, contact_phones, contact_subscriptions, contact_verifications, contacts, mails, memberships,
+    users,
+};
 use crate::webhooks::deliveries;
 
 impl Saving<'_> {
@@ -124,6 +128,24 @@ impl Saving<'_> {
     /// The mails to the contact, and its name in those to other contacts.
     fn erase_mails(&mut self, id: ContactId, known: &Known) -> Result<(), Fault> {
         let to_contact = || mails::table.filter(mails::contact_id.eq(id.to_string()));
+        // A notice that went to a member as well, who is another, is the member's: it says who was told.
+        let others = memberships::table
+            .inner_join(users::table)
+            .filter(memberships::account_id.eq(&self.account))
+            .filter(memberships::user_id.nullable().eq(mails::user_id))
+            .filter(
+                memberships::contact_id
+                    .is_null()
+                    .or(memberships::contact_id.ne(id.to_string())),
+            )
+            .filter(users::address_key.eq(mails::address_key));
+        diesel::update(
+            to_contact()
+                .filter(mails::notification_id.is_not_null())
+                .filter(exists(others)),
+        )
+        .set(mails::contact_id.eq(None::<String>))
+        .execute(self.conn)?;
         let cut = to_contact()
             .filter(waits())
             .select(mails::notification_id)
