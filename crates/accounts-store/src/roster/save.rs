@@ -1,10 +1,10 @@
 //! Saves the changes of a decision. Nothing is decided here.
 
+mod additions;
 mod contact;
 mod invitations;
 mod member;
 
-use accounts_domain::catalog::Holders;
 use accounts_domain::change::{Change, touched_contacts};
 use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId};
 use accounts_domain::keys::RoleKey;
@@ -25,6 +25,7 @@ use crate::notifications;
 use crate::reviews;
 use crate::rows::{stored, to_json};
 use crate::schema::{accounts, contacts, memberships, owners, ownership_transfers, role_holders, role_primaries};
+use additions::Additions;
 
 /// Saves what a decision changed in `before` at that moment. The account's revision has risen with its lock.
 pub(crate) fn save(conn: &mut Conn, before: &Roster, changes: &[Change], at: DateTime<Utc>) -> Result<(), Fault> {
@@ -33,10 +34,12 @@ pub(crate) fn save(conn: &mut Conn, before: &Roster, changes: &[Change], at: Dat
         before,
         at,
         account: before.account().id.to_string(),
+        additions: Additions::default(),
     };
     for change in changes {
         saving.save(change)?;
     }
+    saving.write_additions()?;
     saving.raise_versions(changes)
 }
 
@@ -70,10 +73,17 @@ pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -
         before: opened,
         at,
         account: account.id.to_string(),
+        additions: Additions {
+            contacts: opened.contacts().collect(),
+            roles: opened
+                .parts()
+                .holders
+                .iter()
+                .flat_map(|(role, holders)| holders.iter().map(move |holder| (role, *holder)))
+                .collect(),
+        },
     };
-    for contact in opened.contacts() {
-        saving.add_contact(contact)?;
-    }
+    saving.write_additions()?;
     for member in opened.members() {
         saving.add_member(member.user, member.contact, &member.permissions)?;
     }
@@ -82,9 +92,6 @@ pub(crate) fn save_opened(conn: &mut Conn, opened: &Roster, at: DateTime<Utc>) -
         saving.insert_verification(verification)?;
     }
     for role in opened.catalog().roles() {
-        for holder in opened.holders(&role.key) {
-            saving.give_role(&role.key, holder)?;
-        }
         if let Some(primary) = opened.primary(&role.key) {
             saving.move_primary(&role.key, None, Some(primary))?;
         }
@@ -97,10 +104,14 @@ struct Saving<'a> {
     before: &'a Roster,
     at: DateTime<Utc>,
     account: String,
+    additions: Additions<'a>,
 }
 
-impl Saving<'_> {
-    fn save(&mut self, change: &Change) -> Result<(), Fault> {
+impl<'a> Saving<'a> {
+    fn save(&mut self, change: &'a Change) -> Result<(), Fault> {
+        if !matches!(change, Change::ContactAdded { .. } | Change::RoleGiven { .. }) {
+            self.write_additions()?;
+        }
         match change {
             Change::AccountOpened { .. } | Change::Impersonated { .. } => Ok(()),
             Change::AccountChanged { profile } => self.change_account(profile),
@@ -111,7 +122,10 @@ impl Saving<'_> {
                 notifications::insert(self.conn, self.before.account().id, notification, told)
             }
             Change::AccountReviewed { review, actor } => reviews::insert(self.conn, &self.account, review, *actor),
-            Change::ContactAdded { contact } => self.add_contact(contact),
+            Change::ContactAdded { contact } => {
+                self.additions.contacts.push(contact);
+                Ok(())
+            }
             Change::ContactChanged { contact, profile } => self.change_contact(*contact, profile),
             Change::ContactRemoved { contact } => self.remove_contact(*contact),
             Change::ContactErased { contact } => self.erase_contact(*contact),
@@ -121,7 +135,7 @@ impl Saving<'_> {
                 self.set_pending(*contact, None)?;
                 self.delete_address(*contact, address.key())
             }
-            Change::AddressAdded { contact, address } => self.insert_address(*contact, address, None),
+            Change::AddressAdded { contact, address } => self.insert_addresses([(*contact, address, None)]),
             Change::AddressRemoved { contact, address } => self.delete_address(*contact, address.key()),
             Change::AddressVerified { contact, address, at } => self.verify_address(*contact, address, *at),
             Change::DeliverabilityChanged {
@@ -132,9 +146,12 @@ impl Saving<'_> {
             Change::VerificationSent { verification, .. } => self.insert_verification(verification),
             Change::SubscriptionsChanged { contact, categories } => {
                 self.delete_subscriptions(*contact)?;
-                self.insert_subscriptions(*contact, categories)
+                self.insert_subscriptions([(*contact, categories)])
             }
-            Change::RoleGiven { role, contact } => self.give_role(role, *contact),
+            Change::RoleGiven { role, contact } => {
+                self.additions.roles.push((role, *contact));
+                Ok(())
+            }
             Change::RoleTaken { role, contact } => self.take_role(role, *contact),
             Change::PrimaryMoved { role, from, to } => self.move_primary(role, *from, *to),
             Change::MemberAdded {
@@ -166,8 +183,9 @@ impl Saving<'_> {
     }
 
     fn raise_versions(&mut self, changes: &[Change]) -> Result<(), Fault> {
-        for contact in touched_contacts(changes) {
-            diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
+        let touched: Vec<String> = touched_contacts(changes).iter().map(ContactId::to_string).collect();
+        if !touched.is_empty() {
+            diesel::update(contacts::table.filter(contacts::id.eq_any(touched)))
                 .set((
                     contacts::version.eq(contacts::version + 1),
                     contacts::updated_at.eq(stored(self.at)),
@@ -257,22 +275,6 @@ impl Saving<'_> {
                 .set((owners::user_id.eq(user), owners::verified.eq(true)))
                 .execute(self.conn)?;
         }
-        Ok(())
-    }
-
-    fn give_role(&mut self, role: &RoleKey, contact: ContactId) -> Result<(), Fault> {
-        let policy = self.before.catalog().role(role);
-        let sole = policy.is_some_and(|policy| policy.holders == Holders::One);
-        let verified = policy.is_some_and(|policy| policy.verified_only).then_some(true);
-        diesel::insert_into(role_holders::table)
-            .values((
-                role_holders::account_id.eq(&self.account),
-                role_holders::role.eq(role.as_str()),
-                role_holders::contact_id.eq(contact.to_string()),
-                role_holders::sole.eq(sole),
-                role_holders::verified.eq(verified),
-            ))
-            .execute(self.conn)?;
         Ok(())
     }
 

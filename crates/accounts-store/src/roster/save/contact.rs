@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use accounts_domain::address::EmailAddress;
 use accounts_domain::deliverability::Deliverability;
 use accounts_domain::ids::ContactId;
-use accounts_domain::keys::CategoryKey;
 use accounts_domain::names::{JobTitle, PersonName, sort_key};
-use accounts_domain::phone::Phone;
-use accounts_domain::roster::{Contact, ContactAddress, ContactProfile, Verification};
+use accounts_domain::roster::{Contact, ContactProfile, Verification};
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
-use super::{Saving, permissions_json};
+use super::Saving;
 use crate::audit::forget_values;
 use crate::deliverability;
 use crate::error::Fault;
@@ -29,37 +27,6 @@ use crate::schema::{
 use crate::webhooks::deliveries;
 
 impl Saving<'_> {
-    pub(super) fn add_contact(&mut self, contact: &Contact) -> Result<(), Fault> {
-        let profile = &contact.profile;
-        let permissions = contact.login_request.as_ref().map(permissions_json).transpose()?;
-        diesel::insert_into(contacts::table)
-            .values((
-                contacts::account_id.eq(&self.account),
-                contacts::id.eq(contact.id.to_string()),
-                contacts::display_name.eq(profile.display_name.as_str()),
-                contacts::first_name.eq(profile.first_name.as_ref().map(PersonName::as_str)),
-                contacts::last_name.eq(profile.last_name.as_ref().map(PersonName::as_str)),
-                contacts::title.eq(profile.title.as_ref().map(JobTitle::as_str)),
-                contacts::language.eq(profile.language.as_str()),
-                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
-                contacts::address_key.eq(contact.address.email.key()),
-                contacts::verified.eq(contact.is_verified()),
-                contacts::login_requested.eq(contact.login_request.is_some()),
-                contacts::login_permissions.eq(permissions),
-                contacts::version.eq(contact.version),
-                contacts::created_at.eq(stored(contact.created_at)),
-                contacts::updated_at.eq(stored(contact.updated_at)),
-            ))
-            .execute(self.conn)?;
-        for ContactAddress { email, verified_at, .. } in
-            std::iter::once(&contact.address).chain(contact.more_addresses.values())
-        {
-            self.insert_address(contact.id, email, *verified_at)?;
-        }
-        self.insert_phones(contact.id, &profile.phones)?;
-        self.insert_subscriptions(contact.id, &contact.subscriptions)
-    }
-
     pub(super) fn change_contact(&mut self, id: ContactId, profile: &ContactProfile) -> Result<(), Fault> {
         diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
             .set((
@@ -72,7 +39,7 @@ impl Saving<'_> {
             ))
             .execute(self.conn)?;
         self.delete_phones(id)?;
-        self.insert_phones(id, &profile.phones)
+        self.insert_phones([(id, &profile.phones[..])])
     }
 
     pub(super) fn remove_contact(&mut self, id: ContactId) -> Result<(), Fault> {
@@ -156,26 +123,6 @@ impl Saving<'_> {
         forget_naming_to(self.conn, &others, known)
     }
 
-    pub(super) fn insert_address(
-        &mut self,
-        contact: ContactId,
-        address: &EmailAddress,
-        verified_at: Option<DateTime<Utc>>,
-    ) -> Result<(), Fault> {
-        diesel::insert_into(contact_addresses::table)
-            .values((
-                contact_addresses::account_id.eq(&self.account),
-                contact_addresses::contact_id.eq(contact.to_string()),
-                contact_addresses::address_key.eq(address.key()),
-                contact_addresses::address.eq(address.as_str()),
-                contact_addresses::verified.eq(verified_at.is_some()),
-                contact_addresses::verified_at.eq(verified_at.map(stored)),
-                contact_addresses::created_at.eq(stored(self.at)),
-            ))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
     /// The links to the address go with it: they stay dead should the contact get the address back.
     pub(super) fn delete_address(&mut self, contact: ContactId, key: &str) -> Result<(), Fault> {
         let address = contact_addresses::table
@@ -204,7 +151,7 @@ impl Saving<'_> {
             .contact(id)
             .ok()
             .map(|contact| contact.address.email.key().to_owned());
-        self.insert_address(id, address, None)?;
+        self.insert_addresses([(id, address, None)])?;
         diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
             .set(contacts::address_key.eq(address.key()))
             .execute(self.conn)?;
@@ -217,7 +164,7 @@ impl Saving<'_> {
             .contact(id)
             .ok()
             .and_then(|contact| contact.pending_address.clone());
-        self.insert_address(id, address, None)?;
+        self.insert_addresses([(id, address, None)])?;
         self.set_pending(id, Some(address.key()))?;
         waiting.map_or(Ok(()), |waiting| self.delete_address(id, waiting.key()))
     }
@@ -298,44 +245,11 @@ impl Saving<'_> {
         Ok(())
     }
 
-    fn insert_phones(&mut self, contact: ContactId, phones: &[Phone]) -> Result<(), Fault> {
-        for (position, phone) in (0..).zip(phones) {
-            let position: i32 = position;
-            diesel::insert_into(contact_phones::table)
-                .values((
-                    contact_phones::account_id.eq(&self.account),
-                    contact_phones::contact_id.eq(contact.to_string()),
-                    contact_phones::position.eq(position),
-                    contact_phones::number.eq(phone.number.as_str()),
-                    contact_phones::kind.eq(phone.kind.as_str()),
-                ))
-                .execute(self.conn)?;
-        }
-        Ok(())
-    }
-
     fn delete_phones(&mut self, contact: ContactId) -> Result<(), Fault> {
         let phones = contact_phones::table
             .filter(contact_phones::account_id.eq(&self.account))
             .filter(contact_phones::contact_id.eq(contact.to_string()));
         diesel::delete(phones).execute(self.conn)?;
-        Ok(())
-    }
-
-    pub(super) fn insert_subscriptions<'a>(
-        &mut self,
-        contact: ContactId,
-        categories: impl IntoIterator<Item = &'a CategoryKey>,
-    ) -> Result<(), Fault> {
-        for category in categories {
-            diesel::insert_into(contact_subscriptions::table)
-                .values((
-                    contact_subscriptions::account_id.eq(&self.account),
-                    contact_subscriptions::contact_id.eq(contact.to_string()),
-                    contact_subscriptions::category.eq(category.as_str()),
-                ))
-                .execute(self.conn)?;
-        }
         Ok(())
     }
 
