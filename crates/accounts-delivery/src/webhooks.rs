@@ -100,12 +100,13 @@ impl WebhookWorker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
+                // Before what has arrived: of a long queue something always has, and others would wait for its end.
+                _ = poll.tick() => round.look().await,
                 Some(done) = round.sending.join_next_with_id() => {
                     if let Some(webhook) = round.finished(&done) {
                         round.claim_of(webhook).await;
                     }
                 }
-                _ = poll.tick() => round.look().await,
             }
         }
         round.wind_up(GRACE).await;

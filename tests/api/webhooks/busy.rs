@@ -86,6 +86,17 @@ on_both! {
         given_up(app, MANY);
     }
 
+    fn a_long_queue_delays_nobody_else(app) {
+        let (desk, receiver, other) = (manager(app), Receiver::start(), Receiver::start());
+        let (busy, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        hook(&desk, &other, &["contact.added"]);
+        lay(app, &busy, "pending", "2020-01-01 00:00:00");
+        receiver.wait_for(1);
+        given::owner(app, "ana@lima.example").adds_contact("Bea", "bea@lima.example");
+        other.wait_for(1);
+        assert!(count(app, "pending") > 0, "the other one had to wait for the end of the queue");
+    }
+
     fn a_busy_webhook_is_removed(app) {
         let (desk, receiver) = (manager(app), Receiver::start());
         let (hook, _) = hook(&desk, &receiver, &["nothing.happens"]);
