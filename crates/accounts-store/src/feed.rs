@@ -114,8 +114,8 @@ fn latest(conn: &mut Conn) -> Result<i64, Fault> {
     Ok(latest.unwrap_or_default())
 }
 
-/// Waits until nobody gives numbers and lays deliveries, and keeps others from it until the transaction ends: whoever takes
-/// a webhook away does so before or after that, and not meanwhile.
+/// Waits until nobody gives numbers and lays deliveries, and keeps others from it until the transaction ends: a webhook
+/// begins to listen, asks for other types and is taken away before or after that, and not meanwhile.
 pub(crate) fn stand_still(conn: &mut Conn) -> Result<(), Fault> {
     Ok(one_at_a_time(conn, TURNSTILE)?)
 }

@@ -204,6 +204,7 @@ fn create(conn: &mut Conn, webhook: &Webhook, act: &Act) -> Result<Verdict<()>, 
         .count()
         .get_result(conn)?;
     Webhook::admit(usize::try_from(present).unwrap_or(usize::MAX))?;
+    crate::feed::stand_still(conn)?;
     diesel::insert_into(webhooks::table)
         .values((
             webhooks::id.eq(webhook.id.to_string()),
@@ -300,11 +301,13 @@ fn save(conn: &mut Conn, before: &Webhook, change: &WebhookChange, at: DateTime<
             diesel::update(row).set(webhooks::description.eq(said)).execute(conn)?;
         }
         WebhookChange::TypesChanged { types } => {
+            crate::feed::stand_still(conn)?;
             diesel::update(row)
                 .set(webhooks::types.eq(types_json(types)?))
                 .execute(conn)?;
         }
         WebhookChange::Enabled => {
+            crate::feed::stand_still(conn)?;
             if deliveries::end_left(conn, before, at)? {
                 return Err(Fault::overtaken("a webhook was disabled"));
             }
