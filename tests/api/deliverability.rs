@@ -48,7 +48,11 @@ on_both! {
         assert_eq!(ana.get(bea.path()).expect(200).etag(), shown.etag());
         let events = ana.get(ana.at("/audit-events?type=contact.deliverability_changed")).expect(200);
         assert_eq!(events.list("data").len(), 1);
-        let data = json!({ "deliverability": "bounced", "fields": ["reported_address"] });
+        let data = json!({
+            "deliverability": "bounced",
+            "former_deliverability": "unknown",
+            "fields": ["reported_address"],
+        });
         assert_eq!(events["data/0/data"], data);
         assert_eq!(events["data/0/actor/kind"], "integration");
 

@@ -89,7 +89,10 @@ on_both! {
 
         let events = ana.get(ana.at("/audit-events?type=member.subscriptions_changed")).expect(200);
         assert_eq!(events.list("data").len(), 2);
-        assert_eq!(events["data/0/data"], json!({ "categories": ["maintenance", "product_news"] }));
+        assert_eq!(events["data/0/data"], json!({
+            "categories": ["maintenance", "product_news"],
+            "former_categories": ["invoice", "maintenance"],
+        }));
         assert_eq!(events["data/0/subject/id"], json!(cem.user()));
         assert_eq!(events["data/0/actor/id"], json!(bea.user()));
 

@@ -18,7 +18,6 @@ use crate::ids::{
 };
 use crate::invitations::Invitation;
 use crate::join_requests::{JoinOutcome, JoinRequest};
-use crate::keys::PermissionKey;
 use crate::names::{AddressLine, Reason};
 use crate::permission::Permissions;
 use crate::phone::Phone;
@@ -166,11 +165,13 @@ impl Entry {
     fn permissions(self, name: &'static str, permissions: &Permissions) -> Self {
         match permissions {
             Permissions::All => self.word(name, "all"),
-            Permissions::Chosen(chosen) => {
-                let keys = chosen.iter().map(PermissionKey::to_string).collect();
-                self.with(name, Datum::Words(keys))
-            }
+            Permissions::Chosen(chosen) => self.words(name, chosen),
         }
+    }
+
+    fn words<'a>(self, name: &'static str, words: impl IntoIterator<Item = &'a (impl ToString + 'a)>) -> Self {
+        let words = words.into_iter().map(ToString::to_string).collect();
+        self.with(name, Datum::Words(words))
     }
 
     /// Lists the fields that differ, and keeps what they held and hold.
@@ -240,9 +241,14 @@ fn entry(before: &Roster, change: &Change) -> Entry {
                 more_addresses(added).as_deref(),
             ));
             let entry = Entry::new("contact.added", contact(added.id)).fields(values);
-            match &added.login_request {
+            let entry = match &added.login_request {
                 Some(permissions) => entry.permissions("login_permissions", permissions),
                 None => entry,
+            };
+            if added.subscriptions.is_empty() {
+                entry
+            } else {
+                entry.words("categories", &added.subscriptions)
             }
         }
         Change::ContactChanged { contact: id, profile } => {
@@ -344,9 +350,19 @@ fn entry(before: &Roster, change: &Change) -> Entry {
             contact: id,
             address: of,
             deliverability,
-        } => Entry::new("contact.deliverability_changed", contact(*id))
-            .word("deliverability", &deliverability.as_str())
-            .fields(address(*id, "reported_address", None, Some(of.as_str()))),
+        } => {
+            let known = before
+                .contact(*id)
+                .ok()
+                .and_then(|contact| contact.address_of(of.key()));
+            Entry::new("contact.deliverability_changed", contact(*id))
+                .word("deliverability", deliverability.as_str())
+                .maybe(
+                    "former_deliverability",
+                    known.map(|known| known.deliverability.as_str()).as_ref(),
+                )
+                .fields(address(*id, "reported_address", None, Some(of.as_str())))
+        }
         Change::VerificationSent {
             verification,
             address: to,
@@ -360,8 +376,11 @@ fn entry(before: &Roster, change: &Change) -> Entry {
             contact: id,
             categories,
         } => {
-            let keys = categories.iter().map(ToString::to_string).collect();
-            Entry::new("contact.subscriptions_changed", contact(*id)).with("categories", Datum::Words(keys))
+            let entry = Entry::new("contact.subscriptions_changed", contact(*id)).words("categories", categories);
+            match before.contact(*id) {
+                Ok(contact) => entry.words("former_categories", &contact.subscriptions),
+                Err(_) => entry,
+            }
         }
         Change::RoleGiven { role, contact: id } => Entry::new("role.given", contact(*id)).word("role", role),
         Change::RoleTaken { role, contact: id } => Entry::new("role.taken", contact(*id)).word("role", role),
@@ -401,8 +420,12 @@ fn entry(before: &Roster, change: &Change) -> Entry {
                 .moment("former_expires_at", former)
         }
         Change::MemberSubscriptionsChanged { user, categories } => {
-            let keys = categories.iter().map(ToString::to_string).collect();
-            Entry::new("member.subscriptions_changed", Subject::User(*user)).with("categories", Datum::Words(keys))
+            let entry =
+                Entry::new("member.subscriptions_changed", Subject::User(*user)).words("categories", categories);
+            match before.member(*user) {
+                Some(member) => entry.words("former_categories", &member.subscriptions),
+                None => entry,
+            }
         }
         Change::MemberRemoved { user, contact: linked } => {
             Entry::new("member.removed", Subject::User(*user)).maybe("contact", linked.as_ref())

@@ -48,9 +48,9 @@ pub fn user_entries(before: &Person, changes: &[UserChange]) -> Vec<Entry> {
         UserChange::PasswordChanged { .. } => Entry::new("user.password_changed", user),
         UserChange::KeyMade { key } => key_made(key),
         UserChange::KeyRevoked { key } => Entry::new("api_key.revoked", Subject::Key(*key)),
-        UserChange::DeliverabilityChanged { deliverability } => {
-            Entry::new("user.deliverability_changed", user).word("deliverability", &deliverability.as_str())
-        }
+        UserChange::DeliverabilityChanged { deliverability } => Entry::new("user.deliverability_changed", user)
+            .word("deliverability", deliverability.as_str())
+            .word("former_deliverability", before.user.deliverability.as_str()),
         UserChange::HashUpgraded { .. } => Entry::new("user.password_hash_upgraded", user),
         UserChange::ResetSent { reset } => Entry::new("user.password_reset_sent", user).word("reset", &reset.id),
         UserChange::ResetSpent { reset } => Entry::new("user.password_reset_spent", user).word("reset", reset),
