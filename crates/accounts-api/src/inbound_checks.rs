@@ -46,7 +46,8 @@ pub struct InboundCheckBody {
     /// is told.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", example = "ticket_reply")]
     category: Option<String>,
-    /// Who opened the ticket that it answers: the id of a contact or of a user. It asks for a category.
+    /// Who opened the ticket that it answers: the id of a contact or of a user. Without a category a contact that is not the
+    /// owner is heard on its own tickets alone, where the catalog has a category of which that holds (K-16).
     #[schema(
         min_length = 30,
         max_length = 30,
@@ -70,9 +71,6 @@ impl Parse for InboundCheckBody {
     fn parse(self, faults: &mut Faults) -> Option<InboundQuestion> {
         if self.account_id.is_some() && self.external_id.is_some() {
             faults.add("account_id", FieldCode::Contradictory);
-        }
-        if self.opened_by.is_some() && self.category.is_none() {
-            faults.add("category", FieldCode::Required);
         }
         let sender = faults.text("sender", self.sender, EmailAddress::parse);
         let id = faults.optional_text("account_id", self.account_id, |text| {

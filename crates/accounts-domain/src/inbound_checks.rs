@@ -233,7 +233,15 @@ impl Roster {
         if !is_verified(contact, mail.sender.key()) {
             return Err(Silence::Unverified);
         }
-        let own_only = mail.category.is_some_and(|category| category.own_items_only);
+        let own_only = match mail.category {
+            Some(category) => category.own_items_only,
+            // It may be any of them.
+            None => self
+                .catalog()
+                .categories()
+                .iter()
+                .any(|category| category.own_items_only),
+        };
         if let Some(opener) = mail.opened_by
             && own_only
             && contact.id != self.owner()
@@ -317,7 +325,18 @@ mod tests {
     }
 
     fn asked(roster: &Roster, sender: &EmailAddress, login: Option<Login>, about: Option<(&str, Opener)>) -> Sender {
-        let category = about.and_then(|(key, _)| roster.catalog().category(&category(key)));
+        let about = about.map(|(key, opener)| (Some(key), opener));
+        asked_of(roster, sender, login, about)
+    }
+
+    /// The same, where it may be known who opened the ticket and not what it is about.
+    fn asked_of(
+        roster: &Roster,
+        sender: &EmailAddress,
+        login: Option<Login>,
+        about: Option<(Option<&str>, Opener)>,
+    ) -> Sender {
+        let category = about.and_then(|(key, _)| roster.catalog().category(&category(key?)));
         let mail = Mailed {
             sender,
             login,
@@ -388,6 +407,11 @@ mod tests {
         assert_eq!(ask(ANA, bea), heard(InboundRight::Open, [Voice::Contact]));
         let other = asked(&roster, &CEM.address(), None, Some(("invoices", bea)));
         assert_eq!(other.authority, heard(InboundRight::Open, [Voice::Contact]));
+        // What is not said to be of another category may be of this one.
+        let bare = |person: Person| asked_of(&roster, &person.address(), None, Some((None, bea))).authority;
+        assert_eq!(bare(BEA), heard(InboundRight::Open, [Voice::Contact]));
+        assert_eq!(bare(CEM), Authority::Unheard(Silence::NotOwnItem));
+        assert_eq!(bare(ANA), heard(InboundRight::Open, [Voice::Contact]));
     }
 
     #[test]
