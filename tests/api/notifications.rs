@@ -167,6 +167,24 @@ on_both! {
         ana.post(ana.at("/notifications/test"), test).refused(429, "too-many-requests");
     }
 
+    fn r_51_a_loop_that_does_not_end_is_stopped(app) {
+        let (ana, ..) = company(app);
+        let desk = given::integration(app, SENDS);
+        given::notice(&desk, &ana.account, "invoice");
+        let mut hand = accounts_store::Hand::open(&app.database()).unwrap();
+        hand.run("UPDATE throttles SET count = 9999 WHERE key LIKE 'notice:account:%'").unwrap();
+        given::notice(&desk, &ana.account, "invoice");
+        let path = format!("/v1/accounts/{}/notifications", ana.account);
+        let content = json!({ "en": { "subject": "Once more", "text": "And again." } });
+        let notice = json!({ "category": "invoice", "content": content });
+        let refused = desk.post(&path, notice.clone()).refused(429, "too-many-requests");
+        let wait: i64 = refused.header("Retry-After").parse().unwrap();
+        let other = given::owner(app, "eve@example.com");
+        given::notice(&desk, &other.account, "invoice");
+        app.clock().advance(TimeDelta::seconds(wait));
+        desk.post(&path, notice).expect(201);
+    }
+
     fn whoever_wished_to_be_told_gets_out_with_one_click(app) {
         let (ana, _, cem) = company(app);
         let desk = given::integration(app, SENDS);
@@ -192,6 +210,7 @@ on_both! {
         assert_eq!(notices(app, "cem@example.com").len(), 1);
         let event = ana.get(ana.at("/audit-events?type=contact.subscriptions_changed")).expect(200);
         assert_eq!(event["data/0/actor/kind"], "link");
+        assert_eq!(event["data/0/data"], json!({ "categories": [], "former_categories": ["product_news"] }));
     }
 
     fn the_way_out_is_open_for_thirty_days_however_short_mails_are_kept(app) {

@@ -43,6 +43,9 @@ const INVITATIONS_PER_ACCOUNT: i32 = 500;
 /// Mails of invitations to one address within an hour, whoever invites.
 const INVITATIONS_PER_ADDRESS: i32 = 10;
 
+/// Notices to one account within an hour (R51): more than anybody reads, and fewer than a loop sends that does not end.
+const NOTICES_PER_ACCOUNT: i32 = 10_000;
+
 /// Test messages of one account within an hour (R51).
 const TESTS_PER_ACCOUNT: i32 = 20;
 
@@ -132,6 +135,15 @@ impl Limits {
                 window: TimeDelta::hours(1),
             },
         ])
+    }
+
+    /// The limit of notices to an account, whichever integration sends them.
+    pub fn notices_to(account: AccountId) -> Self {
+        Self(vec![Throttle {
+            key: format!("notice:account:{account}"),
+            limit: NOTICES_PER_ACCOUNT,
+            window: TimeDelta::hours(1),
+        }])
     }
 
     /// The limit of test messages to the categories of an account.

@@ -397,7 +397,8 @@ async fn read_notification(
 ///
 /// The recipients of the category are worked out, a mail to each is queued, and the answer says who they are; nothing waits
 /// for a mail server. When a mail is sent, they are worked out again: whoever has lost the place meanwhile is not told, and
-/// whoever has taken it is. A suspended account is told, too. Nobody at all may be told, which `step` says (`nobody`).
+/// whoever has taken it is. A suspended account is told, too. Nobody at all may be told, which `step` says (`nobody`). At
+/// most ten thousand an hour to each account.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/notifications",
@@ -405,6 +406,7 @@ async fn read_notification(
     responses(
         (status = 201, description = "The notice, which waits to be sent.", body = NotificationView),
         refusal::AccountClosed,
+        refusal::TooManyRequests,
     )
 )]
 async fn send_notification(
@@ -424,8 +426,9 @@ async fn send_notification(
     };
     key.once(&caller.service, &from.to_string(), |keep| async {
         let service = &caller.service;
-        let readers = service.store.readers(account).await?;
         let at = caller.by.at;
+        Limits::notices_to(account).admit(service, at).await?;
+        let readers = service.store.readers(account).await?;
         let answer = move |decision: &Decision| created(&format!("/v1/notifications/{id}"), decision);
         let decide = move |roster: &Roster| roster.send_notice(&command, &readers, at);
         let act = caller.act_keeping(keep);
