@@ -512,7 +512,8 @@ pub struct Flags {
 
     /// How many days mails are kept after they were sent or given up, 1 to 3650 [default: 90]
     ///
-    /// Mails of notices are kept for 30 days at least, because each holds the link that ends a subscription.
+    /// Mails of notices are kept for 30 days at least, because each holds the link that ends a subscription. No mail is
+    /// kept longer than audit events, by which the mails of somebody who is erased are found.
     #[arg(
         long,
         global = true,

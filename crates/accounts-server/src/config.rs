@@ -280,9 +280,21 @@ impl Reader<'_> {
             hours.ok_or("it is a number of hours from 24 to 720")
         });
         let usual = Retention::default();
+        let audit_events = audit_events?.unwrap_or(usual.audit_events);
+        // What is to go with somebody who is erased is found by what the log knows of its former contacts.
+        let longest = audit_events.unwrap_or(TimeDelta::MAX);
+        let mails = match mails?.map(TimeDelta::days) {
+            Some(mails) if mails > longest => {
+                return Err(self.fault(
+                    Setting::KeepMailDays,
+                    "it is no more days than audit events are kept, by which the mails of somebody who is erased are found",
+                ));
+            }
+            mails => mails.unwrap_or(usual.mails.min(longest)),
+        };
         Ok(Retention {
-            audit_events: audit_events?.unwrap_or(usual.audit_events),
-            mails: mails?.map_or(usual.mails, TimeDelta::days),
+            audit_events,
+            mails,
             deliveries: deliveries?.map_or(usual.deliveries, TimeDelta::days),
             answers: answers?.map_or(usual.answers, TimeDelta::hours),
         })

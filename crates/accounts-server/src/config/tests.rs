@@ -264,6 +264,12 @@ fn every_setting_has_its_faults() {
             ("ACCOUNTS_CATALOG", "policy.contact_limit: "),
         ],
     );
+    let longer = [
+        ("ACCOUNTS_DATA", data.as_str()),
+        ("ACCOUNTS_KEEP_AUDIT_DAYS", "31"),
+        ("ACCOUNTS_KEEP_MAIL_DAYS", "32"),
+    ];
+    assert_faults(&longer, &[("ACCOUNTS_KEEP_MAIL_DAYS", "than audit events are kept")]);
     let clear = [
         ("ACCOUNTS_DATA", data.as_str()),
         ("ACCOUNTS_SMTP_URL", "smtp://mail.example"),
