@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::describe::answer;
 use crate::guards::ViewsAudit;
 use crate::moment;
+use crate::moment::Moment;
 use crate::page::{Paging, page};
 use crate::problem::{FieldCode, Problem};
 use crate::query::{Asked, Filters, Query};
@@ -48,8 +49,8 @@ impl Filters for AuditFilters {
             kind: bounded(query, "type", 60),
             actor: actors.into_iter().map(|actor| actor.0).collect(),
             subject: bounded(query, "subject", 30),
-            since: query.value("since"),
-            until: query.value("until"),
+            since: query.value("since").map(|Moment(at)| at),
+            until: query.value("until").map(|Moment(at)| at),
         }
     }
 }

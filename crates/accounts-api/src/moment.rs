@@ -1,5 +1,7 @@
 //! How a moment is shown: RFC 3339, UTC, milliseconds.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 
 use crate::problem::FieldCode;
@@ -13,8 +15,19 @@ pub(crate) fn shown(at: DateTime<Utc>) -> String {
 pub(crate) fn read(text: &str) -> Result<DateTime<Utc>, FieldCode> {
     let at = DateTime::parse_from_rfc3339(text).map_err(|_| FieldCode::InvalidFormat)?;
     DateTime::from_timestamp_millis(at.timestamp_millis())
-        .filter(|at| at.year() <= 9999)
+        .filter(|at| (0..=9999).contains(&at.year()))
         .ok_or(FieldCode::InvalidFormat)
+}
+
+/// A moment in a query. It is no more lenient than a body: the databases agree on years of four digits alone.
+pub(crate) struct Moment(pub(crate) DateTime<Utc>);
+
+impl FromStr for Moment {
+    type Err = FieldCode;
+
+    fn from_str(text: &str) -> Result<Self, FieldCode> {
+        read(text).map(Self)
+    }
 }
 
 #[cfg(test)]
@@ -41,6 +54,9 @@ mod tests {
             "2027-01-15",
             "2027-13-15T08:00:00Z",
             "9999-12-31T23:59:59-01:00",
+            "0000-01-01T00:00:00+01:00",
+            "-4800-01-01T00:00:00Z",
+            "+12000-01-01T00:00:00Z",
             "tomorrow",
         ] {
             assert_eq!(read(wrong), Err(FieldCode::InvalidFormat), "{wrong}");

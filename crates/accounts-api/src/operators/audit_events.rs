@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::audit_events::{ActorId, AuditEventView, bounded};
 use crate::describe::answer;
 use crate::guards::Operator;
+use crate::moment::Moment;
 use crate::page::{Paging, page};
 use crate::problem::Problem;
 use crate::query::{Asked, Filters, Query};
@@ -49,8 +50,8 @@ impl Filters for AllAuditFilters {
             actor: query.value::<ActorId>("actor").map(|actor| actor.0),
             kind: query.text("type", 60),
             subject: bounded(query, "subject", 30),
-            since: query.value("since"),
-            until: query.value("until"),
+            since: query.value("since").map(|Moment(at)| at),
+            until: query.value("until").map(|Moment(at)| at),
         }
     }
 }
