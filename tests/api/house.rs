@@ -163,7 +163,10 @@ impl<'a> House<'a> {
     pub fn reader(&self, path: &str) -> &Client {
         if path.starts_with("/v1/operator/") {
             &self.admin
-        } else if path.starts_with("/v1/notifications") || path.starts_with("/v1/webhooks") {
+        } else if ["/v1/notifications", "/v1/webhooks", "/v1/accounts/by-external-id/"]
+            .iter()
+            .any(|of_integrations| path.starts_with(of_integrations))
+        {
             &self.integration
         } else {
             &self.ana

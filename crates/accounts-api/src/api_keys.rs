@@ -21,6 +21,7 @@ use crate::key_text::NewSecret;
 use crate::moment;
 use crate::page::{Paging, page};
 use crate::path::path_values;
+use crate::precondition::IfMatch;
 use crate::problem::{FieldCode, FieldFault, Problem, refusal};
 use crate::reply::Reply;
 use crate::router::{Routes, routes};
@@ -202,7 +203,7 @@ impl Parse for MyApiKeyBody {
         }
         let chosen: Option<BTreeSet<PermissionKey>> =
             keys_of(faults, "permissions", self.permissions.unwrap_or_default());
-        let expires_at = faults.optional_text("expires_at", self.expires_at, moment_of);
+        let expires_at = faults.optional_text("expires_at", self.expires_at, moment::read);
         let accounts = self.account_ids.map(|ids| accounts_of(faults, ids));
         faults.is_empty().then_some(())?;
         Some(AskedKey {
@@ -221,12 +222,6 @@ impl Parse for MyApiKeyBody {
             accounts: accounts.flatten(),
         })
     }
-}
-
-/// A moment in whole microseconds, as they are stored; a leap second is the next one.
-pub(crate) fn moment_of(text: &str) -> Result<DateTime<Utc>, FieldCode> {
-    let read = DateTime::parse_from_rfc3339(text).map_err(|_| FieldCode::InvalidFormat)?;
-    DateTime::from_timestamp_micros(read.timestamp_micros()).ok_or(FieldCode::InvalidFormat)
 }
 
 /// Refuses an end of a key that does not lie ahead, or too far.
@@ -288,6 +283,8 @@ impl Minted {
             shown: ApiKeyView::of(&self.key, None),
         };
         Reply::created(&format!("{list}/{}", self.key.id), &made)
+            .tagged_as(&made.shown)
+            .cache("no-store")
     }
 }
 
@@ -368,9 +365,13 @@ async fn make_my_api_key(person: Reauthenticated, Checked(asked): Checked<MyApiK
     responses((status = 200, description = "The API key.", body = ApiKeyView), answer::NotModified)
 )]
 async fn read_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply, Problem> {
-    let found = read_person(&person).await?;
+    my_key(&person, id).await
+}
+
+async fn my_key(person: &SignedIn, id: ApiKeyId) -> Result<Reply, Problem> {
+    let found = read_person(person).await?;
     let key = found.remembered_key(id, person.by.at).ok_or_else(Problem::not_found)?;
-    shown(&person, key).await
+    shown(person, key).await
 }
 
 /// Revoke one of my API keys
@@ -382,7 +383,8 @@ async fn read_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply
     tag = "api-keys",
     responses((status = 204, description = "The API key is revoked."))
 )]
-async fn revoke_my_api_key(person: SignedIn, PathKey(id): PathKey) -> Result<Reply, Problem> {
+async fn revoke_my_api_key(person: SignedIn, PathKey(id): PathKey, if_match: IfMatch) -> Result<Reply, Problem> {
+    if_match.check_read(my_key(&person, id)).await?;
     let at = person.by.at;
     person.decide(move |person| person.revoke_key(id, at)).await?;
     Ok(Reply::no_content())
@@ -440,6 +442,10 @@ async fn make_api_key(member: MakesKeys, Checked(asked): Checked<ApiKeyBody>) ->
     responses((status = 200, description = "The API key.", body = ApiKeyView), answer::NotModified)
 )]
 async fn read_api_key(member: ManagesKeys, PathKey(id): PathKey) -> Result<Reply, Problem> {
+    key_of(&member, id).await
+}
+
+async fn key_of(member: &ManagesKeys, id: ApiKeyId) -> Result<Reply, Problem> {
     let key = member.roster.remembered_key(id, member.by().at);
     let key = key.ok_or_else(Problem::not_found)?;
     shown(&member.person, key).await
@@ -454,7 +460,8 @@ async fn read_api_key(member: ManagesKeys, PathKey(id): PathKey) -> Result<Reply
     tag = "api-keys",
     responses((status = 204, description = "The API key is revoked."))
 )]
-async fn revoke_api_key(member: ManagesKeys, PathKey(id): PathKey) -> Result<Reply, Problem> {
+async fn revoke_api_key(member: ManagesKeys, PathKey(id): PathKey, if_match: IfMatch) -> Result<Reply, Problem> {
+    if_match.check_read(key_of(&member, id)).await?;
     let gone = |_: &Decision| Reply::no_content();
     member
         .decide(move |roster: &Roster, by| roster.revoke_key(by, id), gone)

@@ -12,6 +12,7 @@ use crate::describe::answer;
 use crate::guards::{OpensAccounts, ViewsAccounts};
 use crate::limits::Limits;
 use crate::path::path_values;
+use crate::precondition::{IfMatch, Tag};
 use crate::problem::{Problem, refusal};
 use crate::reply::Reply;
 use crate::router::{Routes, routes};
@@ -61,11 +62,17 @@ async fn find_account(caller: ViewsAccounts, PathExternalId(number): PathExterna
 async fn open_or_find_account(
     caller: OpensAccounts,
     PathExternalId(number): PathExternalId,
+    if_match: IfMatch,
     Checked(new): Checked<SignUpBody>,
 ) -> Result<Reply, Problem> {
     let (store, at) = (&caller.service.store, caller.by.at);
     let link = VerificationId::new();
-    if let Some(found) = store.account_by_external_id(number.clone()).await?
+    let found = store.account_by_external_id(number.clone()).await?;
+    match &found {
+        Some(found) => if_match.check(&Tag::version(found.account().version))?,
+        None => if_match.check_absent()?,
+    }
+    if let Some(found) = found
         && found.activation(at, link).is_none()
     {
         return Ok(shown(&found));

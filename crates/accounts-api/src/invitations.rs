@@ -21,6 +21,7 @@ use crate::idempotency::Idempotency;
 use crate::limits::Limits;
 use crate::page::{Paging, page};
 use crate::path::path_values;
+use crate::precondition::IfMatch;
 use crate::problem::{FieldCode, FieldFault, Problem, refusal};
 use crate::query::{Asked, Filters, Query};
 use crate::reply::Reply;
@@ -320,10 +321,21 @@ async fn resend_invitation(
         refusal::InvitationNotPending,
     )
 )]
-async fn revoke_invitation(member: ManagesMembers, PathInvitation(id): PathInvitation) -> Result<Reply, Problem> {
+async fn revoke_invitation(
+    member: ManagesMembers,
+    PathInvitation(id): PathInvitation,
+    if_match: IfMatch,
+) -> Result<Reply, Problem> {
     let by = member.by();
     let decide = move |roster: &Roster, record: &InvitationRecord, _| -> Result<Vec<Change>, Violation> {
-        roster.revoke_invitation(by, record)
+        if shown(roster, record, by)
+            .present_tag()
+            .is_none_or(|present| if_match.allows(&present))
+        {
+            roster.revoke_invitation(by, record)
+        } else {
+            Err(Violation::Stale)
+        }
     };
     let unkept = |_: &Decision, _: &InvitationRecord| Reply::no_content().kept();
     let person = &member.person;

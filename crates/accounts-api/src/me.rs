@@ -273,7 +273,7 @@ page! {
 }
 
 impl SessionView {
-    fn of(session: &Session, current: SessionId) -> Self {
+    pub(crate) fn of(session: &Session, current: SessionId) -> Self {
         Self {
             id: session.id.to_string(),
             current: session.id == current,
@@ -331,6 +331,10 @@ async fn list_my_sessions(signed_in: SignedIn, paging: Paging<String>) -> Result
     responses((status = 200, description = "The session.", body = SessionView), answer::NotModified)
 )]
 async fn read_my_session(signed_in: SignedIn, PathSession(session): PathSession) -> Result<Reply, Problem> {
+    my_session(&signed_in, session).await
+}
+
+async fn my_session(signed_in: &SignedIn, session: SessionId) -> Result<Reply, Problem> {
     let person = signed_in
         .service
         .store
@@ -354,7 +358,12 @@ async fn read_my_session(signed_in: SignedIn, PathSession(session): PathSession)
     tag = "me",
     responses((status = 204, description = "The session has ended."))
 )]
-async fn end_my_session(person: SignedIn, PathSession(session): PathSession) -> Result<Reply, Problem> {
+async fn end_my_session(
+    person: SignedIn,
+    PathSession(session): PathSession,
+    if_match: IfMatch,
+) -> Result<Reply, Problem> {
+    if_match.check_read(my_session(&person, session)).await?;
     person
         .decide(move |person| person.end_session(session, EndReason::Ended))
         .await?;

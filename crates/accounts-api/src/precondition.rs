@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::describe::{Describe, Description};
 use crate::gate::{Held, Rank, held};
 use crate::problem::{Code, Fault, FieldCode, Place, Problem};
+use crate::reply::Reply;
 
 /// The strong tag of one state of a resource, without its quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,12 @@ impl Tag {
         let hash = digest::digest(&digest::SHA256, bytes);
         let half: Vec<u8> = hash.as_ref().iter().take(16).copied().collect();
         Self(URL_SAFE_NO_PAD.encode(half))
+    }
+
+    /// The tag in a value of `ETag` of ours.
+    pub(crate) fn from_header(value: &str) -> Option<Self> {
+        let tag = value.strip_prefix('"')?.strip_suffix('"')?;
+        Some(Self(tag.to_owned()))
     }
 
     /// The value of `ETag`.
@@ -93,6 +100,29 @@ impl IfMatch {
             Ok(())
         } else {
             Err(Problem::new(Code::Stale))
+        }
+    }
+
+    /// Like [`Self::check`], for the state that a read answers now, which is read only where the header is there.
+    ///
+    /// # Errors
+    /// 412 `stale`, and those of the read.
+    pub async fn check_read(&self, read: impl Future<Output = Result<Reply, Problem>>) -> Result<(), Problem> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        let present = read.await?.present_tag();
+        present.map_or(Err(Problem::new(Code::Stale)), |present| self.check(&present))
+    }
+
+    /// Where nothing is there yet: 412 with the header, of which nothing could be meant.
+    ///
+    /// # Errors
+    /// 412 `stale`.
+    pub fn check_absent(&self) -> Result<(), Problem> {
+        match &self.0 {
+            None => Ok(()),
+            Some(_) => Err(Problem::new(Code::Stale)),
         }
     }
 }

@@ -91,11 +91,25 @@ impl Reply {
         }
     }
 
+    /// The tag that it has.
+    pub(crate) fn present_tag(&self) -> Option<Tag> {
+        self.etag().and_then(Tag::from_header)
+    }
+
     /// With the tag of the body's very bytes.
     #[must_use]
     pub fn tagged_by_body(self) -> Self {
         let tag = self.body.as_deref().map(Tag::of).ok();
         match tag {
+            Some(tag) => self.tag(&tag),
+            None => self,
+        }
+    }
+
+    /// With the tag that a read of this has, which shows less than what was made.
+    #[must_use]
+    pub fn tagged_as<T: Serialize + ?Sized>(self, read: &T) -> Self {
+        match Self::ok(read).tagged_by_body().present_tag() {
             Some(tag) => self.tag(&tag),
             None => self,
         }

@@ -258,8 +258,7 @@ async fn log_in_by_second_factor(
     decided.map_err(|error| gone(error.into()))?;
     service.mail_waits.notify_one();
     limits.forgive(&service).await?;
-    let location = format!("/v1/me/sessions/{}", beginning.session.session.id);
-    Ok(Reply::created(&location, &beginning.tokens(&service, user, at)?))
+    beginning.begun(&service, user, at)
 }
 
 fn wrong() -> Problem {
@@ -303,14 +302,16 @@ async fn begin_second_factor(person: Reauthenticated) -> Result<Reply, Problem> 
     let user = person.user.id.to_string();
     let sealed = service.vault.seal(VaultPurpose::SecondFactor, &user, secret.bytes());
     let sealed = SealedSecret(sealed.ok_or_else(|| Problem::internal("no randomness"))?);
-    person
+    let begun = person
         .decide(move |person| person.begin_second_factor(sealed.clone()))
         .await?;
     let set_up = SecondFactorSetUp {
         secret: secret.base32(),
         uri: secret.uri(service.settings.public_url.authority(), person.user.address.as_str()),
     };
-    Ok(Reply::created("/v1/me", &set_up))
+    Ok(Reply::created("/v1/me", &set_up)
+        .version(begun.after.version)
+        .cache("no-store"))
 }
 
 fn new_secret() -> Option<TotpSecret> {

@@ -18,6 +18,7 @@ use crate::body::{Checked, Faults, Parse};
 use crate::client::ClientAddress;
 use crate::guards::AnySession;
 use crate::limits::Limits;
+use crate::me::SessionView;
 use crate::passwords::Password;
 use crate::problem::{Code, FieldCode, FieldFault, Problem, refusal};
 use crate::reply::Reply;
@@ -84,6 +85,14 @@ impl Beginning {
             },
             refresh,
         })
+    }
+
+    /// 201 with the tokens, once the session has begun.
+    pub(crate) fn begun(&self, service: &Service, user: UserId, at: DateTime<Utc>) -> Result<Reply, Problem> {
+        let session = &self.session.session;
+        let location = format!("/v1/me/sessions/{}", session.id);
+        let made = Reply::created(&location, &self.tokens(service, user, at)?);
+        Ok(made.tagged_as(&SessionView::of(session, session.id)).cache("no-store"))
     }
 
     /// The tokens, once the session has begun.
@@ -223,8 +232,7 @@ async fn log_in(
     if decided.changes.contains(&UserChange::ChallengeMade { challenge }) {
         return Err(awaited(&service, challenge, user.id));
     }
-    let location = format!("/v1/me/sessions/{}", beginning.session.session.id);
-    Ok(Reply::created(&location, &beginning.tokens(&service, user.id, at)?))
+    beginning.begun(&service, user.id, at)
 }
 
 /// Hashes a password anew with the parameters of today (R08). The answer is on its way meanwhile, so that such a

@@ -131,9 +131,11 @@ async fn make_webhook(caller: ManagesWebhooks, Checked(asked): Checked<WebhookBo
         created_at: caller.by.at,
         updated_at: caller.by.at,
     };
-    let made = NewWebhook::of(minted.shown, &webhook);
+    let (made, version) = (NewWebhook::of(minted.shown, &webhook), webhook.version);
     caller.service.store.create_webhook(webhook, &caller.act()).await?;
-    Ok(Reply::created(&format!("/v1/webhooks/{id}"), &made).cache("no-store"))
+    Ok(Reply::created(&format!("/v1/webhooks/{id}"), &made)
+        .version(version)
+        .cache("no-store"))
 }
 
 /// Read a webhook
@@ -211,5 +213,7 @@ async fn rotate_webhook_secret(caller: ManagesWebhooks, PathWebhook(id): PathWeb
     let decide = move |webhook: &Webhook| Ok(webhook.rotate(&sealed, at));
     let (store, integration) = (&caller.service.store, caller.integration.id);
     let decision = store.decide_webhook(integration, id, &caller.act(), decide).await?;
-    Ok(Reply::ok(&NewWebhook::of(shown, &decision.after)).cache("no-store"))
+    Ok(Reply::ok(&NewWebhook::of(shown, &decision.after))
+        .version(decision.after.version)
+        .cache("no-store"))
 }

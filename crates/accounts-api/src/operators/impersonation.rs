@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::PathUser;
 use crate::body::{Checked, Faults, Parse};
 use crate::guards::Operator;
+use crate::me::SessionView;
 use crate::moment;
 use crate::problem::{FieldCode, FieldFault, Problem, refusal};
 use crate::reply::Reply;
@@ -143,5 +144,8 @@ async fn impersonate_user(
         account_id: by.account.map(|account| account.to_string()),
         expires_at: moment::shown(session.expires_at),
     };
-    Ok(Reply::created(&format!("/v1/me/sessions/{}", session.id), &view))
+    let shown = SessionView::of(&session, session.id);
+    Ok(Reply::created(&format!("/v1/me/sessions/{}", session.id), &view)
+        .tagged_as(&shown)
+        .cache("no-store"))
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Because;
-use crate::api_keys::{moment_of, require_ahead};
+use crate::api_keys::require_ahead;
 use crate::body::{Checked, Faults, Parse, present};
 use crate::describe::{answer, id_schema};
 use crate::guards::{Admin, Operator};
@@ -383,7 +383,7 @@ impl Parse for IntegrationKeyBody {
     type Parsed = AskedIntegrationKey;
 
     fn parse(self, faults: &mut Faults) -> Option<AskedIntegrationKey> {
-        let expires_at = faults.optional_text("expires_at", self.expires_at, moment_of);
+        let expires_at = faults.optional_text("expires_at", self.expires_at, moment::read);
         let reason = faults.text("reason", self.reason, Reason::parse);
         faults.is_empty().then_some(())?;
         Some(AskedIntegrationKey {
@@ -427,7 +427,9 @@ async fn make_integration_key(
     let location = format!("/v1/operator/integrations/{id}/keys/{}", key.id);
     let decide = move |integration: &Integration| integration.make_key(&key);
     admin.decide_integration(id, asked.reason, decide).await?;
-    Ok(Reply::created(&location, &made))
+    Ok(Reply::created(&location, &made)
+        .tagged_as(&made.shown)
+        .cache("no-store"))
 }
 
 /// Read a key of an integration
@@ -444,7 +446,11 @@ async fn read_integration_key(
     PathIntegration(id): PathIntegration,
     PathKey(key): PathKey,
 ) -> Result<Reply, Problem> {
-    let integration = find(&operator, id).await?;
+    key_of(&operator, id, key).await
+}
+
+async fn key_of(operator: &Operator, id: IntegrationId, key: ApiKeyId) -> Result<Reply, Problem> {
+    let integration = find(operator, id).await?;
     let key = integration.keys.get(&key).ok_or_else(Problem::not_found)?;
     let store = &operator.service.store;
     let uses = store.key_uses(KeyHolder::Integration, vec![key.id]).await?;
@@ -465,7 +471,9 @@ async fn revoke_integration_key(
     PathIntegration(id): PathIntegration,
     PathKey(key): PathKey,
     Because(reason): Because,
+    if_match: IfMatch,
 ) -> Result<Reply, Problem> {
+    if_match.check_read(key_of(&admin, id, key)).await?;
     let revoke = move |integration: &Integration| integration.revoke_key(key);
     admin.decide_integration(id, reason, revoke).await?;
     Ok(Reply::no_content())

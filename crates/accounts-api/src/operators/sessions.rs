@@ -19,6 +19,7 @@ use crate::guards::Operator;
 use crate::limits::{Evenly, Limits};
 use crate::moment;
 use crate::passwords::Password;
+use crate::precondition::IfMatch;
 use crate::problem::{Code, Problem, refusal};
 use crate::reply::Reply;
 use crate::request_id::RequestId;
@@ -213,10 +214,10 @@ async fn begin(
         Err(error) => return Err(error.into()),
     }
     limits.forgive(service).await?;
-    Ok(Reply::created(
-        CURRENT,
-        &OperatorToken::of(service, &operator, &session, at)?,
-    ))
+    let token = OperatorToken::of(service, &operator, &session, at)?;
+    Ok(Reply::created(CURRENT, &token)
+        .tagged_as(&token.session)
+        .cache("no-store"))
 }
 
 /// What is checked in the decision; nothing for an operator who has no second factor yet.
@@ -242,6 +243,10 @@ fn proof_of(service: &Service, operator: &Person, code: String) -> Option<Operat
     responses((status = 200, description = "The session.", body = OperatorSessionView), answer::NotModified)
 )]
 async fn read_operator_session(operator: Operator) -> Reply {
+    shown(&operator)
+}
+
+fn shown(operator: &Operator) -> Reply {
     Reply::ok(&OperatorSessionView::of(&operator.person, &operator.session)).tagged_by_body()
 }
 
@@ -275,7 +280,8 @@ async fn renew_operator_session(operator: Operator) -> Result<Reply, Problem> {
     tag = "operators",
     responses((status = 204, description = "The session has ended."))
 )]
-async fn log_out_operator(operator: Operator) -> Result<Reply, Problem> {
+async fn log_out_operator(operator: Operator, if_match: IfMatch) -> Result<Reply, Problem> {
+    if_match.check_read(async { Ok(shown(&operator)) }).await?;
     let session = operator.session.id;
     let store = &operator.service.store;
     store
