@@ -257,6 +257,48 @@ on_both! {
         }
     }
 
+    fn r_62_the_security_log_names_whoever_was_refused(app) {
+        let ana = given::owner(app, "ana@example.com");
+        let eve = given::owner(app, "eve@example.com");
+        let bea = given::member_of(&ana, "bea@example.com", json!({ "permissions": [] }));
+        let sam = staff::operator(app, OperatorKind::Support, "sam@provider.example");
+        let body = json!({ "minutes": 5, "reason": staff::REASON });
+        let acting = sam.post(format!("/v1/operator/users/{}/impersonate", bea.user()), body).expect(201);
+        let acting = app.client().with_token(&acting.text("access_token"));
+        let log = Log::begin();
+        let contacts = ana.at("/contacts");
+        let refused = [
+            (bea.get(&contacts).refused(403, "forbidden"), vec![bea.user(), ana.account.clone()]),
+            (eve.get(&contacts).refused(404, "not-found"), vec![eve.user(), ana.account.clone()]),
+            (
+                acting.post("/v1/me/erase", json!({})).refused(403, "impersonation-refused"),
+                vec![sam.id.to_string(), bea.user()],
+            ),
+            (
+                sam.patch(format!("/v1/operator/accounts/{}", ana.account), json!({ "reason": "None" })).refused(403, "admin-only"),
+                vec![sam.id.to_string(), ana.account.clone()],
+            ),
+            (
+                app.client()
+                    .post("/v1/sessions", json!({ "address": "ana@example.com", "password": "not the one" }))
+                    .refused(401, "invalid-credentials"),
+                vec![ana.user()],
+            ),
+        ];
+        let text = log.end();
+        for (answer, named) in refused {
+            let id = answer.header("X-Request-Id");
+            let told: Vec<&str> = text.lines().filter(|line| line.contains("accounts::security") && line.contains(id)).collect();
+            assert!(named.iter().all(|name| told.iter().any(|line| line.contains(name))), "{named:?}: {told:#?}");
+        }
+        // What is not there among one's own is no attempt upon others.
+        let log = Log::begin();
+        let gone = ana.get(ana.at("/contacts/con_01h455vb4pex5vsknk084sn02q")).refused(404, "not-found");
+        let text = log.end();
+        let told = text.lines().filter(|line| line.contains("accounts::security"));
+        assert_eq!(told.filter(|line| line.contains(gone.header("X-Request-Id"))).count(), 0);
+    }
+
     fn r_63_a_line_of_the_log_stays_a_line(app) {
         let log = Log::begin();
         let id = "r63".to_owned() + &"x".repeat(20);

@@ -11,18 +11,17 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpResponse};
 
-use crate::client::ClientAddress;
 use crate::metrics::Metrics;
-use crate::problem::{Code, Problem, Told};
+use crate::problem::{Problem, Told};
 use crate::request_id::{self, RequestId};
-use crate::router::Template;
+use crate::router::{Template, path_of};
 use crate::settings::ApiSettings;
-use crate::{cors, headers, texts};
+use crate::{cors, denials, headers, texts};
 
 /// The layer, for `App::wrap(from_fn(edge))`. The application's data hold [`ApiSettings`] and
 /// [`Metrics`].
@@ -97,12 +96,7 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
             );
         }
     }
-    if matches!(
-        status,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS
-    ) {
-        record_denial(response.request(), problem.code(), id, settings);
-    }
+    denials::record(response.request(), status, problem.code(), id, settings);
     let told = Told {
         language: texts::wanted(response.request().headers()),
         request_id: &id.0,
@@ -116,25 +110,6 @@ fn tell(response: ServiceResponse, id: &RequestId, settings: &ApiSettings) -> Se
         }
     }
     response.into_response(answer)
-}
-
-/// Writes a refused attempt to the security log: refusals leave no trace in the audit log.
-fn record_denial(request: &HttpRequest, code: Code, id: &RequestId, settings: &ApiSettings) {
-    let client = ClientAddress::of(
-        request.headers(),
-        request.peer_addr().map(|peer| peer.ip()),
-        settings.trusted_hops,
-    );
-    let template = request.extensions().get::<Rc<Template>>().cloned();
-    tracing::warn!(
-        target: "accounts::security",
-        code = code.as_str(),
-        request_id = %id.0,
-        network = client.network(),
-        method = request.method().as_str(),
-        path = path_of(template.as_deref()),
-        "an attempt was refused"
-    );
 }
 
 /// Logs and counts an answer. The ids stand in the line itself: a span around each request would cost more than the
@@ -162,11 +137,6 @@ fn record(response: &ServiceResponse, method: &Method, id: &RequestId, trace_id:
         duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "answered"
     );
-}
-
-/// The path for log and metrics: `/v1/accounts/{account}`. A path that leads nowhere is the caller's text.
-fn path_of(template: Option<&Template>) -> &str {
-    template.map_or("none", Template::path)
 }
 
 const KNOWN: [Method; 8] = [

@@ -26,6 +26,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
 
+use crate::denials;
 use crate::describe::{Describe, Description};
 use crate::idempotency::Idempotency;
 use crate::key_text::KeyText;
@@ -433,10 +434,11 @@ async fn enter_though_closed(request: &HttpRequest, takes: Takes) -> Result<Memb
     let account = path::value::<AccountId>(request, "account");
     let (person, roster) = sign_in(request, account.as_ref().ok().copied(), takes).await?;
     let account = account?;
-    let roster = roster.ok_or_else(Problem::not_found)?;
-    if roster.live_member(person.user.id, person.by.at).is_none() {
+    let is_member = |roster: &Arc<Roster>| roster.live_member(person.user.id, person.by.at).is_some();
+    let Some(roster) = roster.filter(is_member) else {
+        denials::note_outside(request);
         return Err(Problem::not_found());
-    }
+    };
     person.require_factor(&roster)?;
     Ok(Member {
         person,
@@ -473,6 +475,7 @@ async fn sign_in(
     }
     let revoked = || Problem::unauthenticated(true);
     let Bearer { user, session } = service.tokens.read(token, at).ok_or_else(revoked)?;
+    denials::note(request, Actor::User(user));
     let visitor = Visitor {
         session,
         user,
@@ -493,14 +496,15 @@ async fn sign_in(
             let id = session;
             (Actor::User(user.id), Credential::Session { id, authenticated_at })
         }
-        Some(_) if takes == Takes::Persons => return Err(Problem::new(Code::ImpersonationRefused)),
         Some(by) => {
             let (user, operator) = (user.id, by.operator);
+            let actor = Actor::Impersonated { user, operator };
+            denials::note(request, actor);
+            if takes == Takes::Persons {
+                return Err(Problem::new(Code::ImpersonationRefused));
+            }
             let id = session;
-            (
-                Actor::Impersonated { user, operator },
-                Credential::Impersonation { id, by },
-            )
+            (actor, Credential::Impersonation { id, by })
         }
     };
     // An operator acts in the account whose audit log tells of it, and in no other.

@@ -24,6 +24,7 @@ mod csv_text;
 mod cursor;
 mod deadline;
 pub mod deliverability;
+mod denials;
 mod describe;
 mod docs;
 pub mod document;

@@ -28,8 +28,8 @@ use crate::gate::{Gate, LocalFuture, Rank};
 use crate::problem::{Code, Fault, FieldCode, Place, Problem};
 use crate::query;
 use crate::settings::ApiSettings;
-pub(crate) use tree::Template;
 use tree::Tree;
+pub(crate) use tree::{Template, path_of};
 
 /// The operations of one noun, or of all of them.
 #[derive(Default)]

@@ -201,8 +201,13 @@ async fn log_in(
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let password = credentials.password;
     let right = service.passwords.verify(password.clone(), hash.clone()).await?;
-    let (Some(user), Some(hash), true) = (user, hash, right) else {
-        return Err(Problem::new(Code::InvalidCredentials));
+    let (user, hash) = match (user, hash, right) {
+        (Some(user), Some(hash), true) => (user, hash),
+        (user, ..) => {
+            let user = user.map(|user| user.id.to_string());
+            tracing::warn!(target: "accounts::security", request_id, user, "a log-in was refused");
+            return Err(Problem::new(Code::InvalidCredentials));
+        }
     };
     limits.forgive(&service).await?;
     let beginning = Beginning::of(&request, client, &service, at)?;

@@ -42,6 +42,26 @@ impl Actor {
         }
     }
 
+    /// Who acts, where it has an id: a user, a key, an integration or an operator.
+    pub fn id(self) -> Option<String> {
+        match self {
+            Self::System | Self::Link => None,
+            Self::User(user) => Some(user.to_string()),
+            Self::Key(key) => Some(key.key.to_string()),
+            Self::Integration(integration) => Some(integration.to_string()),
+            Self::Operator(operator) | Self::Impersonated { operator, .. } => Some(operator.to_string()),
+        }
+    }
+
+    /// The user for whom somebody else acts: the maker of a key, or the person in whose place an operator is.
+    pub fn behind(self) -> Option<UserId> {
+        match self {
+            Self::Key(key) => Some(key.maker),
+            Self::Impersonated { user, .. } => Some(user),
+            Self::System | Self::User(_) | Self::Integration(_) | Self::Operator(_) | Self::Link => None,
+        }
+    }
+
     /// The user, where one acts: by a key, in person, or by an operator in its place.
     pub fn user(self) -> Option<UserId> {
         match self {

@@ -11,7 +11,6 @@ use diesel::sql_types::{Bool, Nullable, Text};
 use serde_json::{Map, Value};
 
 use crate::backend::{Conn, insert_all};
-use crate::decide::{actor_id, behind};
 use crate::error::{Fault, StoreError};
 use crate::rows::{from_json, instant, parse, parse_maybe, stored, to_json};
 use crate::schema::{audit_events, audit_values, contacts, memberships, users};
@@ -170,8 +169,8 @@ pub(crate) fn record(
             position,
             at: stored(act.at),
             actor_kind: act.actor.kind(),
-            actor_id: actor_id(act.actor),
-            on_behalf_of: behind(act.actor),
+            actor_id: act.actor.id(),
+            on_behalf_of: act.actor.behind().map(|user| user.to_string()),
             kind: entry.kind,
             subject_kind: entry.subject.kind(),
             subject_id: entry.subject.id(),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use accounts_domain::actor::Actor;
 use accounts_domain::audit::{self, Subject};
 use accounts_domain::change::Change;
 use accounts_domain::ids::{AccountId, TransferId};
@@ -244,24 +243,4 @@ fn ended(transfer: &Transfer, changes: &[Change], act: &Act) -> Transfer {
         }
     }
     told
-}
-
-/// Who acts, where it has an id: a user, a key, an integration or an operator.
-pub(crate) fn actor_id(actor: Actor) -> Option<String> {
-    match actor {
-        Actor::System | Actor::Link => None,
-        Actor::User(user) => Some(user.to_string()),
-        Actor::Key(key) => Some(key.key.to_string()),
-        Actor::Integration(integration) => Some(integration.to_string()),
-        Actor::Operator(operator) | Actor::Impersonated { operator, .. } => Some(operator.to_string()),
-    }
-}
-
-/// The user for whom somebody else acts: the maker of a key, or the person in whose place an operator is.
-pub(crate) fn behind(actor: Actor) -> Option<String> {
-    match actor {
-        Actor::Key(key) => Some(key.maker.to_string()),
-        Actor::Impersonated { user, .. } => Some(user.to_string()),
-        Actor::System | Actor::User(_) | Actor::Integration(_) | Actor::Operator(_) | Actor::Link => None,
-    }
 }

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Conn;
-use crate::decide::{Decision, actor_id, behind, conclude, lock_and_load};
+use crate::decide::{Decision, conclude, lock_and_load};
 use crate::error::{Fault, StoreError};
 use crate::members::ReaderRow;
 use crate::rows::{checked, from_json, instant, named, parse, parse_maybe, stored, to_json};
@@ -35,8 +35,8 @@ impl ReviewRecord {
         Self {
             review,
             actor_kind: actor.kind().to_owned(),
-            actor_id: actor_id(actor),
-            on_behalf_of: behind(actor),
+            actor_id: actor.id(),
+            on_behalf_of: actor.behind().map(|user| user.to_string()),
         }
     }
 
@@ -232,8 +232,8 @@ pub(crate) fn insert(conn: &mut Conn, account: &str, review: &Review, actor: Act
             account_reviews::reviewed_at.eq(stored(review.at)),
             account_reviews::due_at.eq(stored(review.due_at)),
             account_reviews::actor_kind.eq(actor.kind()),
-            account_reviews::actor_id.eq(actor_id(actor)),
-            account_reviews::on_behalf_of.eq(behind(actor)),
+            account_reviews::actor_id.eq(actor.id()),
+            account_reviews::on_behalf_of.eq(actor.behind().map(|user| user.to_string())),
             account_reviews::contact_id.eq(review.contact.map(|contact| contact.to_string())),
             account_reviews::findings.eq(to_json("account_reviews.findings", &findings)?),
             account_reviews::note.eq(review.note.as_ref().map(ReviewNote::as_str)),

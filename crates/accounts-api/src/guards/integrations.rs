@@ -17,6 +17,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use super::admit::{Admit, guards};
 use super::keys::{Takes, note_use};
 use super::{bearer_token, service, sign_in};
+use crate::denials;
 use crate::describe::{Describe, Description};
 use crate::key_text::KeyText;
 use crate::path;
@@ -157,6 +158,8 @@ async fn by_key(request: &HttpRequest, text: &str, scope: IntegrationScope) -> R
     if !came.is(key.mode, &key.secret) {
         return Err(refused("another secret"));
     }
+    let actor = Actor::Integration(integration.id);
+    denials::note(request, actor);
     if let Some(reason) = integration.dead(&key, at) {
         return Err(refused(reason));
     }
@@ -166,10 +169,7 @@ async fn by_key(request: &HttpRequest, text: &str, scope: IntegrationScope) -> R
         KeyRefusal::ReadsOnly => Problem::new(Code::TestKeyReadsOnly),
     })?;
     Ok(IntegrationCaller {
-        by: By {
-            actor: Actor::Integration(integration.id),
-            at,
-        },
+        by: By { actor, at },
         integration: Arc::new(integration),
         service,
         request_id,

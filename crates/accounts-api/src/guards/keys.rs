@@ -13,6 +13,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
 
 use super::{Caller, Credential};
+use crate::denials;
 use crate::key_text::KeyText;
 use crate::problem::{Code, Problem};
 use crate::request_id::RequestId;
@@ -56,24 +57,22 @@ pub(super) async fn by_key(
     if !key.is(visit.key.mode, &visit.key.secret) {
         return Err(refused("another secret"));
     }
-    dead(&visit, at).map_or(Ok(()), |reason| Err(refused(reason)))?;
-    note_use(&service, KeyHolder::Customer, key.id, at);
-    admit(&visit, takes, request.method())?;
-    let actor = KeyActor {
+    let actor = Actor::Key(KeyActor {
         key: key.id,
         maker: visit.maker.id,
         of_account: visit.of_account.is_some(),
         scope: Scope::of(&visit.key.permissions, service.store.catalog()),
-    };
+    });
+    denials::note(request, actor);
+    dead(&visit, at).map_or(Ok(()), |reason| Err(refused(reason)))?;
+    note_use(&service, KeyHolder::Customer, key.id, at);
+    admit(&visit, takes, request.method())?;
     let roster = visit.roster.filter(|_| reaches(&visit.key, visit.of_account, account));
     let caller = Caller {
         user: visit.maker,
         credential: Credential::Key(visit.key),
         service,
-        by: By {
-            actor: Actor::Key(actor),
-            at,
-        },
+        by: By { actor, at },
         request_id,
     };
     Ok((caller, roster))

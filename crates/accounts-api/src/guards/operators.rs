@@ -16,6 +16,7 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::admit::{Admit, guards};
 use super::bearer_token;
+use crate::denials;
 use crate::describe::{Describe, Description};
 use crate::idempotency::Idempotency;
 use crate::key_text::KeyText;
@@ -187,12 +188,11 @@ async fn enter(request: &HttpRequest) -> Result<Operator, Problem> {
     }
     let dead = || Problem::unauthenticated(true);
     let OperatorBearer { operator, session } = service.tokens.read_operator(token, at).ok_or_else(dead)?;
+    let actor = Actor::Operator(operator);
+    denials::note(request, actor);
     let found = service.store.visit_operator(operator, session, at).await?;
     let (person, session) = found.ok_or_else(dead)?;
-    let by = By {
-        actor: Actor::Operator(person.id),
-        at,
-    };
+    let by = By { actor, at };
     Ok(Operator {
         person,
         session,

@@ -54,6 +54,11 @@ impl Template {
     }
 }
 
+/// The path for log and metrics: `/v1/accounts/{account}`. A path that leads nowhere is the caller's text.
+pub(crate) fn path_of(template: Option<&Template>) -> &str {
+    template.map_or("none", Template::path)
+}
+
 impl Tree {
     /// Adds an operation. Of two for the same method and path the first is served.
     pub(super) fn insert(&mut self, path: &str, method: Method, endpoint: Rc<Endpoint>) {
