@@ -215,11 +215,13 @@ fn hash(password: &Password) -> Option<PasswordHash> {
 }
 
 /// Checks a password by the algorithm that its hash names. With bcrypt a password that is longer than
-/// what it reads is wrong: nothing is cut (R03).
+/// what it reads is wrong: nothing is cut (R03). Its beginning is checked for as long as any other, and
+/// does not count, so that no quicker answer tells whose hash is one of bcrypt (R14).
 fn verify(password: &Password, hash: &PasswordHash) -> bool {
     let password = password.0.as_bytes();
     if hash.0.starts_with("$2") {
-        return password.len() <= BCRYPT_READS && bcrypt::verify(password, &hash.0).unwrap_or(false);
+        let (read, cut) = password.split_at(password.len().min(BCRYPT_READS));
+        return bcrypt::verify(read, &hash.0).unwrap_or(false) && cut.is_empty();
     }
     let Ok(parsed) = phc::PasswordHash::new(&hash.0) else {
         return false;
