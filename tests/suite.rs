@@ -10,6 +10,7 @@ mod api {
     mod conventions;
     mod cors;
     mod deliverability;
+    mod devices;
     mod enumeration;
     mod erase;
     mod events;

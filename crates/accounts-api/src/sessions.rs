@@ -225,6 +225,7 @@ async fn log_in(
         .store
         .decide_user(user.id, &act, log_in, |_| Kept::nothing())
         .await?;
+    service.mail_waits.notify_one();
     if !hash.is_present() {
         tokio::spawn(upgrade(
             service.clone(),

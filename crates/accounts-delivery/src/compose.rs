@@ -288,6 +288,15 @@ impl<'a> Outline<'a> {
             Letter::RecoveryCodeSpent { name, left } => {
                 plain("recovery_code_spent", vec![("name", name), ("left", left)])
             }
+            Letter::NewDevice {
+                name,
+                device,
+                network,
+                at,
+            } => plain(
+                "new_device",
+                vec![("name", name), ("device", device), ("network", network), ("at", at)],
+            ),
             Letter::SessionEnded { name } => plain("session_ended", vec![("name", name)]),
             Letter::OwnershipOffered { name, account, owner } => plain(
                 "ownership_offered",

@@ -58,6 +58,17 @@ pub enum Letter {
         /// The person's name.
         name: String,
     },
+    /// Somebody logged in as you from a device that is not known.
+    NewDevice {
+        /// The person's name.
+        name: String,
+        /// What the device is, as far as one can say.
+        device: String,
+        /// The network that it was in, or a dash.
+        network: String,
+        /// When, in UTC, to the minute.
+        at: String,
+    },
     /// A used-up refresh token came again, so the session was ended.
     SessionEnded {
         /// The person's name.

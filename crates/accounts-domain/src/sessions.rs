@@ -121,6 +121,53 @@ impl Session {
     }
 }
 
+/// What identifies a device over its versions: the letters of what it says it is.
+pub fn device_key(user_agent: Option<&str>) -> String {
+    let letters = user_agent.unwrap_or_default().chars();
+    letters
+        .filter(|letter| letter.is_alphabetic())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Browsers by the mark that tells them from those whose marks they bear, too.
+const BROWSERS: [(&str, &str); 6] = [
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+];
+
+/// Systems, in the same way.
+const SYSTEMS: [(&str, &str); 6] = [
+    ("Android", "Android"),
+    ("iPhone", "iOS"),
+    ("iPad", "iPadOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+];
+
+/// What a mail says of a device: browser and system where they are known ones, else a dash. The device's own words are
+/// those of whoever logs in, and are not sent on.
+pub fn device_name(user_agent: Option<&str>) -> String {
+    let said = user_agent.unwrap_or_default();
+    let known = |marks: &[(&str, &'static str)]| {
+        marks
+            .iter()
+            .find(|(mark, _)| said.contains(mark))
+            .map(|(_, name)| *name)
+    };
+    let names: Vec<&str> = [known(&BROWSERS), known(&SYSTEMS)].into_iter().flatten().collect();
+    if names.is_empty() {
+        "–".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
 /// What happens to a refresh token that comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresh {
@@ -156,6 +203,33 @@ mod tests {
 
     fn session() -> Session {
         Session::begin(SessionId::from_uuid(uuid::Uuid::from_u128(1)), at(0), None, None)
+    }
+
+    #[test]
+    fn a_device_is_known_over_its_versions_and_told_in_our_words() {
+        let firefox = |version: u8| format!("Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Firefox/{version}.0");
+        assert_eq!(device_key(Some(&firefox(127))), device_key(Some(&firefox(128))));
+        assert_ne!(device_key(Some(&firefox(127))), device_key(None));
+        for (said, name) in [
+            (Some(firefox(128).as_str()), "Firefox, Linux"),
+            (
+                Some("Mozilla/5.0 (Windows NT 10.0) Chrome/126.0 Safari/537.36 Edg/126.0"),
+                "Edge, Windows",
+            ),
+            (
+                Some("Mozilla/5.0 (Linux; Android 14) Chrome/126.0 Mobile Safari/537.36"),
+                "Chrome, Android",
+            ),
+            (
+                Some("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Safari/604.1"),
+                "Safari, iOS",
+            ),
+            (Some("curl/8.14.1"), "curl"),
+            (Some("Prize at evil.example"), "–"),
+            (None, "–"),
+        ] {
+            assert_eq!(device_name(said), name);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::language::Language;
 use crate::mail::{Letter, Mail};
 use crate::names::{DisplayName, Reason};
 use crate::second_factor::{Challenge, FactorInForce, Proof, RecoveryHash, SealedSecret, SecondFactor};
-use crate::sessions::{EndReason, Session};
+use crate::sessions::{EndReason, Session, device_key, device_name};
 use crate::totp::TotpStep;
 use crate::violation::Violation;
 
@@ -122,6 +122,8 @@ pub struct Person {
     pub user: User,
     /// The sessions that have not been ended.
     pub sessions: BTreeMap<SessionId, Session>,
+    /// The devices of all sessions that are remembered, ended ones too, by [`device_key`].
+    pub devices: BTreeSet<String>,
     /// The reset links in use.
     pub resets: BTreeMap<ResetId, Reset>,
     /// The API keys that act as this person.
@@ -411,6 +413,25 @@ impl Person {
         Ok(vec![UserChange::SessionEnded { session, reason }])
     }
 
+    /// What the person is told of a log-in from a device that it has not used for as long as sessions are remembered (R17).
+    /// The very first log-in is no news, nor is the session that takes the place of all others with a new password.
+    fn new_device(&self, session: &Session, changes: &[UserChange]) -> Option<Letter> {
+        let first = self.user.last_login_at.is_none();
+        let told = changes
+            .iter()
+            .any(|change| matches!(change, UserChange::PasswordChanged { .. }));
+        let said = session.user_agent.as_deref();
+        if first || told || self.devices.contains(&device_key(said)) {
+            return None;
+        }
+        Some(Letter::NewDevice {
+            name: self.user.display_name.to_string(),
+            device: device_name(said),
+            network: session.network.clone().unwrap_or_else(|| "–".to_owned()),
+            at: session.created_at.format("%Y-%m-%d %H:%M").to_string(),
+        })
+    }
+
     /// The mails that a decision calls for (R17). None of them holds a secret.
     pub fn mails(&self, changes: &[UserChange]) -> Vec<Mail> {
         let name = self.user.display_name.to_string();
@@ -419,6 +440,10 @@ impl Person {
             UserChange::ResetSent { reset } => {
                 let (reset, name) = (reset.id, name.clone());
                 Some((own.clone(), Letter::ResetPassword { reset, name }))
+            }
+            UserChange::SessionStarted { session, .. } => {
+                let letter = self.new_device(session, changes)?;
+                Some((own.clone(), letter))
             }
             UserChange::PasswordChanged { .. } => Some((own.clone(), Letter::PasswordChanged { name: name.clone() })),
             UserChange::SessionEnded {
@@ -474,7 +499,6 @@ impl Person {
             | UserChange::KeyRevoked { .. }
             | UserChange::EmailChangeEnded { .. }
             | UserChange::ResetSpent { .. }
-            | UserChange::SessionStarted { .. }
             | UserChange::SessionEnded { .. } => None,
         };
         let mail = |(to, letter)| Mail {

@@ -10,7 +10,7 @@ use accounts_domain::ids::{ResetId, SessionId, UserId};
 use accounts_domain::language::Language;
 use accounts_domain::names::{DisplayName, Reason};
 use accounts_domain::operators::Impersonation;
-use accounts_domain::sessions::{EndReason, Session};
+use accounts_domain::sessions::{EndReason, Session, device_key};
 use accounts_domain::users::{PasswordHash, Person, Reset, User, UserChange, UserStatus};
 use accounts_domain::violation::Violation;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -325,6 +325,12 @@ pub(crate) fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault>
         .into_iter()
         .map(|row| read_session(row).map(|session| (session.id, session)));
     let sessions = live.collect::<Result<BTreeMap<_, _>, Fault>>()?;
+    let agents: Vec<Option<String>> = sessions::table
+        .filter(sessions::user_id.eq(&key))
+        .filter(sessions::operator_id.is_null())
+        .select(sessions::user_agent)
+        .distinct()
+        .load(conn)?;
     let rows = password_resets::table
         .filter(password_resets::user_id.eq(&key))
         .filter(password_resets::used_at.is_null())
@@ -350,6 +356,7 @@ pub(crate) fn load(conn: &mut Conn, id: UserId) -> Result<Option<Person>, Fault>
     Ok(Some(Person {
         user,
         sessions,
+        devices: agents.iter().map(|agent| device_key(agent.as_deref())).collect(),
         resets,
         api_keys: api_keys::of_user(conn, id)?,
         email_changes,

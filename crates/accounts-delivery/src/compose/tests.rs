@@ -54,6 +54,12 @@ fn letters(name: &str) -> Vec<Letter> {
         },
         Letter::PasswordChanged { name: name.clone() },
         Letter::SessionEnded { name: name.clone() },
+        Letter::NewDevice {
+            name: name.clone(),
+            device: "Firefox, Linux".to_owned(),
+            network: "192.0.2.7".to_owned(),
+            at: "2027-01-15 08:00".to_owned(),
+        },
         Letter::SecondFactorSet { name: name.clone() },
         Letter::SecondFactorRemoved { name: name.clone() },
         Letter::RecoveryCodesMade { name: name.clone() },

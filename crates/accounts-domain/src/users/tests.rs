@@ -46,12 +46,45 @@ pub(crate) fn person() -> Person {
     Person {
         user,
         sessions: BTreeMap::from([(session(2).id, session(2))]),
+        devices: BTreeSet::from([device_key(session(2).user_agent.as_deref())]),
         resets: BTreeMap::from([(reset.id, reset)]),
         api_keys: BTreeMap::new(),
         email_changes: BTreeMap::new(),
         second_factor: None,
         challenges: BTreeMap::new(),
     }
+}
+
+#[test]
+fn r_17_the_person_is_told_of_a_log_in_from_another_device() {
+    let agent = |text: &str| Some(format!("Mozilla/5.0 ({text}) Gecko/20100101 Firefox/128.0"));
+    let told = |person: &Person, user_agent: Option<String>, more: &[UserChange]| {
+        let mut begun = new_session();
+        begun.session.user_agent = user_agent;
+        let changes: Vec<UserChange> = more.iter().cloned().chain([begun.start()]).collect();
+        person
+            .mails(&changes)
+            .into_iter()
+            .map(|mail| mail.letter)
+            .collect::<Vec<_>>()
+    };
+    let mut person = person();
+    person.user.last_login_at = Some(at(-60));
+    person.devices = BTreeSet::from([device_key(agent("X11; Linux x86_64; rv:127.0").as_deref())]);
+    let other = told(&person, agent("Windows NT 10.0; Win64"), &[]);
+    let [Letter::NewDevice { device, .. }] = other.as_slice() else {
+        panic!("{other:?}");
+    };
+    assert_eq!(device, "Firefox, Windows");
+    // Another version of the same is no other device.
+    assert_eq!(told(&person, agent("X11; Linux x86_64; rv:128.0"), &[]), []);
+    // Of a new password the person is told already, and the first log-in is no news.
+    let changed = UserChange::PasswordChanged {
+        hash: PasswordHash("new".into()),
+    };
+    assert_eq!(told(&person, None, std::slice::from_ref(&changed)).len(), 1);
+    person.user.last_login_at = None;
+    assert_eq!(told(&person, None, &[]), []);
 }
 
 #[test]
