@@ -10,6 +10,7 @@ use accounts_tests::{Answer, json};
 mod areas;
 mod imports;
 mod notices;
+mod ownership;
 mod reviews;
 mod tickets;
 mod users;

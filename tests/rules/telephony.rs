@@ -195,4 +195,33 @@ on_both! {
         let tech = ana.get(ana.at("/recipients?category=tech")).expect(200);
         assert_eq!(tech.each("data/0/cc", "address"), ["bea@example.com"]);
     }
+
+    fn the_account_goes_at_once_to_the_user_with_the_contact_persons_address(app) {
+        let ana = given::owner(app, "ana@example.com");
+        let bea = leads(&ana, "Bea", &["tech"]);
+        ana.transfers_ownership(&bea).refused(409, "contact-has-no-login");
+        let user = given::member_of(&ana, "bea@example.com", json!({ "permissions": ["contacts:view"] }));
+        let path = ana.at("/ownership-transfers?dry_run=true");
+        let look = ana.post(path, json!({ "contact_id": bea.id })).expect(200);
+        assert_eq!(look["owner/to/id"], bea.id.as_str());
+        let moved = ana.transfers_ownership(&bea).expect(201);
+        assert_eq!(moved["status"], "accepted");
+
+        let shown = user.get(bea.path()).expect(200);
+        assert_eq!([&shown["owner"], &shown["login"]], [&json!(true), &json!(true)]);
+        assert_eq!(user.contact().id, bea.id);
+        // The categories that nobody else leads go along, and one person is told once.
+        for category in CATEGORIES {
+            assert_eq!(told(&user, category)[0], "Bea", "{category}");
+        }
+        let access = ana.get(ana.at("/access")).expect(200);
+        assert_eq!((&access["owner"], &access["permissions"]), (&json!(false), &json!([])));
+        let former = ana.contact();
+        for role in user.get(former.path()).expect(200).list("roles") {
+            user.takes(&former, role.as_str().unwrap()).expect(204);
+        }
+        ana.leaves().expect(204);
+        user.removes(&former).expect(204);
+        assert_eq!(told(&user, "general"), ["Bea"]);
+    }
 }

@@ -297,7 +297,7 @@ pub fn give_back(app: &App, from: &Login, to: ContactId) {
         from.account,
         &act,
         move |roster| {
-            let mut changes = roster.transfer_ownership(by, &command)?;
+            let mut changes = roster.transfer_ownership(by, &command, None)?;
             let after = roster.clone().after(&changes, by.at);
             changes.extend(
                 after

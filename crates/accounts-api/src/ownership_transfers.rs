@@ -1,6 +1,6 @@
 //! Ownership transfers: at once or on acceptance, as the catalog says.
 
-use accounts_domain::ids::{ContactId, TransferId};
+use accounts_domain::ids::{ContactId, TransferId, UserId};
 use accounts_domain::ownership::{Transfer, TransferOutcome, TransferOwnership};
 use accounts_domain::roster::Roster;
 use accounts_store::Decision;
@@ -121,7 +121,7 @@ async fn list_ownership_transfers(member: Member, paging: Paging<String>) -> Res
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({"contact_id": "con_01h455vb4pex5vsknk084sn02q"}))]
 pub struct TransferBody {
-    /// A contact of the account that is verified and logs in.
+    /// A contact of the account that is verified, with a log-in that does not end.
     #[schema(
         required = true,
         nullable = false,
@@ -145,7 +145,9 @@ impl Parse for TransferBody {
 /// Transfer the ownership
 ///
 /// At once, or as an offer that the contact accepts within seven days, as the catalog says. Only the owner gives the
-/// account away (M-55, M-60). With `dry_run` the answer is exactly what would change.
+/// account away (M-55, M-60). Where contacts never log in, the account goes to the member who logs in with the contact's
+/// main address, and who is the contact from then on; another main address ends an offer. With `dry_run` the answer is
+/// exactly what would change.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/ownership-transfers",
@@ -171,13 +173,15 @@ async fn transfer_ownership(
     }
     let id = TransferId::new();
     let command = TransferOwnership { id, to };
-    let decide = move |roster: &Roster, by| roster.transfer_ownership(by, &command);
-    let by = owner.by();
+    let (by, account) = (owner.by(), owner.account);
+    let person = &owner.person;
+    let store = &person.service.store;
     if dry_run {
-        let decision = owner.preview(decide)?;
+        let known = store.successor(&owner.roster, to).await?;
+        let decision = owner.preview(|roster, by| roster.transfer_ownership(by, &command, known))?;
         return Ok(Reply::ok(&Consequences::of(&decision, by, true)));
     }
-    let account = owner.account;
+    let decide = move |roster: &Roster, known| roster.transfer_ownership(by, &command, known);
     let answer = move |decision: &Decision| {
         let Some(transfer) = made(decision, id, by.at) else {
             return Reply::no_content();
@@ -189,7 +193,15 @@ async fn transfer_ownership(
             Err(_) => Reply::created(&location, &view),
         }
     };
-    owner.decide_once(key, decide, answer).await
+    let caller = person.name();
+    key.once(&person.service, &caller, |keep| async move {
+        let act = person.act(keep);
+        let kept = move |decision: &Decision| answer(decision).kept();
+        let decided = store.decide_owner(account, to, &act, decide, kept).await;
+        person.service.mail_waits.notify_one();
+        Ok(answer(&decided?))
+    })
+    .await
 }
 
 /// The transfer that a decision made, ended already where it acts at once.
@@ -236,7 +248,8 @@ async fn read_ownership_transfer(member: Member, PathTransfer(id): PathTransfer)
 
 /// Accept an ownership transfer
 ///
-/// Only the person to whom the account was offered.
+/// Only the person to whom the account was offered: the contact or, where contacts never log in, the member who logs in
+/// with its main address.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/ownership-transfers/{transfer}/accept",
@@ -270,6 +283,7 @@ async fn accept_ownership_transfer(
         refusal::AccountSuspended,
         refusal::OtherPerson,
         refusal::NoPendingTransfer,
+        refusal::ContactHasNoLogin,
     )
 )]
 async fn decline_ownership_transfer(
@@ -298,13 +312,15 @@ async fn cancel_ownership_transfer(
     PathTransfer(id): PathTransfer,
     key: Idempotency,
 ) -> Result<Reply, Problem> {
-    answer(&owner, id, key, Roster::cancel_transfer).await
+    let cancel: Rule = |roster, by, transfer, _| roster.cancel_transfer(by, transfer);
+    answer(&owner, id, key, cancel).await
 }
 
 type Rule = fn(
     &Roster,
     accounts_domain::actor::By,
     &Transfer,
+    Option<UserId>,
 ) -> Result<Vec<accounts_domain::change::Change>, accounts_domain::violation::Violation>;
 
 async fn answer(member: &Member, id: TransferId, key: Idempotency, rule: Rule) -> Result<Reply, Problem> {
@@ -315,7 +331,7 @@ async fn answer(member: &Member, id: TransferId, key: Idempotency, rule: Rule) -
     let caller = person.name();
     key.once(&person.service, &caller, |keep| async move {
         let act = person.act(keep);
-        let decide = move |roster: &Roster, transfer: &Transfer| rule(roster, by, transfer);
+        let decide = move |roster: &Roster, transfer: &Transfer, known| rule(roster, by, transfer, known);
         let kept = move |decision: &Decision, transfer: &Transfer| reply(decision, transfer).kept();
         let decided = store.decide_transfer(member.account, id, &act, decide, kept).await;
         person.service.mail_waits.notify_one();

@@ -248,11 +248,12 @@ impl Roster {
     }
 
     /// Changes what is the provider's to say: whether the account is in use, how many contacts it may have, and who owns it.
-    /// A lowered limit stops additions and removes nobody. Saying what is so already changes nothing.
+    /// A lowered limit stops additions and removes nobody. Saying what is so already changes nothing. `known` is the user
+    /// who logs in with the address that [`Roster::successor_address`] names of the new owner.
     ///
     /// # Errors
     /// Whatever is asked of an owner is asked of one whom the provider sets, too.
-    pub fn administer(&self, by: By, patch: &ProviderPatch) -> Result<Vec<Change>, Violation> {
+    pub fn administer(&self, by: By, patch: &ProviderPatch, known: Option<UserId>) -> Result<Vec<Change>, Violation> {
         let mut changes = Vec::new();
         if let Some(status) = patch.status {
             changes.extend(self.change_status(status));
@@ -263,7 +264,7 @@ impl Roster {
             changes.push(Change::ContactLimitChanged { limit });
         }
         if let Some(owner) = patch.owner {
-            changes.extend(self.force_transfer(by, owner)?);
+            changes.extend(self.force_transfer(by, owner, known)?);
         }
         Ok(changes)
     }
@@ -425,17 +426,17 @@ mod tests {
             contact_limit: Some(Some(1)),
             owner: Some(BEA.contact()),
         };
-        let changes = roster.administer(SYSTEM, &patch);
+        let changes = roster.administer(SYSTEM, &patch, None);
         let after = roster.then(changes);
         assert_eq!(after.account().status, AccountStatus::Suspended);
         assert_eq!((after.contact_limit(), after.contacts().count()), (1, 2));
         assert_eq!(after.owner(), BEA.contact());
-        assert_eq!(after.administer(SYSTEM, &patch), Ok(vec![]));
+        assert_eq!(after.administer(SYSTEM, &patch, None), Ok(vec![]));
         let back = ProviderPatch {
             contact_limit: Some(None),
             ..ProviderPatch::default()
         };
-        let changes = after.administer(SYSTEM, &back);
+        let changes = after.administer(SYSTEM, &back, None);
         assert_eq!(after.then(changes).contact_limit(), 5);
     }
 

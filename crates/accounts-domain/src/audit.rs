@@ -398,6 +398,9 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         } => Entry::new("member.added", Subject::User(*user))
             .maybe("contact", linked.as_ref())
             .permissions("permissions", permissions),
+        Change::MemberLinked { user, contact: linked } => {
+            Entry::new("member.linked", Subject::User(*user)).word("contact", linked)
+        }
         Change::PermissionsChanged { user, permissions } => {
             let entry =
                 Entry::new("member.permissions_changed", Subject::User(*user)).permissions("permissions", permissions);

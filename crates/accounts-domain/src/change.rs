@@ -196,6 +196,13 @@ pub enum Change {
         /// What the member may do.
         permissions: Permissions,
     },
+    /// A member is a contact from now on, as only owners are where contacts never log in.
+    MemberLinked {
+        /// The member.
+        user: UserId,
+        /// The contact that the user is.
+        contact: ContactId,
+    },
     /// A member may do something else.
     PermissionsChanged {
         /// The member.
@@ -324,6 +331,7 @@ impl Change {
             | Self::MemberAdded {
                 contact: Some(contact), ..
             }
+            | Self::MemberLinked { contact, .. }
             | Self::MemberRemoved {
                 contact: Some(contact), ..
             }

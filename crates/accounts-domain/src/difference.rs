@@ -242,7 +242,7 @@ mod tests {
             id: transfer_id(1),
             to: BEA.contact(),
         };
-        let changes = before.transfer_ownership(ANA.by(), &command).unwrap();
+        let changes = before.transfer_ownership(ANA.by(), &command, None).unwrap();
         let after = before.clone().after(&changes, NOW);
         let difference = Difference::between(&before, &after, &changes, Some(ANA.user()), NOW);
         let all: BTreeSet<_> = ServicePermission::ALL.map(ServicePermission::key).into();

@@ -200,7 +200,7 @@ mod tests {
             id: crate::given::transfer_id(1),
             to: BEA.contact(),
         };
-        let changes = offered.transfer_ownership(ANA.by(), &offer);
+        let changes = offered.transfer_ownership(ANA.by(), &offer, None);
         let offered = offered.then(changes);
         let changes = erased(&offered, BEA).unwrap();
         assert!(matches!(changes[0], Change::TransferEnded { .. }));

@@ -309,6 +309,16 @@ impl Roster {
         self.with_verified(person).joined(person, permissions)
     }
 
+    /// With this person as a contact that is verified and, apart from it, as a member who logs in with its address: as
+    /// people are where contacts never log in.
+    pub(crate) fn with_user_apart(self, person: Person, permissions: Permissions) -> Self {
+        self.with_verified(person).then(Ok(vec![Change::MemberAdded {
+            user: person.user(),
+            contact: None,
+            permissions,
+        }]))
+    }
+
     /// After a contact of the account came to log in with these permissions.
     pub(crate) fn joined(mut self, person: Person, permissions: Permissions) -> Self {
         self.parts.members.remove(&person.user());

@@ -168,7 +168,11 @@ impl Roster {
                 broken.push("somebody else than the owner gives the account away".to_owned());
             }
             let in_use = |member: &Membership| member.status == MemberStatus::Active && member.expires_at.is_none();
-            if transfer.to == self.owner() || !self.member_of_contact(transfer.to).is_some_and(in_use) {
+            // Where contacts never log in, the offer is to whoever logs in with the contact's address.
+            let taken_over = self.member_of_contact(transfer.to);
+            let fit = taken_over.map_or(self.contacts_never_log_in(), in_use);
+            let verified = self.contact(transfer.to).is_ok_and(Contact::is_verified);
+            if transfer.to == self.owner() || !fit || !verified {
                 broken.push("the account is offered to nobody who could take it".to_owned());
             }
         }

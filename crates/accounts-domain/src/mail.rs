@@ -381,6 +381,7 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
         | Change::RoleTaken { .. }
         | Change::PrimaryMoved { .. }
         | Change::MemberAdded { .. }
+        | Change::MemberLinked { .. }
         | Change::PermissionsChanged { .. }
         | Change::MemberStatusChanged { .. }
         | Change::MemberExpiryChanged { .. }
@@ -498,7 +499,7 @@ mod tests {
     #[test]
     fn both_are_told_of_a_transfer_at_once() {
         let before = saas_suite().with_verified(BEA);
-        let changes = before.transfer_ownership(ANA.by(), &transferring()).unwrap();
+        let changes = before.transfer_ownership(ANA.by(), &transferring(), None).unwrap();
         let mails = written(&before, &changes);
         assert_eq!(readers(&mails), [address_of(ANA), address_of(BEA)]);
         let owner = |mail: &Mail| matches!(&mail.letter, Letter::OwnershipMoved { owner, .. } if owner == "Bea");
@@ -508,12 +509,12 @@ mod tests {
     #[test]
     fn an_offer_goes_to_the_contact_and_a_refusal_to_the_owner() {
         let before = mixed().with_member(BEA, Permissions::none());
-        let changes = before.transfer_ownership(ANA.by(), &transferring()).unwrap();
+        let changes = before.transfer_ownership(ANA.by(), &transferring(), None).unwrap();
         let offers = written(&before, &changes);
         assert_eq!(readers(&offers), [address_of(BEA)]);
         assert!(matches!(offers[0].letter, Letter::OwnershipOffered { .. }));
         let waiting = before.then(Ok(changes));
-        let changes = waiting.decline_transfer(BEA.by(), &waiting.waiting()).unwrap();
+        let changes = waiting.decline_transfer(BEA.by(), &waiting.waiting(), None).unwrap();
         let refusals = written(&waiting, &changes);
         assert_eq!(readers(&refusals), [address_of(ANA)]);
         let name = |letter: &Letter| matches!(letter, Letter::OwnershipDeclined { contact, .. } if contact == "Bea");

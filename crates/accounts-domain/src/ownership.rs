@@ -1,14 +1,19 @@
 //! Who owns the account: exactly one contact with a log-in, moved and never vacant.
+//!
+//! Where the catalog gives contacts no log-in, people and contacts are two, and nobody but the owner is both. There the
+//! account goes to the member who logs in with the contact's main address, and becomes that contact by taking it over.
+//! Which user has an address no account knows: `known` is the user of the address that [`Roster::successor_address`] names.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actor::By;
+use crate::address::EmailAddress;
 use crate::api_keys::require_person;
-use crate::catalog::{FormerOwner, OwnerTransfer, Vacancy};
+use crate::catalog::{ContactLogin, FormerOwner, OwnerTransfer, Vacancy};
 use crate::change::Change;
-use crate::ids::{ContactId, TransferId};
+use crate::ids::{ContactId, TransferId, UserId};
 use crate::permission::Permissions;
-use crate::roster::{PendingTransfer, Roster};
+use crate::roster::{Membership, PendingTransfer, Roster};
 use crate::violation::Violation;
 
 /// How long a transfer waits for its answer.
@@ -74,7 +79,7 @@ impl Transfer {
 pub struct TransferOwnership {
     /// The transfer's id.
     pub id: TransferId,
-    /// Who is to own the account: verified, and with a log-in.
+    /// Who is to own the account: verified, and with a log-in or with the address of one.
     pub to: ContactId,
 }
 
@@ -82,9 +87,14 @@ impl Roster {
     /// Transfers the account at once, or asks the contact first, as the catalog says (M-55).
     ///
     /// # Errors
-    /// Refused to all but the owner; to an unverified contact, to one without a log-in, to the owner; while
+    /// Refused to all but the owner; to an unverified contact, to one that nobody logs in for, to the owner; while
     /// another transfer waits.
-    pub fn transfer_ownership(&self, by: By, command: &TransferOwnership) -> Result<Vec<Change>, Violation> {
+    pub fn transfer_ownership(
+        &self,
+        by: By,
+        command: &TransferOwnership,
+        known: Option<UserId>,
+    ) -> Result<Vec<Change>, Violation> {
         self.require_owner(by)?;
         self.contact(command.to)?;
         self.require_active()?;
@@ -96,7 +106,7 @@ impl Roster {
         if self.pending_transfer(by.at).is_some() {
             return Err(Violation::TransferPending);
         }
-        self.require_fit_to_own(command.to, by.at)?;
+        self.require_fit_to_own(command.to, known, by.at)?;
         let mut changes = Vec::new();
         if let Some(lapsed) = &self.parts.transfer {
             changes.push(Change::TransferEnded {
@@ -118,7 +128,7 @@ impl Roster {
                     transfer: command.id,
                     outcome: TransferOutcome::Accepted,
                 });
-                changes.extend(self.move_ownership(command.to));
+                changes.extend(self.move_ownership(command.to, known));
             }
             OwnerTransfer::Accepted => {}
         }
@@ -129,16 +139,23 @@ impl Roster {
     /// stays where it owns already.
     ///
     /// # Errors
-    /// Refused to an unverified contact and to one without a log-in: the rules of ownership hold for the provider, too.
-    pub(crate) fn force_transfer(&self, by: By, to: ContactId) -> Result<Vec<Change>, Violation> {
+    /// Refused to an unverified contact and to one that nobody logs in for: the rules of ownership hold for the provider,
+    /// too.
+    pub(crate) fn force_transfer(
+        &self,
+        by: By,
+        to: ContactId,
+        known: Option<UserId>,
+    ) -> Result<Vec<Change>, Violation> {
         self.contact(to)?;
         if to == self.owner() {
             return Ok(Vec::new());
         }
-        self.require_fit_to_own(to, by.at)?;
+        self.require_fit_to_own(to, known, by.at)?;
         let waiting = self.parts.transfer.as_ref();
         let taken_back = waiting.and_then(|waiting| self.offer_taken_back(waiting.to, by.at));
-        Ok(taken_back.into_iter().chain(self.move_ownership(to)).collect())
+        let moves = self.move_ownership(to, known);
+        Ok(taken_back.into_iter().chain(moves).collect())
     }
 
     /// The contact takes the account over.
@@ -146,16 +163,21 @@ impl Roster {
     /// # Errors
     /// Refused to all but the contact's user, to a transfer that has ended, and where the contact could not
     /// own the account any more.
-    pub fn accept_transfer(&self, by: By, transfer: &Transfer) -> Result<Vec<Change>, Violation> {
-        let to = self.require_recipient(by, transfer)?;
+    pub fn accept_transfer(
+        &self,
+        by: By,
+        transfer: &Transfer,
+        known: Option<UserId>,
+    ) -> Result<Vec<Change>, Violation> {
+        let to = self.require_recipient(by, transfer, known)?;
         self.require_active()?;
         self.require_waiting(transfer, by.at)?;
-        self.require_fit_to_own(to, by.at)?;
+        self.require_fit_to_own(to, known, by.at)?;
         let mut changes = vec![Change::TransferEnded {
             transfer: transfer.request.id,
             outcome: TransferOutcome::Accepted,
         }];
-        changes.extend(self.move_ownership(to));
+        changes.extend(self.move_ownership(to, known));
         Ok(changes)
     }
 
@@ -163,8 +185,13 @@ impl Roster {
     ///
     /// # Errors
     /// Refused to all but the contact's user, and to a transfer that has ended.
-    pub fn decline_transfer(&self, by: By, transfer: &Transfer) -> Result<Vec<Change>, Violation> {
-        self.require_recipient(by, transfer)?;
+    pub fn decline_transfer(
+        &self,
+        by: By,
+        transfer: &Transfer,
+        known: Option<UserId>,
+    ) -> Result<Vec<Change>, Violation> {
+        self.require_recipient(by, transfer, known)?;
         self.require_active()?;
         self.require_waiting(transfer, by.at)?;
         Ok(vec![Change::TransferEnded {
@@ -187,24 +214,59 @@ impl Roster {
         }])
     }
 
-    fn require_recipient(&self, by: By, transfer: &Transfer) -> Result<ContactId, Violation> {
+    /// The main address of a contact to whose user the account would go with it: where contacts never log in, and
+    /// nobody is this one yet. Nothing where the account knows itself who the contact is.
+    pub fn successor_address(&self, contact: ContactId) -> Option<&EmailAddress> {
+        let nobody = self.contacts_never_log_in() && self.member_of_contact(contact).is_none();
+        let contact = self.contact(contact).ok().filter(|_| nobody)?;
+        Some(&contact.address.email)
+    }
+
+    /// The offer that ends when a contact gets another main address: it was made to whoever logs in with the one before,
+    /// and is not to be turned to somebody else by those who manage contacts.
+    pub(crate) fn offer_to_former_address(&self, contact: ContactId, at: DateTime<Utc>) -> Option<Change> {
+        self.successor_address(contact)?;
+        self.offer_taken_back(contact, at)
+    }
+
+    /// Whether people and contacts are two, but for owners.
+    pub(crate) fn contacts_never_log_in(&self) -> bool {
+        self.catalog.policy().contact_login == ContactLogin::Never
+    }
+
+    /// The member to whom the account goes with a contact. Whoever is a contact already becomes no other one.
+    fn successor(&self, contact: ContactId, known: Option<UserId>) -> Option<&Membership> {
+        self.member_of_contact(contact).or_else(|| {
+            let user = known.filter(|_| self.contacts_never_log_in())?;
+            self.member(user).filter(|member| member.contact.is_none())
+        })
+    }
+
+    fn require_recipient(&self, by: By, transfer: &Transfer, known: Option<UserId>) -> Result<ContactId, Violation> {
         require_person(by)?;
         let user = by.actor.user().ok_or(Violation::OtherPerson)?;
-        let member = self.live_member(user, by.at).ok_or(Violation::NotFound)?;
-        if member.contact == Some(transfer.request.to) {
-            Ok(transfer.request.to)
-        } else {
-            Err(Violation::OtherPerson)
+        self.live_member(user, by.at).ok_or(Violation::NotFound)?;
+        let to = transfer.request.to;
+        match self.successor(to, known) {
+            Some(member) if member.user == user => Ok(to),
+            // Whose address it was when the account was offered is not known any more.
+            None if self.contacts_never_log_in() => Err(Violation::ContactHasNoLogin),
+            Some(_) | None => Err(Violation::OtherPerson),
         }
     }
 
     /// Only a verified contact owns an account, with a log-in that is in use and does not end by itself: with
     /// it the account would lose its owner.
-    fn require_fit_to_own(&self, contact: ContactId, at: DateTime<Utc>) -> Result<(), Violation> {
+    fn require_fit_to_own(
+        &self,
+        contact: ContactId,
+        known: Option<UserId>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Violation> {
         if !self.contact(contact)?.is_verified() {
             return Err(Violation::ContactNotVerified);
         }
-        match self.member_of_contact(contact) {
+        match self.successor(contact, known) {
             Some(member) if member.is_live(at) && member.expires_at.is_none() => Ok(()),
             Some(_) | None => Err(Violation::ContactHasNoLogin),
         }
@@ -222,10 +284,16 @@ impl Roster {
     }
 
     /// Moves the ownership, and the primary places that the owner fills while nobody else does. Where an owner
-    /// who was never verified left them empty, the new one fills them.
-    fn move_ownership(&self, to: ContactId) -> Vec<Change> {
+    /// who was never verified left them empty, the new one fills them. A successor who is no contact yet becomes this one.
+    fn move_ownership(&self, to: ContactId, known: Option<UserId>) -> Vec<Change> {
         let from = self.owner();
-        let mut changes = vec![Change::OwnerMoved { from, to }];
+        let successor = self.successor(to, known).filter(|member| member.contact.is_none());
+        let linked = successor.map(|member| Change::MemberLinked {
+            user: member.user,
+            contact: to,
+        });
+        let mut changes: Vec<Change> = linked.into_iter().collect();
+        changes.push(Change::OwnerMoved { from, to });
         for role in self.catalog.roles() {
             let moves = match (role.vacancy, self.primary(&role.key)) {
                 (Vacancy::Allowed, _) | (Vacancy::Forbidden, Some(_)) => false,
@@ -253,264 +321,4 @@ impl Roster {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::Change;
-    use crate::given::{
-        ANA, BEA, CEM, LINK, NOW, SYSTEM, ZOE, datacenter, mixed, moment, permission, role, roles, saas_suite,
-        standard, transfer_id,
-    };
-    use crate::permission::ServicePermission;
-    use crate::roster::AccountStatus;
-
-    /// A day, in the minutes of [`moment`].
-    const DAY: i64 = 24 * 60;
-
-    fn to(person: crate::given::Person) -> TransferOwnership {
-        TransferOwnership {
-            id: transfer_id(1),
-            to: person.contact(),
-        }
-    }
-
-    fn transferred(roster: Roster) -> Roster {
-        let changes = roster.transfer_ownership(ANA.by(), &to(BEA));
-        roster.then(changes)
-    }
-
-    fn two(roster: Roster) -> Roster {
-        roster
-            .with_member(BEA, Permissions::none())
-            .with_member(CEM, Permissions::All)
-    }
-
-    mod at_once {
-        use super::*;
-
-        #[test]
-        fn m_55_the_account_moves_to_the_contact_that_was_picked() {
-            let roster = transferred(two(saas_suite()));
-            assert_eq!(roster.owner(), BEA.contact());
-            assert_eq!(roster.permissions_of(BEA.user(), NOW), Some(Permissions::All));
-            assert_eq!(roster.parts.transfer, None);
-        }
-
-        #[test]
-        fn m_60_the_former_owner_keeps_no_rights_but_its_roles() {
-            let roster = transferred(two(saas_suite()).promoted(ANA, &["billing"]));
-            assert_eq!(roster.permissions_of(ANA.user(), NOW), Some(Permissions::none()));
-            let refused = roster.require(ANA.by(), ServicePermission::ContactsManage);
-            let permission = permission("contacts:manage");
-            assert_eq!(refused, Err(Violation::Forbidden { permission }));
-            assert_eq!(roster.roles_of(ANA.contact()), roles(&["billing"]));
-        }
-
-        #[test]
-        fn the_places_that_the_owner_fills_move_along() {
-            let roster = transferred(two(standard()).promoted(CEM, &["security"]));
-            let own = roles(&["general", "billing", "technical"]);
-            assert_eq!(roster.primary_roles_of(BEA.contact()), own);
-            assert_eq!(roster.primary(&role("security")), Some(CEM.contact()));
-        }
-
-        #[test]
-        fn places_that_must_be_filled_stay_where_they_are() {
-            let roster = transferred(two(datacenter()));
-            assert_eq!(roster.primary(&role("general")), Some(ANA.contact()));
-        }
-
-        #[test]
-        fn places_that_an_owner_never_took_are_the_new_owners() {
-            let roster = transferred(two(datacenter().not_activated()));
-            assert_eq!(roster.primary_roles_of(BEA.contact()).len(), 4);
-        }
-
-        #[test]
-        fn m_11_only_the_owner_transfers() {
-            let roster = two(saas_suite());
-            assert_eq!(roster.transfer_ownership(CEM.by(), &to(BEA)), Err(Violation::OwnerOnly));
-            assert_eq!(roster.transfer_ownership(LINK, &to(BEA)), Err(Violation::OwnerOnly));
-            assert_eq!(roster.transfer_ownership(ZOE.by(), &to(BEA)), Err(Violation::NotFound));
-            assert!(roster.transfer_ownership(SYSTEM, &to(BEA)).is_ok());
-        }
-
-        #[test]
-        fn m_59_an_unverified_contact_does_not_own() {
-            let refused = saas_suite().with(BEA).transfer_ownership(ANA.by(), &to(BEA));
-            assert_eq!(refused, Err(Violation::ContactNotVerified));
-        }
-
-        #[test]
-        fn a_contact_without_a_login_does_not_own() {
-            let roster = standard().with_verified(BEA);
-            let refused = Err(Violation::ContactHasNoLogin);
-            assert_eq!(roster.transfer_ownership(ANA.by(), &to(BEA)), refused.clone());
-            let member = roster.joined(BEA, Permissions::All);
-            let suspended = member.clone().suspended_member(BEA);
-            assert_eq!(suspended.transfer_ownership(ANA.by(), &to(BEA)), refused.clone());
-            let expiring = member.expiring_member(BEA, moment(DAY));
-            assert_eq!(expiring.transfer_ownership(ANA.by(), &to(BEA)), refused);
-        }
-
-        #[test]
-        fn the_owner_owns_already() {
-            let refused = saas_suite().transfer_ownership(ANA.by(), &to(ANA));
-            assert_eq!(refused, Err(Violation::ContactIsOwner { roles: roles(&[]) }));
-            let refused = saas_suite().transfer_ownership(ANA.by(), &to(ZOE));
-            assert_eq!(refused, Err(Violation::NotFound));
-        }
-
-        #[test]
-        fn the_provider_moves_it_to_whom_the_rules_of_ownership_fit() {
-            let waiting = transferred(two(mixed()));
-            let changes = waiting.force_transfer(SYSTEM, CEM.contact()).unwrap();
-            let outcome = TransferOutcome::Cancelled;
-            let taken_back = Change::TransferEnded {
-                transfer: transfer_id(1),
-                outcome,
-            };
-            assert_eq!(changes[0], taken_back);
-            let moved = waiting.then(Ok(changes));
-            assert_eq!(moved.owner(), CEM.contact());
-            assert_eq!(moved.force_transfer(SYSTEM, CEM.contact()), Ok(vec![]));
-            let refused = standard().with_verified(BEA).force_transfer(SYSTEM, BEA.contact());
-            assert_eq!(refused, Err(Violation::ContactHasNoLogin));
-            let refused = saas_suite().with(BEA).force_transfer(SYSTEM, BEA.contact());
-            assert_eq!(refused, Err(Violation::ContactNotVerified));
-            assert_eq!(
-                standard().force_transfer(SYSTEM, ZOE.contact()),
-                Err(Violation::NotFound)
-            );
-        }
-
-        #[test]
-        fn a_suspended_account_is_not_given_away() {
-            let suspended = two(standard()).in_status(AccountStatus::Suspended);
-            let refused = suspended.transfer_ownership(ANA.by(), &to(BEA));
-            assert_eq!(refused, Err(Violation::AccountSuspended));
-        }
-
-        #[test]
-        fn the_record_tells_of_the_request_and_its_acceptance() {
-            let changes = two(saas_suite()).transfer_ownership(ANA.by(), &to(BEA)).unwrap();
-            let accepted = Change::TransferEnded {
-                transfer: transfer_id(1),
-                outcome: TransferOutcome::Accepted,
-            };
-            assert!(matches!(changes[0], Change::TransferRequested { .. }));
-            assert_eq!(changes[1], accepted);
-        }
-    }
-
-    mod on_acceptance {
-        use super::*;
-
-        #[test]
-        fn the_account_stays_until_the_contact_accepts() {
-            let waiting = transferred(two(mixed()));
-            assert_eq!(waiting.owner(), ANA.contact());
-            let changes = waiting.accept_transfer(BEA.by(), &waiting.waiting());
-            let accepted = waiting.then(changes);
-            assert_eq!(accepted.owner(), BEA.contact());
-            assert_eq!(accepted.permissions_of(ANA.user(), NOW), Some(Permissions::All));
-        }
-
-        #[test]
-        fn only_the_contact_answers() {
-            let waiting = transferred(two(mixed()));
-            let transfer = waiting.waiting();
-            for other in [ANA.by(), CEM.by(), SYSTEM, LINK] {
-                assert_eq!(waiting.accept_transfer(other, &transfer), Err(Violation::OtherPerson));
-                assert_eq!(waiting.decline_transfer(other, &transfer), Err(Violation::OtherPerson));
-            }
-            assert_eq!(waiting.accept_transfer(ZOE.by(), &transfer), Err(Violation::NotFound));
-        }
-
-        #[test]
-        fn the_contact_declines_and_the_owner_takes_back() {
-            let waiting = transferred(two(mixed()));
-            let ended = |outcome| {
-                Ok(vec![Change::TransferEnded {
-                    transfer: transfer_id(1),
-                    outcome,
-                }])
-            };
-            let transfer = waiting.waiting();
-            assert_eq!(
-                waiting.decline_transfer(BEA.by(), &transfer),
-                ended(TransferOutcome::Declined)
-            );
-            assert_eq!(
-                waiting.cancel_transfer(ANA.by(), &transfer),
-                ended(TransferOutcome::Cancelled)
-            );
-            assert_eq!(waiting.cancel_transfer(CEM.by(), &transfer), Err(Violation::OwnerOnly));
-        }
-
-        #[test]
-        fn one_transfer_waits_at_a_time() {
-            let waiting = transferred(two(mixed()));
-            let second = TransferOwnership {
-                id: transfer_id(2),
-                to: CEM.contact(),
-            };
-            let refused = waiting.transfer_ownership(ANA.by(), &second);
-            assert_eq!(refused, Err(Violation::TransferPending));
-        }
-
-        #[test]
-        fn a_transfer_waits_seven_days() {
-            let waiting = transferred(two(mixed()));
-            let transfer = waiting.waiting();
-            let last = NOW + TRANSFER_LIFE - TimeDelta::microseconds(1);
-            assert!(waiting.accept_transfer(BEA.by_at(last), &transfer).is_ok());
-            let refused = waiting.accept_transfer(BEA.by_at(NOW + TRANSFER_LIFE), &transfer);
-            let outcome = TransferOutcome::Expired;
-            assert_eq!(refused, Err(Violation::TransferEnded { outcome }));
-        }
-
-        #[test]
-        fn the_next_transfer_ends_the_one_that_nobody_answered() {
-            let waiting = transferred(two(mixed()));
-            let second = TransferOwnership {
-                id: transfer_id(2),
-                to: CEM.contact(),
-            };
-            let changes = waiting.transfer_ownership(ANA.by_at(moment(8 * DAY)), &second).unwrap();
-            let outcome = TransferOutcome::Expired;
-            assert_eq!(
-                changes[0],
-                Change::TransferEnded {
-                    transfer: transfer_id(1),
-                    outcome
-                }
-            );
-        }
-
-        #[test]
-        fn an_answer_comes_once() {
-            let waiting = transferred(two(mixed()));
-            let mut ended = waiting.waiting();
-            ended.ended = Some((TransferOutcome::Declined, NOW));
-            let refused = waiting.accept_transfer(BEA.by(), &ended);
-            let outcome = TransferOutcome::Declined;
-            assert_eq!(refused, Err(Violation::TransferEnded { outcome }));
-        }
-
-        #[test]
-        fn an_answer_to_what_was_taken_back_in_between_is_refused() {
-            let waiting = transferred(two(mixed()));
-            let read = waiting.waiting();
-            let changes = waiting.cancel_transfer(ANA.by(), &read);
-            let cancelled = waiting.then(changes);
-            assert_eq!(cancelled.accept_transfer(BEA.by(), &read), Err(Violation::Stale));
-        }
-
-        #[test]
-        fn a_contact_that_lost_its_login_does_not_accept() {
-            let waiting = transferred(two(mixed())).suspended_member(BEA);
-            let refused = waiting.accept_transfer(BEA.by(), &waiting.waiting());
-            assert_eq!(refused, Err(Violation::NotFound));
-        }
-    }
-}
+mod tests;

@@ -406,6 +406,7 @@ fn the_stories_meet_every_kind_of_change() {
         "member.added",
         "member.expiry_changed",
         "member.left",
+        "member.linked",
         "member.permissions_changed",
         "member.reinstated",
         "member.removed",

@@ -138,18 +138,23 @@ impl Roster {
         })
     }
 
-    /// Proves the address. A contact that is due a log-in gets it; the owner fills the places that waited for it.
+    /// Proves the address. A contact that is due a log-in gets it; the owner fills the places that waited for it. Where
+    /// another main address means another person, an offer to own the account does not outlive the one before.
     ///
     /// # Errors
     /// [`Violation::LinkExpired`]; the account's state.
     pub fn confirm_verification(&self, by: By, command: &ConfirmVerification) -> Result<Vec<Change>, Violation> {
         let offer = self.verification_offer(command.id, by.at)?;
         self.require_active()?;
-        let mut changes = vec![Change::AddressVerified {
+        let mut changes = Vec::new();
+        if offer.contact.pending_address.as_ref() == Some(offer.address) {
+            changes.extend(self.offer_to_former_address(offer.contact.id, by.at));
+        }
+        changes.push(Change::AddressVerified {
             contact: offer.contact.id,
             address: offer.address.clone(),
             at: by.at,
-        }];
+        });
         if let Some(permissions) = offer.login
             && self.member(command.user).is_none()
         {

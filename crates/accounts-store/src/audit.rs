@@ -445,7 +445,7 @@ pub(crate) fn former_contacts(conn: &mut Conn, user: &str) -> Result<BTreeSet<St
     let places: Vec<String> = audit_events::table
         .filter(audit_events::subject_id.eq(user))
         .filter(audit_events::account_id.is_not_null())
-        .filter(audit_events::kind.eq_any(["member.added", "member.removed", "member.left"]))
+        .filter(audit_events::kind.eq_any(["member.added", "member.linked", "member.removed", "member.left"]))
         .select(audit_events::data)
         .load(conn)?;
     let contact = |data: String| {

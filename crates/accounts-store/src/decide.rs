@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use accounts_domain::audit::{self, Subject};
 use accounts_domain::change::Change;
-use accounts_domain::ids::{AccountId, TransferId};
+use accounts_domain::ids::{AccountId, ContactId, TransferId, UserId};
 use accounts_domain::mail;
 use accounts_domain::members::news;
 use accounts_domain::names::Reason;
@@ -18,7 +18,7 @@ use crate::error::{Fault, Stop, StoreError};
 use crate::lanes::Verdict;
 use crate::snapshots::Mark;
 use crate::store::{Act, DecideError, Ground, Kept, Refusal, Store};
-use crate::users::Because;
+use crate::users::{Because, load_by_address};
 use crate::{idempotency, mails, members, roster};
 
 /// What was decided: the account as it was, the changes, and the account as it is.
@@ -59,33 +59,66 @@ impl Store {
         .await
     }
 
-    /// Changes an account on the provider's behalf, as [`Store::decide`] does, with the reason beside each event.
+    /// Changes an account by a rule that may give it to a contact, as [`Store::decide`] does. `decide` also sees the user
+    /// to whom the account would go with it, where that is for the address to say ([`Roster::successor_address`]).
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing has changed then.
+    pub async fn decide_owner<D, A>(
+        &self,
+        account: AccountId,
+        owner: ContactId,
+        act: &Act,
+        decide: D,
+        answer: A,
+    ) -> Result<Decision, DecideError>
+    where
+        D: Fn(&Roster, Option<UserId>) -> Result<Vec<Change>, Violation> + Send + 'static,
+        A: Fn(&Decision) -> Kept + Send + 'static,
+    {
+        let (ground, act) = (self.ground.clone(), act.clone());
+        self.transact(move |conn| {
+            let locked = lock_and_load(conn, &ground, account, &act)?;
+            let known = successor(conn, &locked.before, owner)?;
+            let changes = decide(&locked.before, known)?;
+            conclude(conn, &act, locked, changes, &answer)
+        })
+        .await
+    }
+
+    /// Changes an account on the provider's behalf, as [`Store::decide_owner`] does where the provider names an owner, with
+    /// the reason beside each event.
     ///
     /// # Errors
     /// [`DecideError`]; nothing has changed then.
     pub async fn decide_because<D, A>(
         &self,
         account: AccountId,
+        owner: Option<ContactId>,
         reason: Reason,
         act: &Act,
         decide: D,
         answer: A,
     ) -> Result<Decision, DecideError>
     where
-        D: Fn(&Roster) -> Result<Vec<Change>, Violation> + Send + 'static,
+        D: Fn(&Roster, Option<UserId>) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision) -> Kept + Send + 'static,
     {
         let (ground, act) = (self.ground.clone(), act.clone());
         self.transact(move |conn| {
             let locked = lock_and_load(conn, &ground, account, &act)?.because(&reason);
-            let changes = decide(&locked.before)?;
+            let known = match owner {
+                Some(owner) => successor(conn, &locked.before, owner)?,
+                None => None,
+            };
+            let changes = decide(&locked.before, known)?;
             conclude(conn, &act, locked, changes, &answer)
         })
         .await
     }
 
-    /// Changes an account by an answer to an ownership transfer, as [`Store::decide`] does, and tells the transfer as it
-    /// stands afterwards.
+    /// Changes an account by an answer to an ownership transfer, as [`Store::decide_owner`] does, and tells the transfer as
+    /// it stands afterwards.
     ///
     /// # Errors
     /// [`DecideError`]; nothing has changed then.
@@ -98,14 +131,15 @@ impl Store {
         answer: A,
     ) -> Result<(Decision, Transfer), DecideError>
     where
-        D: Fn(&Roster, &Transfer) -> Result<Vec<Change>, Violation> + Send + 'static,
+        D: Fn(&Roster, &Transfer, Option<UserId>) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision, &Transfer) -> Kept + Send + 'static,
     {
         let (ground, act) = (self.ground.clone(), act.clone());
         self.transact(move |conn| {
             let locked = lock_and_load(conn, &ground, account, &act)?;
             let found = roster::load_transfer(conn, account, transfer)?.ok_or(Stop::Refused(Refusal::NotFound))?;
-            let changes = decide(&locked.before, &found)?;
+            let known = successor(conn, &locked.before, found.request.to)?;
+            let changes = decide(&locked.before, &found, known)?;
             let told = ended(&found, &changes, &act);
             let verdict = conclude(conn, &act, locked, changes, &|decision| answer(decision, &told))?;
             Ok(match verdict {
@@ -114,6 +148,19 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Reads to whom the account of a roster would go with a contact, where that is for the address to say: what a dry run
+    /// asks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn successor(&self, roster: &Roster, owner: ContactId) -> Result<Option<UserId>, StoreError> {
+        let Some(address) = roster.successor_address(owner) else {
+            return Ok(None);
+        };
+        let user = self.user_by_address(address.key().to_owned()).await?;
+        Ok(user.map(|user| user.id))
     }
 
     /// Reads an account's roster from the database, whatever is held in memory.
@@ -183,6 +230,15 @@ pub(crate) fn lock_and_load(
         mark,
         reason: None,
     })
+}
+
+/// The user who logs in with the address of a contact, where the account would go with it.
+fn successor(conn: &mut Conn, roster: &Roster, owner: ContactId) -> Result<Option<UserId>, Fault> {
+    let Some(address) = roster.successor_address(owner) else {
+        return Ok(None);
+    };
+    let user = load_by_address(conn, address.key())?;
+    Ok(user.map(|user| user.id))
 }
 
 /// Saves a decision and everything that stands beside it, or nothing at all.

@@ -3,7 +3,7 @@
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::KeyHolder;
 use accounts_domain::change::Change;
-use accounts_domain::ids::{AccountId, ApiKeyId, IntegrationId, UserId};
+use accounts_domain::ids::{AccountId, ApiKeyId, ContactId, IntegrationId, UserId};
 use accounts_domain::integrations::{Integration, IntegrationChange};
 use accounts_domain::names::Reason;
 use accounts_domain::operators::{Operator as Person, OperatorKind, OperatorSession};
@@ -65,13 +65,21 @@ impl Operator {
 }
 
 impl Admin {
-    /// Changes an account by a rule, under its lock, for a reason, and answers with what was decided.
+    /// Changes an account by a rule, under its lock, for a reason, and answers with what was decided. Where the account is
+    /// to have another owner, the rule sees who takes it over by the contact's address.
     ///
     /// # Errors
     /// Whatever the rule refuses.
-    pub async fn decide<D, A>(&self, account: AccountId, reason: Reason, decide: D, answer: A) -> Result<Reply, Problem>
+    pub async fn decide<D, A>(
+        &self,
+        account: AccountId,
+        owner: Option<ContactId>,
+        reason: Reason,
+        decide: D,
+        answer: A,
+    ) -> Result<Reply, Problem>
     where
-        D: Fn(&Roster, By) -> Result<Vec<Change>, Violation> + Send + 'static,
+        D: Fn(&Roster, By, Option<UserId>) -> Result<Vec<Change>, Violation> + Send + 'static,
         A: Fn(&Decision) -> Reply + Clone + Send + 'static,
     {
         let (by, kept) = (self.by, answer.clone());
@@ -80,9 +88,10 @@ impl Admin {
             .store
             .decide_because(
                 account,
+                owner,
                 reason,
                 &self.act(None),
-                move |roster| decide(roster, by),
+                move |roster, known| decide(roster, by, known),
                 move |decision| kept(decision).kept(),
             )
             .await;

@@ -372,7 +372,8 @@ pub struct AdministerBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(minimum = 1, maximum = 1000)]
     contact_limit: Option<Option<i64>>,
-    /// The contact that is to own the account: verified, and with a log-in. Both are told.
+    /// The contact that is to own the account: verified, and with a log-in that does not end. Where contacts never log
+    /// in, the account goes to the member who logs in with the contact's main address. Both owners are told.
     #[serde(default, deserialize_with = "present")]
     #[schema(
         nullable = false,
@@ -446,12 +447,17 @@ async fn administer_account(
         return Err(Problem::invalid_field("/owner_contact_id", FieldCode::UnknownContact));
     }
     let by = admin.by;
-    let decide = move |roster: &Roster, by: By| {
+    let owner = patch.owner;
+    let decide = move |roster: &Roster, by: By, known: Option<UserId>| {
         if_match.admits(roster.account().revision)?;
-        roster.administer(by, &patch)
+        roster.administer(by, &patch, known)
     };
     if dry_run {
-        let changes = decide(&roster, by)?;
+        let known = match owner {
+            Some(owner) => admin.service.store.successor(&roster, owner).await?,
+            None => None,
+        };
+        let changes = decide(&roster, by, known)?;
         let decision = Decision::new(Arc::new(roster), changes, &admin.act(None));
         return Ok(Reply::ok(&AdministeredAccount::of(&decision, by, true)?));
     }
@@ -459,7 +465,7 @@ async fn administer_account(
         Ok(reply) => reply,
         Err(_) => Reply::no_content(),
     };
-    admin.decide(account, reason, decide, answer).await
+    admin.decide(account, owner, reason, decide, answer).await
 }
 
 impl AdministeredAccount {

@@ -108,12 +108,23 @@ fn a_key_never_manages_keys_owns_or_answers_for_a_person() {
         id: transfer_id(1),
         to: BEA.contact(),
     };
-    assert_eq!(roster.transfer_ownership(acting, &transfer), Err(Violation::PersonOnly));
-    let offered = after(roster.clone(), |roster| roster.transfer_ownership(ANA.by(), &transfer));
+    assert_eq!(
+        roster.transfer_ownership(acting, &transfer, None),
+        Err(Violation::PersonOnly)
+    );
+    let offered = after(roster.clone(), |roster| {
+        roster.transfer_ownership(ANA.by(), &transfer, None)
+    });
     let beas = by(&key(3, BEA.user(), Permissions::All), &roster, false);
     let waiting = offered.waiting();
-    assert_eq!(offered.accept_transfer(beas, &waiting), Err(Violation::PersonOnly));
-    assert_eq!(offered.decline_transfer(beas, &waiting), Err(Violation::PersonOnly));
+    assert_eq!(
+        offered.accept_transfer(beas, &waiting, None),
+        Err(Violation::PersonOnly)
+    );
+    assert_eq!(
+        offered.decline_transfer(beas, &waiting, None),
+        Err(Violation::PersonOnly)
+    );
 }
 
 #[test]

@@ -116,6 +116,10 @@ impl Parts {
                     self.edit(*contact, |contact| contact.login_request = None);
                 }
             }
+            Change::MemberLinked { user, contact } => {
+                self.edit_member(*user, at, |member| member.contact = Some(*contact));
+                self.edit(*contact, |contact| contact.login_request = None);
+            }
             Change::PermissionsChanged { user, permissions } => {
                 self.edit_member(*user, at, |member| member.permissions = permissions.clone());
             }

@@ -121,7 +121,7 @@ fn an_ended_transfer_waits_no_more() {
         id: transfer_id(1),
         to: BEA.contact(),
     };
-    let changes = before.transfer_ownership(ANA.by(), &command);
+    let changes = before.transfer_ownership(ANA.by(), &command, None);
     let waiting = before.then(changes);
     let ended = Change::TransferEnded {
         transfer: transfer_id(1),

@@ -412,12 +412,12 @@ mod ground {
                 id: crate::given::transfer_id(1),
                 to: BEA.contact(),
             };
-            let changes = roster.transfer_ownership(ANA.by(), &command);
+            let changes = roster.transfer_ownership(ANA.by(), &command, None);
             let roster = decided(roster, changes);
             let waiting = roster.parts.transfer.is_some().then(|| roster.waiting());
             let roster = match waiting {
                 Some(waiting) => {
-                    let changes = roster.accept_transfer(BEA.by(), &waiting);
+                    let changes = roster.accept_transfer(BEA.by(), &waiting, None);
                     decided(roster, changes)
                 }
                 None => roster,

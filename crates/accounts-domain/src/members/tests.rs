@@ -66,7 +66,7 @@ fn offered() -> Roster {
         id: transfer_id(1),
         to: CEM.contact(),
     };
-    let changes = roster.transfer_ownership(ANA.by(), &command);
+    let changes = roster.transfer_ownership(ANA.by(), &command, None);
     roster.then(changes)
 }
 

@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) ids: u32,
 }
 
+type AnswerTransfer = fn(&Roster, By, &Transfer, Option<UserId>) -> Result<Vec<Change>, Violation>;
+
 type Answer = fn(&Roster, By, &InvitationRecord, &Invitee<'_>) -> Result<Vec<Change>, Violation>;
 
 /// The number of Ana's address, who opens the account; the others belong to the users of their numbers.
@@ -95,8 +97,13 @@ impl World {
             opened
         };
         let members = [Person(2, "A1"), Person(3, "A2"), Person(4, "A3")];
-        let joined =
-            |roster: Roster, (member, permissions): (Person, &usize)| roster.with_member(member, granted(*permissions));
+        let joined = |roster: Roster, (member, permissions): (Person, &usize)| {
+            if roster.contacts_never_log_in() {
+                roster.with_user_apart(member, granted(*permissions))
+            } else {
+                roster.with_member(member, granted(*permissions))
+            }
+        };
         let roster = members.into_iter().zip(&story.members).fold(roster, joined);
         Self {
             roster,
@@ -115,7 +122,10 @@ impl World {
             .transfer
             .as_ref()
             .map_or(owner, |transfer| transfer.to);
-        let user = |contact| Actor::User(self.roster.member_of_contact(contact).unwrap().user);
+        let user = |contact| {
+            let member = self.roster.member_of_contact(contact).map(|member| member.user);
+            Actor::User(member.or_else(|| self.known(contact)).unwrap())
+        };
         let actor = match who {
             Who::Owner => user(owner),
             Who::Offered => user(offered),
@@ -130,6 +140,12 @@ impl World {
     fn contact(&self, pick: Pick) -> ContactId {
         let ids: Vec<_> = self.roster.contacts().map(|contact| contact.id).collect();
         pick.map_or(contact_id(99_999), |pick| ids[pick % ids.len()])
+    }
+
+    /// The user of the contact's address, where that is asked for.
+    fn known(&self, contact: ContactId) -> Option<UserId> {
+        let address = self.roster.successor_address(contact)?;
+        Some(user_of(address.key()))
     }
 
     /// One of the members that are there, or nobody.
@@ -162,6 +178,11 @@ impl World {
     fn transfer(&self, number: usize) -> Result<&Transfer, Violation> {
         // The last ones first: they are the ones that may still wait.
         self.transfers.iter().rev().nth(number).ok_or(Violation::NotFound)
+    }
+
+    fn answer_transfer(&self, by: By, number: usize, rule: AnswerTransfer) -> Result<Vec<Change>, Violation> {
+        let transfer = self.transfer(number)?;
+        rule(&self.roster, by, transfer, self.known(transfer.request.to))
     }
 
     fn review(&self, by: By) -> Result<Vec<Change>, Violation> {
@@ -222,10 +243,10 @@ impl World {
                     id: transfer_id(self.ids),
                     to,
                 };
-                roster.transfer_ownership(by, &command)
+                roster.transfer_ownership(by, &command, self.known(to))
             }
-            Command::Accept(number) => roster.accept_transfer(by, self.transfer(*number)?),
-            Command::Decline(number) => roster.decline_transfer(by, self.transfer(*number)?),
+            Command::Accept(number) => self.answer_transfer(by, *number, Roster::accept_transfer),
+            Command::Decline(number) => self.answer_transfer(by, *number, Roster::decline_transfer),
             Command::Cancel(number) => roster.cancel_transfer(by, self.transfer(*number)?),
             Command::Invite(to, permissions, contact) => self.invite(by, *to, *permissions, *contact),
             Command::Resend(number) => self.resend(by, *number),

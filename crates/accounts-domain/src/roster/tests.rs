@@ -64,7 +64,7 @@ fn a_transfer_waits_until_its_end() {
         id: crate::given::transfer_id(1),
         to: BEA.contact(),
     };
-    let changes = before.transfer_ownership(ANA.by(), &command);
+    let changes = before.transfer_ownership(ANA.by(), &command, None);
     let waiting = before.then(changes);
     assert!(waiting.pending_transfer(NOW).is_some());
     assert_eq!(waiting.pending_transfer(moment(60 + 7 * 24 * 60)), None);

@@ -153,12 +153,6 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN owners o ON o.account_id = t.account_id AND o.contact_id = t.to_contact_id
      WHERE t.status = 'pending' AND (c.id IS NULL OR o.contact_id IS NOT NULL)";
 
-    "transfer-to-held-back", "An account is offered to a contact without a login, or with one that is suspended or ends.",
-    "SELECT t.id FROM ownership_transfers t
-     JOIN contacts c ON c.account_id = t.account_id AND c.id = t.to_contact_id
-     LEFT JOIN memberships m ON m.account_id = t.account_id AND m.contact_id = t.to_contact_id
-     WHERE t.status = 'pending' AND (m.user_id IS NULL OR m.status <> 'active' OR m.expires_at IS NOT NULL)";
-
     "transfer-from-another", "An account is offered by somebody who does not own it.",
     "SELECT t.id FROM ownership_transfers t
      LEFT JOIN owners o ON o.account_id = t.account_id AND o.contact_id = t.from_contact_id

@@ -162,6 +162,7 @@ impl<'a> Saving<'a> {
                 self.add_member(*user, *contact, permissions)?;
                 contact.map_or(Ok(()), |contact| self.confirm_owner(contact))
             }
+            Change::MemberLinked { user, contact } => self.link_member(*user, *contact),
             Change::PermissionsChanged { user, permissions } => self.change_permissions(*user, permissions),
             Change::MemberStatusChanged { user, status } => self.change_member_status(*user, *status),
             Change::MemberExpiryChanged { user, expires_at } => self.change_expiry(*user, *expires_at),
@@ -264,18 +265,24 @@ impl<'a> Saving<'a> {
             .find(id.to_string())
             .select(contacts::verified)
             .first(self.conn)?;
-        let user = memberships::table
-            .filter(memberships::account_id.eq(&self.account))
-            .filter(memberships::contact_id.eq(id.to_string()))
-            .select(memberships::user_id)
-            .first::<String>(self.conn)
-            .optional()?;
+        let user = self.user_of(id)?;
         if verified {
             diesel::update(owners::table.find(&self.account))
                 .set((owners::user_id.eq(user), owners::verified.eq(true)))
                 .execute(self.conn)?;
         }
         Ok(())
+    }
+
+    /// The user who is a contact by now, whom the same decision may have made so.
+    fn user_of(&mut self, contact: ContactId) -> Result<Option<String>, Fault> {
+        let user = memberships::table
+            .filter(memberships::account_id.eq(&self.account))
+            .filter(memberships::contact_id.eq(contact.to_string()))
+            .select(memberships::user_id)
+            .first::<String>(self.conn)
+            .optional()?;
+        Ok(user)
     }
 
     fn take_role(&mut self, role: &RoleKey, contact: ContactId) -> Result<(), Fault> {
@@ -328,14 +335,17 @@ impl<'a> Saving<'a> {
                 memberships::updated_at.eq(stored(self.at)),
             ))
             .execute(self.conn)?;
-        if let Some(contact) = contact {
-            diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
-                .set((
-                    contacts::login_requested.eq(false),
-                    contacts::login_permissions.eq(None::<String>),
-                ))
-                .execute(self.conn)?;
-        }
+        contact.map_or(Ok(()), |contact| self.end_login_request(contact))
+    }
+
+    /// A contact that has its log-in waits for none.
+    fn end_login_request(&mut self, contact: ContactId) -> Result<(), Fault> {
+        diesel::update(contacts::table.filter(contacts::id.eq(contact.to_string())))
+            .set((
+                contacts::login_requested.eq(false),
+                contacts::login_permissions.eq(None::<String>),
+            ))
+            .execute(self.conn)?;
         Ok(())
     }
 
@@ -367,7 +377,7 @@ impl<'a> Saving<'a> {
     }
 
     fn move_owner(&mut self, to: ContactId) -> Result<(), Fault> {
-        let user = self.before.member_of_contact(to).map(|member| member.user.to_string());
+        let user = self.user_of(to)?;
         diesel::update(owners::table.filter(owners::account_id.eq(&self.account)))
             .set((
                 owners::contact_id.eq(to.to_string()),

@@ -218,8 +218,8 @@ impl World<'_> {
                     to,
                 };
                 self.transfers.push(command.id);
-                self.decide(&act, move |roster| roster.transfer_ownership(by, &command))
-                    .await
+                let decide = move |roster: &Roster, known| roster.transfer_ownership(by, &command, known);
+                self.store.decide_owner(self.account, to, &act, decide, no_answer).await
             }
             Command::Answer(number, answer) => self.answer(&act, number, answer).await,
             Command::ChangeAccount(number) => {
@@ -302,9 +302,9 @@ impl World<'_> {
             .map(|member| member.user);
         let act = asked.map_or_else(|| act.clone(), |user| act.as_actor(Actor::User(user)));
         let by = act.by();
-        let decide = move |roster: &Roster, transfer: &_| match answer {
-            Answer::Accept => roster.accept_transfer(by, transfer),
-            Answer::Decline => roster.decline_transfer(by, transfer),
+        let decide = move |roster: &Roster, transfer: &_, known| match answer {
+            Answer::Accept => roster.accept_transfer(by, transfer, known),
+            Answer::Decline => roster.decline_transfer(by, transfer, known),
             Answer::Cancel => roster.cancel_transfer(
                 accounts_domain::actor::By {
                     actor: Actor::System,

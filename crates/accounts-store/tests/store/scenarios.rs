@@ -5,6 +5,7 @@ mod erasure;
 mod faults;
 mod fit;
 mod given;
+mod handover;
 mod idempotency;
 mod integrations;
 mod invitations;

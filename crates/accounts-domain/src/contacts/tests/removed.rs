@@ -60,7 +60,7 @@ fn a_transfer_to_a_contact_ends_with_the_contact() {
         id: crate::given::transfer_id(1),
         to: BEA.contact(),
     };
-    let changes = before.transfer_ownership(ANA.by(), &command);
+    let changes = before.transfer_ownership(ANA.by(), &command, None);
     let roster = before.then(changes);
     let removed = |at| roster.remove_contact(ANA.by_at(at), BEA.contact()).unwrap();
     let ended = |outcome| Change::TransferEnded {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use accounts_domain::ids::UserId;
+use accounts_domain::ids::{ContactId, UserId};
 use accounts_domain::keys::CategoryKey;
 use accounts_domain::permission::Permissions;
 use accounts_domain::roster::MemberStatus;
@@ -23,12 +23,25 @@ use crate::schema::{member_subscriptions, memberships};
     reason = "a column that stays and one that is emptied are two cases"
 )]
 struct Columns {
+    contact_id: Option<String>,
     permissions: Option<String>,
     status: Option<&'static str>,
     expires_at: Option<Option<NaiveDateTime>>,
 }
 
 impl Saving<'_> {
+    pub(super) fn link_member(&mut self, user: UserId, contact: ContactId) -> Result<(), Fault> {
+        let contact_id = Some(contact.to_string());
+        self.change_member(
+            user,
+            Columns {
+                contact_id,
+                ..Columns::default()
+            },
+        )?;
+        self.end_login_request(contact)
+    }
+
     pub(super) fn change_permissions(&mut self, user: UserId, permissions: &Permissions) -> Result<(), Fault> {
         let permissions = Some(permissions_json(permissions)?);
         self.change_member(
