@@ -6,12 +6,12 @@ use accounts_domain::address::EmailAddress;
 use accounts_domain::catalog::Holders;
 use accounts_domain::ids::ContactId;
 use accounts_domain::keys::{CategoryKey, RoleKey};
+use accounts_domain::names::{JobTitle, PersonName, sort_key};
 use accounts_domain::phone::Phone;
 use accounts_domain::roster::Contact;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::contact::ProfileColumns;
 use super::{Saving, permissions_json};
 use crate::backend::insert_all;
 use crate::error::Fault;
@@ -37,11 +37,17 @@ impl Saving<'_> {
         let rows = added
             .iter()
             .map(|contact| {
+                let profile = &contact.profile;
                 let permissions = contact.login_request.as_ref().map(permissions_json).transpose()?;
                 Ok((
                     contacts::account_id.eq(&self.account),
                     contacts::id.eq(contact.id.to_string()),
-                    ProfileColumns::of(&contact.profile),
+                    contacts::display_name.eq(profile.display_name.as_str()),
+                    contacts::first_name.eq(profile.first_name.as_ref().map(PersonName::as_str)),
+                    contacts::last_name.eq(profile.last_name.as_ref().map(PersonName::as_str)),
+                    contacts::title.eq(profile.title.as_ref().map(JobTitle::as_str)),
+                    contacts::language.eq(profile.language.as_str()),
+                    contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
                     contacts::address_key.eq(contact.address.email.key()),
                     contacts::verified.eq(contact.is_verified()),
                     contacts::login_requested.eq(contact.login_request.is_some()),

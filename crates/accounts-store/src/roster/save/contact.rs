@@ -26,35 +26,17 @@ use crate::schema::{
 };
 use crate::webhooks::deliveries;
 
-/// The columns of what a contact says about itself.
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = contacts, treat_none_as_null = true)]
-pub(super) struct ProfileColumns<'a> {
-    display_name: &'a str,
-    first_name: Option<&'a str>,
-    last_name: Option<&'a str>,
-    title: Option<&'a str>,
-    language: &'static str,
-    sort_key: String,
-}
-
-impl<'a> ProfileColumns<'a> {
-    pub(super) fn of(profile: &'a ContactProfile) -> Self {
-        Self {
-            display_name: profile.display_name.as_str(),
-            first_name: profile.first_name.as_ref().map(PersonName::as_str),
-            last_name: profile.last_name.as_ref().map(PersonName::as_str),
-            title: profile.title.as_ref().map(JobTitle::as_str),
-            language: profile.language.as_str(),
-            sort_key: sort_key(profile.display_name.as_str()),
-        }
-    }
-}
-
 impl Saving<'_> {
     pub(super) fn change_contact(&mut self, id: ContactId, profile: &ContactProfile) -> Result<(), Fault> {
         diesel::update(contacts::table.filter(contacts::id.eq(id.to_string())))
-            .set(ProfileColumns::of(profile))
+            .set((
+                contacts::display_name.eq(profile.display_name.as_str()),
+                contacts::first_name.eq(profile.first_name.as_ref().map(PersonName::as_str)),
+                contacts::last_name.eq(profile.last_name.as_ref().map(PersonName::as_str)),
+                contacts::title.eq(profile.title.as_ref().map(JobTitle::as_str)),
+                contacts::language.eq(profile.language.as_str()),
+                contacts::sort_key.eq(sort_key(profile.display_name.as_str())),
+            ))
             .execute(self.conn)?;
         self.delete_phones(id)?;
         self.insert_phones([(id, &profile.phones[..])])
