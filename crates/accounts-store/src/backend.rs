@@ -407,21 +407,26 @@ macro_rules! insert_if_absent {
 pub(crate) const ROWS_AT_ONCE: usize = 1_000;
 
 /// Inserts all rows of a `Vec` or slice: `insert_all!(conn, table, &rows)`. Answers the number of rows inserted. One row
-/// goes by a statement that the connection keeps prepared. Several go to a server in one that it does not keep, up to
-/// [`ROWS_AT_ONCE`], since the way there takes longer; where there is no way, the kept one runs for each.
+/// goes by a statement that the connection keeps prepared; several by one that it does not, up to [`ROWS_AT_ONCE`], which
+/// is still quicker than a statement for each.
 macro_rules! insert_all {
     ($conn:expr, $table:expr, $rows:expr) => {
-        match (&mut *$conn, &$rows[..]) {
-            ($crate::backend::Conn::Pg(conn), rows) if rows.len() > 1 => rows
+        match &$rows[..] {
+            [] => Ok(0),
+            [row] => diesel::RunQueryDsl::execute(diesel::insert_into($table).values(row), $conn),
+            rows => rows
                 .chunks($crate::backend::ROWS_AT_ONCE)
                 .try_fold(0_usize, |inserted, some| {
-                    let count = diesel::RunQueryDsl::execute(diesel::insert_into($table).values(some), conn)?;
-                    diesel::QueryResult::Ok(inserted + count)
+                    let count = match $conn {
+                        $crate::backend::Conn::Sqlite(conn) => {
+                            diesel::RunQueryDsl::execute(diesel::insert_into($table).values(some), conn)
+                        }
+                        $crate::backend::Conn::Pg(conn) => {
+                            diesel::RunQueryDsl::execute(diesel::insert_into($table).values(some), conn)
+                        }
+                    };
+                    diesel::QueryResult::Ok(inserted + count?)
                 }),
-            (conn, rows) => rows.iter().try_fold(0_usize, |inserted, row| {
-                let count = diesel::RunQueryDsl::execute(diesel::insert_into($table).values(row), conn)?;
-                diesel::QueryResult::Ok(inserted + count)
-            }),
         }
     };
 }
