@@ -203,7 +203,11 @@ on_both! {
                     "this service is reached by http\n{answer}"
                 );
                 let kept = answer.header("Cache-Control");
-                let right = if answer.status() >= 400 {
+                let secrets = ["access_token", "secret", "recovery_codes"];
+                // A role has a `key`, too, and no `prefix`.
+                let shows_a_secret = secrets.iter().any(|secret| answer.has(secret))
+                    || (answer.has("key") && answer.has("prefix"));
+                let right = if answer.status() >= 400 || shows_a_secret {
                     kept == "no-store"
                 } else if public.contains(&operation.path.as_str()) {
                     kept.starts_with("public, max-age=") || kept == "no-cache"
