@@ -100,8 +100,12 @@ impl WebhookWorker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                // Before what has arrived: of a long queue something always has, and others would wait for its end.
-                _ = poll.tick() => round.look().await,
+                // Before what has arrived: of a long queue something always has, and others would wait for its end. The
+                // next look is due after this one, so that what arrives has its time however long a look takes.
+                _ = poll.tick() => {
+                    round.look().await;
+                    poll.reset();
+                }
                 Some(done) = round.sending.join_next_with_id() => {
                     if let Some(webhook) = round.finished(&done) {
                         round.claim_of(webhook).await;
