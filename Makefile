@@ -4,7 +4,7 @@ DOCUMENT := openapi/accounts.v1.json
 SUITE    := cargo test --package accounts-tests --test suite --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules permissions tour deny outages browser crash
+.PHONY: help run test check fmt fmt-check lint openapi openapi-lint rules events permissions tour deny outages browser crash
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ openapi-lint: ## Spectral and Redocly over the OpenAPI document
 
 rules: ## Write the proofs into docs/rules.md
 	REWRITE=1 $(SUITE) contract::rules::
+
+events: ## Write docs/events.md from the list of events
+	REWRITE=1 $(SUITE) contract::events::
 
 permissions: ## Write docs/permissions.md from tests/contract/authorisation/policy.rs
 	REWRITE=1 $(SUITE) contract::authorisation::the_page

@@ -52,6 +52,7 @@ mod consistency {
 #[cfg(test)]
 mod contract {
     mod authorisation;
+    mod events;
     mod rules;
 }
 #[cfg(test)]

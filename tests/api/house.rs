@@ -288,7 +288,7 @@ impl<'a> House<'a> {
 
 /// Two webhooks, and two deliveries on their way to the first.
 fn told_something(integration: &Client) -> [String; 2] {
-    let body = json!({ "url": "https://hooks.example/in", "event_types": ["nothing.happens"] });
+    let body = json!({ "url": "https://hooks.example/in", "event_types": ["user.imported"] });
     let made = [(); 2].map(|()| integration.post("/v1/webhooks", &body).expect(201).text("id"));
     let test = format!("/v1/webhooks/{}/test", made[0]);
     let told = [(); 2].map(|()| integration.post(&test, ()).expect(202).text("id"));

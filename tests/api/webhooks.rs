@@ -277,7 +277,7 @@ on_both! {
 
     fn after_a_rotation_two_signatures_are_sent_for_a_day(app) {
         let (desk, receiver) = (manager(app), Receiver::start());
-        let (hook, first) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (hook, first) = hook(&desk, &receiver, &["user.imported"]);
         let rotated = desk.post(format!("{hook}/rotate-secret"), ()).expect(200);
         let second = rotated.text("secret");
         assert!(rotated["former_secret_until"].is_string() && first != second);
@@ -438,6 +438,10 @@ on_both! {
         let path = format!("{HOOKS}/{made}");
         desk.patch(&path, json!({ "url": NOWHERE[1] })).refused(422, "invalid-fields").fault("/url", "forbidden-target");
         desk.post(HOOKS, json!({})).refused(422, "invalid-fields").fault("/url", "required");
+        let mistyped = json!({ "url": "https://a.example/", "event_types": ["contact.added", "contact.addedd"] });
+        let refused = desk.post(HOOKS, mistyped).refused(422, "invalid-fields");
+        refused.fault("/event_types/1", "not-allowed");
+        assert!(refused.text("errors/0/detail").contains("contact.added, contact.address_added"), "{refused}");
         desk.post(HOOKS, json!({ "url": "https://a.example/", "event_types": ["Nothing"] })).refused(422, "invalid-fields").fault("/event_types/0", "invalid-format");
     }
 

@@ -1,6 +1,8 @@
 //! How a change stands in the audit log: what happened, on what, which fields; personal values apart, so that
 //! erasing them leaves the record.
 
+mod kinds;
+mod members;
 mod notifications;
 mod provider;
 mod reviews;
@@ -21,7 +23,8 @@ use crate::join_requests::{JoinOutcome, JoinRequest};
 use crate::names::{AddressLine, Reason};
 use crate::permission::Permissions;
 use crate::phone::Phone;
-use crate::roster::{AccountProfile, Contact, ContactProfile, MemberStatus, Roster};
+use crate::roster::{AccountProfile, Contact, ContactProfile, Roster};
+pub use kinds::{TOLD, is_told};
 pub use provider::{integration_created, integration_entries, mail_retried, operator_created, operator_entries};
 pub use users::{user_entries, user_imported};
 pub use webhooks::{webhook_created, webhook_entries};
@@ -393,49 +396,18 @@ fn entry(before: &Roster, change: &Change) -> Entry {
         }
         Change::MemberAdded {
             user,
-            contact: linked,
+            contact,
             permissions,
-        } => Entry::new("member.added", Subject::User(*user))
-            .maybe("contact", linked.as_ref())
-            .permissions("permissions", permissions),
-        Change::MemberLinked { user, contact: linked } => {
-            Entry::new("member.linked", Subject::User(*user)).word("contact", linked)
-        }
-        Change::PermissionsChanged { user, permissions } => {
-            let entry =
-                Entry::new("member.permissions_changed", Subject::User(*user)).permissions("permissions", permissions);
-            match before.member(*user) {
-                Some(member) => entry.permissions("former_permissions", &member.permissions),
-                None => entry,
-            }
-        }
-        Change::MemberStatusChanged { user, status } => {
-            let kind = match status {
-                MemberStatus::Active => "member.reinstated",
-                MemberStatus::Suspended => "member.suspended",
-            };
-            Entry::new(kind, Subject::User(*user))
-        }
-        Change::MemberExpiryChanged { user, expires_at } => {
-            let former = before.member(*user).and_then(|member| member.expires_at);
-            Entry::new("member.expiry_changed", Subject::User(*user))
-                .moment("expires_at", *expires_at)
-                .moment("former_expires_at", former)
-        }
+        } => members::added(*user, *contact, permissions),
+        Change::MemberLinked { user, contact } => members::linked(*user, *contact),
+        Change::PermissionsChanged { user, permissions } => members::permissions_changed(before, *user, permissions),
+        Change::MemberStatusChanged { user, status } => members::status_changed(*user, *status),
+        Change::MemberExpiryChanged { user, expires_at } => members::expiry_changed(before, *user, *expires_at),
         Change::MemberSubscriptionsChanged { user, categories } => {
-            let entry =
-                Entry::new("member.subscriptions_changed", Subject::User(*user)).words("categories", categories);
-            match before.member(*user) {
-                Some(member) => entry.words("former_categories", &member.subscriptions),
-                None => entry,
-            }
+            members::subscriptions_changed(before, *user, categories)
         }
-        Change::MemberRemoved { user, contact: linked } => {
-            Entry::new("member.removed", Subject::User(*user)).maybe("contact", linked.as_ref())
-        }
-        Change::MemberLeft { user, contact: linked } => {
-            Entry::new("member.left", Subject::User(*user)).maybe("contact", linked.as_ref())
-        }
+        Change::MemberRemoved { user, contact } => members::gone("member.removed", *user, *contact),
+        Change::MemberLeft { user, contact } => members::gone("member.left", *user, *contact),
         Change::TransferRequested { transfer } => Entry::new("ownership_transfer.requested", contact(transfer.to))
             .word("transfer", &transfer.id)
             .word("from", &transfer.from)

@@ -53,7 +53,7 @@ on_both! {
 
     fn what_waits_for_a_busy_webhook_is_given_up_once_it_is_disabled(app) {
         let (desk, receiver) = (manager(app), Receiver::start());
-        let (hook, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (hook, _) = hook(&desk, &receiver, &["user.imported"]);
         lay(app, &hook, "pending", "2099-01-01 00:00:00");
         assert_eq!(desk.patch(&hook, json!({ "enabled": false })).expect(200)["enabled"], false);
         given_up(app, MANY);
@@ -62,7 +62,7 @@ on_both! {
 
     fn what_is_left_of_before_it_was_disabled_is_not_sent_and_what_is_asked_for_is(app) {
         let (desk, receiver) = (manager(app), Receiver::start());
-        let (hook, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (hook, _) = hook(&desk, &receiver, &["user.imported"]);
         desk.patch(&hook, json!({ "enabled": false })).expect(200);
         lay(app, &hook, "pending", "2020-01-01 00:00:00");
         let test = desk.post(format!("{hook}/test"), ()).expect(202);
@@ -77,7 +77,7 @@ on_both! {
 
     fn what_was_given_up_is_not_told_once_it_is_enabled(app) {
         let (desk, receiver) = (manager(app), Receiver::start());
-        let (hook, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (hook, _) = hook(&desk, &receiver, &["user.imported"]);
         lay(app, &hook, "pending", "2099-01-01 00:00:00");
         desk.patch(&hook, json!({ "enabled": false })).expect(200);
         let enabled = desk.patch(&hook, json!({ "enabled": true })).expect(200);
@@ -88,7 +88,7 @@ on_both! {
 
     fn a_long_queue_delays_nobody_else(app) {
         let (desk, receiver, other) = (manager(app), Receiver::start(), Receiver::start());
-        let (busy, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (busy, _) = hook(&desk, &receiver, &["user.imported"]);
         hook(&desk, &other, &["contact.added"]);
         lay(app, &busy, "pending", "2020-01-01 00:00:00");
         receiver.wait_for(1);
@@ -99,7 +99,7 @@ on_both! {
 
     fn a_busy_webhook_is_removed(app) {
         let (desk, receiver) = (manager(app), Receiver::start());
-        let (hook, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (hook, _) = hook(&desk, &receiver, &["user.imported"]);
         lay(app, &hook, "delivered", "2020-01-01 00:00:00");
         let read = desk.get(&hook).expect(200);
         desk.delete(&hook).if_match("\"v9\"").refused(412, "stale");

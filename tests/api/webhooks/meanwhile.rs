@@ -30,7 +30,7 @@ on_both! {
 
     fn a_former_secret_that_opens_no_more_holds_nothing_up(app) {
         let (desk, receiver) = (manager(app), Receiver::start());
-        let (hook, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (hook, _) = hook(&desk, &receiver, &["user.imported"]);
         let second = desk.post(format!("{hook}/rotate-secret"), ()).expect(200).text("secret");
         by_hand(app, "UPDATE webhooks SET former_secret = 'sealed-under-another-secret'");
         desk.post(format!("{hook}/test"), ()).expect(202);
@@ -83,7 +83,7 @@ on_both! {
         let (desk, receiver) = (manager(app), Receiver::start());
         receiver.answers("500 Oops");
         receiver.takes(Duration::from_secs(3));
-        let (hook, _) = hook(&desk, &receiver, &["nothing.happens"]);
+        let (hook, _) = hook(&desk, &receiver, &["user.imported"]);
         let test = desk.post(format!("{hook}/test"), ()).expect(202).text("id");
         receiver.wait_for(1);
         // The first answer is settled by now.

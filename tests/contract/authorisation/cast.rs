@@ -483,7 +483,7 @@ fn integrations(app: &App, owner: &Caller, account: &str) -> Vec<Caller> {
 fn webhook(integration: &Client) -> [String; 2] {
     let made = integration.post(
         "/v1/webhooks",
-        json!({ "url": "https://hooks.example/in", "event_types": ["nothing.happens"] }),
+        json!({ "url": "https://hooks.example/in", "event_types": ["user.imported"] }),
     );
     let webhook = made.expect(201).text("id");
     let told = integration.post(format!("/v1/webhooks/{webhook}/test"), ()).expect(202);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use accounts_domain::audit::{TOLD, is_told};
 use accounts_domain::names::WebhookDescription;
 use accounts_domain::webhooks::{EVENT_TYPES, EventType, Reach, WebhookPatch, WebhookUrl};
 use serde::Deserialize;
@@ -32,8 +33,8 @@ pub struct WebhookBody {
     /// What it is for.
     #[schema(min_length = 1, max_length = 200)]
     description: Option<String>,
-    /// The types of events that it is told of (`contact.added`, say), each at most 60 characters. None, or no list, means
-    /// all, those too that a later version adds.
+    /// The types of events that it is told of (`contact.added`, say), each at most 60 characters; one that there is not is
+    /// refused with the list of those there are. None, or no list, means all, those too that a later version adds.
     #[schema(max_items = 100)]
     event_types: Option<Vec<String>>,
 }
@@ -121,7 +122,12 @@ fn url_within(reach: Reach, text: &str) -> Result<WebhookUrl, FieldFault> {
 fn types_of(faults: &mut Faults, names: Vec<String>) -> Option<BTreeSet<EventType>> {
     let types = faults.each("event_types", names, EVENT_TYPES, |faults, name| {
         let kind = EventType::parse(&name);
-        kind.map_err(|fault| faults.add_here(fault)).ok()
+        let kind = kind.map_err(|fault| faults.add_here(fault)).ok()?;
+        if !is_told(kind.as_str()) {
+            faults.add_here(FieldFault::not_allowed(TOLD.map(|(told, _)| told)));
+            return None;
+        }
+        Some(kind)
     })?;
     Some(types.into_iter().collect())
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::contacts::{ContactPatch, CreateContact};
 use crate::given::{ANA, BEA, CEM, LINK, address, chosen, datacenter, link_id, roles, standard};
 use crate::names::DisplayName;
+use crate::roster::MemberStatus;
 use crate::verification::SendVerification;
 use crate::violation::Violation;
 
