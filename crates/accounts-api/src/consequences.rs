@@ -1,9 +1,12 @@
 //! What a decision changes for people, or would.
 
+use std::collections::BTreeSet;
+
 use accounts_domain::actor::By;
 use accounts_domain::change::Change;
 use accounts_domain::difference::{ApplicationShift, CategoryShift, Difference, Move};
 use accounts_domain::ids::ContactId;
+use accounts_domain::recipients::Listener;
 use accounts_store::Decision;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,6 +37,12 @@ pub struct ApplicationMove {
     opens_for: Vec<String>,
     /// The contacts that it closes for.
     closes_for: Vec<String>,
+    /// The members who are no contacts that it opens for, where there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    opens_for_users: Vec<String>,
+    /// The members who are no contacts that it closes for, where there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    closes_for_users: Vec<String>,
 }
 
 /// A category whose notices go elsewhere.
@@ -46,6 +55,12 @@ pub struct CategoryMove {
     gains: Vec<String>,
     /// The contacts that no longer do.
     loses: Vec<String>,
+    /// The members who receive it from now on at the address of their log-in, where there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    users_gain: Vec<String>,
+    /// The members who no longer do, where there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    users_lose: Vec<String>,
 }
 
 /// Another owner.
@@ -146,20 +161,40 @@ impl Consequences {
 
 impl ApplicationMove {
     fn of(shift: &ApplicationShift) -> Self {
+        let (opens_for, opens_for_users) = apart(&shift.opens_for);
+        let (closes_for, closes_for_users) = apart(&shift.closes_for);
         Self {
             application: shift.application.to_string(),
-            opens_for: shift.opens_for.iter().map(ToString::to_string).collect(),
-            closes_for: shift.closes_for.iter().map(ToString::to_string).collect(),
+            opens_for,
+            closes_for,
+            opens_for_users,
+            closes_for_users,
         }
     }
 }
 
 impl CategoryMove {
     fn of(shift: &CategoryShift) -> Self {
+        let (gains, users_gain) = apart(&shift.gains);
+        let (loses, users_lose) = apart(&shift.loses);
         Self {
             category: shift.category.to_string(),
-            gains: shift.gains.iter().map(ToString::to_string).collect(),
-            loses: shift.loses.iter().map(ToString::to_string).collect(),
+            gains,
+            loses,
+            users_gain,
+            users_lose,
         }
     }
+}
+
+/// The ids of contacts, and those of members.
+fn apart(people: &BTreeSet<Listener>) -> (Vec<String>, Vec<String>) {
+    let (mut contacts, mut users) = (Vec::new(), Vec::new());
+    for somebody in people {
+        match somebody {
+            Listener::Contact(id) => contacts.push(id.to_string()),
+            Listener::Member(id) => users.push(id.to_string()),
+        }
+    }
+    (contacts, users)
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::access::OpenApplication;
 use crate::change::Change;
 use crate::ids::{ContactId, UserId};
 use crate::keys::{ApplicationKey, CategoryKey, PermissionKey, RoleKey};
 use crate::permission::{Permissions, ServicePermission};
+use crate::recipients::Listener;
 use crate::roster::Roster;
 
 /// A primary place that moves.
@@ -26,10 +28,10 @@ pub struct Move {
 pub struct ApplicationShift {
     /// The application.
     pub application: ApplicationKey,
-    /// The contacts that it opens for.
-    pub opens_for: BTreeSet<ContactId>,
-    /// The contacts that it closes for.
-    pub closes_for: BTreeSet<ContactId>,
+    /// Whom it opens for: contacts, and members who are none.
+    pub opens_for: BTreeSet<Listener>,
+    /// Whom it closes for.
+    pub closes_for: BTreeSet<Listener>,
 }
 
 /// A category whose notices go elsewhere.
@@ -37,10 +39,10 @@ pub struct ApplicationShift {
 pub struct CategoryShift {
     /// The category.
     pub category: CategoryKey,
-    /// The contacts that receive it from now on.
-    pub gains: BTreeSet<ContactId>,
-    /// The contacts that no longer do.
-    pub loses: BTreeSet<ContactId>,
+    /// Who receives it from now on.
+    pub gains: BTreeSet<Listener>,
+    /// Who no longer does.
+    pub loses: BTreeSet<Listener>,
 }
 
 /// Everything that a decision changes for people.
@@ -67,28 +69,18 @@ impl Difference {
         caller: Option<UserId>,
         at: DateTime<Utc>,
     ) -> Self {
-        let contacts: BTreeSet<ContactId> = before
-            .contacts()
-            .chain(after.contacts())
-            .map(|contact| contact.id)
-            .collect();
-        let own_contact = caller
-            .and_then(|user| before.member(user))
-            .and_then(|member| member.contact);
-        let applications = application_shifts(before, after, &contacts, at);
-        let caller_closes = applications
-            .iter()
-            .filter(|shift| own_contact.is_some_and(|contact| shift.closes_for.contains(&contact)))
-            .map(|shift| shift.application.clone())
-            .collect();
+        let caller_closes = caller.map(|user| {
+            let is = opened_by(after, user, at);
+            opened_by(before, user, at).difference(&is).cloned().collect()
+        });
         Self {
             moves: changes.iter().filter_map(moved).collect(),
-            applications,
+            applications: application_shifts(before, after, at),
             categories: category_shifts(before, after, at),
             caller_loses: caller
                 .map(|user| lost_permissions(before, after, user, at))
                 .unwrap_or_default(),
-            caller_closes,
+            caller_closes: caller_closes.unwrap_or_default(),
         }
     }
 }
@@ -105,26 +97,27 @@ fn moved(change: &Change) -> Option<Move> {
     }
 }
 
-fn application_shifts(
-    before: &Roster,
-    after: &Roster,
-    contacts: &BTreeSet<ContactId>,
-    at: DateTime<Utc>,
-) -> Vec<ApplicationShift> {
-    let open_to = |roster: &Roster, contact: ContactId| -> BTreeSet<ApplicationKey> {
-        if roster.contact(contact).is_err() {
-            return BTreeSet::new();
-        }
-        roster
-            .applications_of(contact, at)
-            .into_iter()
-            .map(|open| open.application)
-            .collect()
-    };
-    let seen: Vec<_> = contacts
-        .iter()
-        .map(|contact| (*contact, open_to(before, *contact), open_to(after, *contact)))
+fn application_shifts(before: &Roster, after: &Roster, at: DateTime<Utc>) -> Vec<ApplicationShift> {
+    let rosters = [before, after];
+    let contacts: BTreeSet<ContactId> = rosters
+        .into_iter()
+        .flat_map(|roster| roster.contacts().map(|contact| contact.id))
         .collect();
+    let members: BTreeSet<UserId> = rosters
+        .into_iter()
+        .flat_map(Roster::members)
+        .filter(|member| member.contact.is_none())
+        .map(|member| member.user)
+        .collect();
+    let of_contacts = contacts.into_iter().map(|id| {
+        let [was, is] = opened_to(rosters, id, at);
+        (Listener::Contact(id), was, is)
+    });
+    let of_members = members.into_iter().map(|user| {
+        let [was, is] = rosters.map(|roster| opened_by(roster, user, at));
+        (Listener::Member(user), was, is)
+    });
+    let seen: Vec<_> = of_contacts.chain(of_members).collect();
     let shift = |application: &ApplicationKey| ApplicationShift {
         application: application.clone(),
         opens_for: seen
@@ -148,9 +141,38 @@ fn application_shifts(
         .collect()
 }
 
+/// What is open to a contact before and after: what its member may open. While nobody logs in for it, it is what its roles
+/// will open once somebody does.
+fn opened_to(rosters: [&Roster; 2], contact: ContactId, at: DateTime<Utc>) -> [BTreeSet<ApplicationKey>; 2] {
+    let logs_in = rosters.iter().any(|roster| roster.member_of_contact(contact).is_some());
+    rosters.map(|roster| {
+        if logs_in {
+            let member = roster.member_of_contact(contact);
+            member
+                .map(|member| opened_by(roster, member.user, at))
+                .unwrap_or_default()
+        } else if roster.contact(contact).is_ok() {
+            keys(roster.applications_of(contact, at))
+        } else {
+            BTreeSet::new()
+        }
+    })
+}
+
+fn opened_by(roster: &Roster, user: UserId, at: DateTime<Utc>) -> BTreeSet<ApplicationKey> {
+    roster
+        .access(user, at)
+        .map(|access| keys(access.applications))
+        .unwrap_or_default()
+}
+
+fn keys(open: Vec<OpenApplication>) -> BTreeSet<ApplicationKey> {
+    open.into_iter().map(|open| open.application).collect()
+}
+
 fn category_shifts(before: &Roster, after: &Roster, at: DateTime<Utc>) -> Vec<CategoryShift> {
     let shift = |category: &CategoryKey| {
-        let (was, is) = (before.hearers(category, at), after.hearers(category, at));
+        let (was, is) = (before.listeners(category, at), after.listeners(category, at));
         CategoryShift {
             category: category.clone(),
             gains: is.difference(&was).copied().collect(),
@@ -175,7 +197,8 @@ fn lost_permissions(before: &Roster, after: &Roster, user: UserId, at: DateTime<
 mod tests {
     use super::*;
     use crate::given::{
-        ANA, BEA, CEM, NOW, Person, categories, category, hosting, role, saas_suite, standard, telephony, transfer_id,
+        ANA, BEA, CEM, NOW, Person, categories, category, chosen, hosting, role, saas_suite, standard, telephony,
+        transfer_id,
     };
     use crate::ownership::TransferOwnership;
 
@@ -185,8 +208,8 @@ mod tests {
         Difference::between(before, &after, &changes, Some(caller.user()), NOW)
     }
 
-    fn only(person: Person) -> BTreeSet<ContactId> {
-        BTreeSet::from([person.contact()])
+    fn only(person: Person) -> BTreeSet<Listener> {
+        BTreeSet::from([Listener::Contact(person.contact())])
     }
 
     #[test]
@@ -227,10 +250,10 @@ mod tests {
         let shift = &difference.categories[0];
         assert_eq!((&shift.gains, &shift.loses), (&only(BEA), &only(ANA)));
         let filled = before.promoted(BEA, &["technical"]);
-        assert_eq!(filled.hearers(&category("service_notice"), NOW), only(BEA));
+        assert_eq!(filled.listeners(&category("service_notice"), NOW), only(BEA));
         let changes = filled.vacate(ANA.by(), &role("technical"));
         assert_eq!(
-            filled.then(changes).hearers(&category("service_notice"), NOW),
+            filled.then(changes).listeners(&category("service_notice"), NOW),
             only(ANA)
         );
     }
@@ -262,6 +285,44 @@ mod tests {
     }
 
     #[test]
+    fn whoever_leaves_loses_what_was_open() {
+        let before = standard()
+            .with_member(BEA, chosen(&["contacts:view"]))
+            .promoted(BEA, &["billing"]);
+        let changes = before.leave_account(BEA.by()).unwrap();
+        let after = before.clone().after(&changes, NOW);
+        let difference = Difference::between(&before, &after, &changes, Some(BEA.user()), NOW);
+        let closes: BTreeSet<_> = difference.applications.iter().map(|shift| &shift.application).collect();
+        assert!(
+            difference
+                .applications
+                .iter()
+                .all(|shift| shift.closes_for == only(BEA))
+        );
+        assert_eq!(closes, difference.caller_closes.iter().collect());
+        let bill_desk: ApplicationKey = "bill_desk".parse().unwrap();
+        assert!(closes.contains(&bill_desk) && closes.len() > 2, "{closes:?}");
+    }
+
+    #[test]
+    fn a_member_who_is_no_contact_is_told_of_too() {
+        let before = standard().with_user_apart(BEA, Permissions::All);
+        let changes = before.remove_member(ANA.by(), BEA.user()).unwrap();
+        let after = before.clone().after(&changes, NOW);
+        let difference = Difference::between(&before, &after, &changes, Some(ANA.user()), NOW);
+        let member = BTreeSet::from([Listener::Member(BEA.user())]);
+        assert!(!difference.applications.is_empty());
+        assert!(difference.applications.iter().all(|shift| shift.closes_for == member));
+    }
+
+    #[test]
+    fn nothing_opens_for_a_contact_whose_member_is_held_back() {
+        let before = standard().with_member(BEA, Permissions::none()).suspended_member(BEA);
+        let difference = promoting(&before, BEA, "billing", ANA);
+        assert!(difference.applications.iter().all(|shift| shift.opens_for.is_empty()));
+    }
+
+    #[test]
     fn a_removed_contact_loses_what_it_received() {
         let before = hosting().with(BEA);
         let changes = before.subscribe(ANA.by(), BEA.contact(), &categories(&["invoices"]));
@@ -276,15 +337,22 @@ mod tests {
     #[test]
     fn o_08_role_holders_hear_what_their_role_routes() {
         let roster = telephony().with_verified(BEA).promoted(BEA, &["accounts"]);
-        assert!(roster.hearers(&category("accounts"), NOW).contains(&BEA.contact()));
-        assert_eq!(roster.hearers(&category("tech"), NOW), only(ANA));
+        assert!(
+            roster
+                .listeners(&category("accounts"), NOW)
+                .contains(&Listener::Contact(BEA.contact()))
+        );
+        assert_eq!(roster.listeners(&category("tech"), NOW), only(ANA));
     }
 
     #[test]
     fn unverified_holders_hear_only_where_the_catalog_says_so() {
         let silent = standard().with(BEA).holding(BEA, "billing");
-        assert_eq!(silent.hearers(&category("invoice"), NOW), only(ANA));
+        assert_eq!(silent.listeners(&category("invoice"), NOW), only(ANA));
         let told = telephony().with(BEA).holding(BEA, "accounts");
-        assert!(told.hearers(&category("accounts"), NOW).contains(&BEA.contact()));
+        assert!(
+            told.listeners(&category("accounts"), NOW)
+                .contains(&Listener::Contact(BEA.contact()))
+        );
     }
 }

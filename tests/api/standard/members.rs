@@ -242,8 +242,12 @@ on_both! {
     fn who_leaves_is_gone_and_a_repeat_is_told_the_first_answer(app) {
         let (zoe, _, bea) = office(app);
         let told = bea.post(bea.at("/leave?dry_run=true"), ()).expect(200);
-        let lost = json!({ "kind": "permission", "key": "contacts:view" });
-        assert!(told.list("caller_loses").contains(&lost), "{told}");
+        for lost in [
+            json!({ "kind": "permission", "key": "contacts:view" }),
+            json!({ "kind": "application", "key": "documentation" }),
+        ] {
+            assert!(told.list("caller_loses").contains(&lost), "{told}");
+        }
         let mails = app.mails_to("bea@lima.example").len();
         let leave = || bea.leaves().idempotency_key("once");
         leave().expect(204);
