@@ -199,6 +199,7 @@ fn customer(number: u32) -> Outcome<Customer> {
         owner: Bearer {
             user: id("usr", 0, number)?,
             session: id("ses", 0, number)?,
+            operator: None,
         },
         owner_contact: id("con", 0, number)?,
         verified: id("con", 1, number)?,

@@ -265,6 +265,10 @@ on_both! {
         let body = json!({ "minutes": 5, "reason": staff::REASON });
         let acting = sam.post(format!("/v1/operator/users/{}/impersonate", bea.user()), body).expect(201);
         let acting = app.client().with_token(&acting.text("access_token"));
+        let body = json!({ "minutes": 5, "reason": staff::REASON });
+        let ended = sam.post(format!("/v1/operator/users/{}/impersonate", bea.user()), body).expect(201);
+        let ended = app.client().with_token(&ended.text("access_token"));
+        ended.delete("/v1/sessions/current").expect(204);
         let log = Log::begin();
         let contacts = ana.at("/contacts");
         let refused = [
@@ -283,6 +287,18 @@ on_both! {
                     .post("/v1/sessions", json!({ "address": "ana@example.com", "password": "not the one" }))
                     .refused(401, "invalid-credentials"),
                 vec![ana.user()],
+            ),
+            (bea.get("/v1/operator/users").refused(404, "not-found"), vec![bea.user()]),
+            (
+                bea.post("/v1/access-checks", json!({ "questions": [] })).refused(404, "not-found"),
+                vec![bea.user()],
+            ),
+            (ended.get("/v1/me").refused(401, "unauthenticated"), vec![sam.id.to_string(), bea.user()]),
+            (
+                app.client()
+                    .post("/v1/operator/sessions", json!({ "address": "sam@provider.example", "password": "not the one", "code": "000000" }))
+                    .refused(401, "invalid-credentials"),
+                vec![sam.id.to_string()],
             ),
         ];
         let text = log.end();

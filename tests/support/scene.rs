@@ -144,7 +144,15 @@ pub fn session(app: &App, user: UserId) -> Tokens {
     app.running()
         .wait(decided)
         .unwrap_or_else(|error| panic!("no session: {error}"));
-    tokens(service, Bearer { user, session: id }, &refresh)
+    tokens(
+        service,
+        Bearer {
+            user,
+            session: id,
+            operator: None,
+        },
+        &refresh,
+    )
 }
 
 /// Changes an account as the service itself would.

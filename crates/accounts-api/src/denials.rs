@@ -17,22 +17,25 @@ use crate::settings::ApiSettings;
 /// Who makes a request, as far as that was proved: a guard notes it, so that a refusal names somebody.
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    actor: Actor,
-    /// Whether the account that it asked for is none of its own.
+    actor: Option<Actor>,
+    /// Whether it asked for what is not for its kind of caller, or in no account of its own.
     outside: bool,
 }
 
-/// Notes who makes a request, once the credential is found to be good.
+/// Notes who makes a request, once a credential proves it, also where that opens nothing any more.
 pub(crate) fn note(request: &HttpRequest, actor: Actor) {
-    request.extensions_mut().insert(Known { actor, outside: false });
+    request.extensions_mut().insert(Known {
+        actor: Some(actor),
+        outside: false,
+    });
 }
 
-/// Notes that whoever makes a request asks for an account of others, or for one that nobody has. It is told that there is
-/// none, and the log that it tried.
+/// Notes that whoever makes a request asks for an account of others, for one that nobody has, or for what is there for
+/// another kind of caller. It is told that there is nothing, and the log that it tried.
 pub(crate) fn note_outside(request: &HttpRequest) {
-    if let Some(known) = request.extensions_mut().get_mut::<Known>() {
-        known.outside = true;
-    }
+    let mut noted = request.extensions_mut();
+    let actor = noted.get::<Known>().and_then(|known| known.actor);
+    noted.insert(Known { actor, outside: true });
 }
 
 /// Writes a refused attempt to the security log. What is refused because it is wrong, or is not there, is none.
@@ -51,7 +54,7 @@ pub(crate) fn record(request: &HttpRequest, status: StatusCode, code: Code, id: 
         request.peer_addr().map(|peer| peer.ip()),
         settings.trusted_hops,
     );
-    let actor = known.map(|known| known.actor);
+    let actor = known.and_then(|known| known.actor);
     let account = path::value::<AccountId>(request, "account").ok();
     let template = request.extensions().get::<Rc<Template>>().cloned();
     tracing::warn!(

@@ -2,6 +2,7 @@
 //! yields is all that a handler knows of its caller.
 
 mod admit;
+mod by_permission;
 mod in_person;
 mod integrations;
 mod keys;
@@ -13,9 +14,8 @@ use std::sync::Arc;
 use accounts_domain::actor::{Actor, By};
 use accounts_domain::api_keys::{ApiKey, KeyHolder};
 use accounts_domain::change::Change;
-use accounts_domain::ids::{AccountId, SessionId};
+use accounts_domain::ids::{AccountId, ContactId, SessionId, UserId};
 use accounts_domain::operators::Impersonation;
-use accounts_domain::permission::ServicePermission;
 use accounts_domain::roster::{AccountStatus, Roster};
 use accounts_domain::sessions::is_proven;
 use accounts_domain::users::User;
@@ -37,6 +37,10 @@ use crate::request_id::RequestId;
 use crate::service::Service;
 use crate::tokens::Bearer;
 use admit::{Admit, guards};
+pub use by_permission::{
+    ExportsAudit, ExportsContacts, ManagesAccount, ManagesContacts, ManagesMembers, ManagesNotifications, ManagesRoles,
+    ReviewsAccount, ViewsAudit, ViewsContacts, ViewsMembers, ViewsNotifications,
+};
 pub use in_person::{AnySession, ErasesContacts, MakesKeys, ManagesKeys, MemberInPerson};
 pub use integrations::{
     ChecksAccess, ChecksInbound, IntegrationCaller, ManagesWebhooks, NotifiesAccount, OpensAccounts, ReadsEvents,
@@ -221,6 +225,39 @@ impl Member {
         .await
     }
 
+    /// Changes the account by a rule that may give it to a contact, once for each `Idempotency-Key`. The rule also sees to
+    /// which user it would go with that ([`Roster::successor_address`]).
+    ///
+    /// # Errors
+    /// Whatever the rule refuses.
+    pub async fn decide_owner_once<D, A>(
+        &self,
+        key: Idempotency,
+        owner: ContactId,
+        decide: D,
+        answer: A,
+    ) -> Result<Reply, Problem>
+    where
+        D: Fn(&Roster, By, Option<UserId>) -> Result<Vec<Change>, Violation> + Send + 'static,
+        A: Fn(&Decision) -> Reply + Clone + Send + 'static,
+    {
+        let by = self.by();
+        let decide = move |roster: &Roster, known| decide(roster, by, known);
+        let kept = answer.clone();
+        let kept = move |decision: &Decision| kept(decision).kept();
+        let service = &self.person.service;
+        key.once(service, &self.person.name(), |keep| async move {
+            let act = self.person.act(keep);
+            let decided = service
+                .store
+                .decide_owner(self.account, owner, &act, decide, kept)
+                .await;
+            service.mail_waits.notify_one();
+            Ok(answer(&decided?))
+        })
+        .await
+    }
+
     /// What a rule would change, and nothing is changed.
     ///
     /// # Errors
@@ -335,68 +372,6 @@ fn describe_account_though_closed(description: &mut Description) {
     description.refuses(Code::SecondFactorSetupRequired);
 }
 
-/// Declares guards that ask for a permission in the account of the path, each of them a [`Member`] that has it. `$enter`
-/// says who gets so far, and `$describe` what the document says of it.
-macro_rules! permission_guards {
-    ($enter:ident, $describe:ident; $($(#[$doc:meta])* $guard:ident = $permission:ident;)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub struct $guard(pub Member);
-
-        guards!($guard around Member);
-
-        impl Admit for $guard {
-            async fn admit(request: &HttpRequest) -> Result<Self, Problem> {
-                let member = $enter(request, Takes::AllKeys).await?;
-                member.roster.require(member.by(), ServicePermission::$permission)?;
-                Ok(Self(member))
-            }
-        }
-
-        impl Describe for $guard {
-            const GUARD: bool = true;
-
-            fn describe(description: &mut Description) {
-                description.needs(ServicePermission::$permission.as_str());
-                $describe(description);
-            }
-        }
-    )*};
-}
-
-permission_guards! {
-    enter, describe_account;
-    /// A member who may change the account's own data.
-    ManagesAccount = AccountManage;
-    /// A member who may see the contacts.
-    ViewsContacts = ContactsView;
-    /// A member who may add, change and remove contacts.
-    ManagesContacts = ContactsManage;
-    /// A member who may give, take and move roles.
-    ManagesRoles = RolesManage;
-    /// A member who may see the members and the open invitations.
-    ViewsMembers = MembersView;
-    /// A member who may invite, change, suspend and remove members.
-    ManagesMembers = MembersManage;
-    /// A member who may see who is told what.
-    ViewsNotifications = NotificationsView;
-    /// A member who may say who is told what.
-    ManagesNotifications = NotificationsManage;
-    /// A member who may review the account.
-    ReviewsAccount = ReviewManage;
-    /// A member who may read the audit log.
-    ViewsAudit = AuditView;
-}
-
-permission_guards! {
-    // Whoever may see what an account holds takes it along when the account is closed, too.
-    enter_though_closed, describe_account_though_closed;
-    /// A member who may take the contacts along.
-    ExportsContacts = ContactsView;
-    /// A member who may take the audit log along.
-    ExportsAudit = AuditView;
-}
-
 /// The owner of the account in the path.
 #[derive(Debug, Clone)]
 pub struct Owner(pub Member);
@@ -474,8 +449,9 @@ async fn sign_in(
         return by_key(request, token, account, takes).await;
     }
     let revoked = || Problem::unauthenticated(true);
-    let Bearer { user, session } = service.tokens.read(token, at).ok_or_else(revoked)?;
-    denials::note(request, Actor::User(user));
+    let bearer = service.tokens.read(token, at).ok_or_else(revoked)?;
+    denials::note(request, bearer.actor());
+    let Bearer { user, session, .. } = bearer;
     let visitor = Visitor {
         session,
         user,
@@ -499,7 +475,6 @@ async fn sign_in(
         Some(by) => {
             let (user, operator) = (user.id, by.operator);
             let actor = Actor::Impersonated { user, operator };
-            denials::note(request, actor);
             if takes == Takes::Persons {
                 return Err(Problem::new(Code::ImpersonationRefused));
             }

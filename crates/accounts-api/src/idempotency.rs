@@ -25,7 +25,7 @@ use crate::settings::ApiSettings;
 use crate::tokens::sha256_hex;
 
 /// The name of the header.
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The greatest number of characters of a key.
 const LONGEST: usize = 255;

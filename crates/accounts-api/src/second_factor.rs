@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::body::{Checked, Faults, Parse};
 use crate::client::ClientAddress;
+use crate::denials;
 use crate::guards::Reauthenticated;
 use crate::limits::Limits;
 use crate::problem::{Code, FieldCode, FieldFault, Problem, refusal};
@@ -236,6 +237,7 @@ async fn log_in_by_second_factor(
     let at = service.clock.now();
     let waiting = Waiting::open(&service.vault, &answered.challenge).ok_or_else(wrong)?;
     let Waiting { challenge, user } = waiting;
+    denials::note(&request, Actor::User(user));
     let limits = Limits::codes_of(client, user);
     limits.admit(&service, at).await?;
     let tries = Limits::tries_of(challenge);

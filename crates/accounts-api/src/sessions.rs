@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::body::{Checked, Faults, Parse};
 use crate::client::ClientAddress;
+use crate::denials;
 use crate::guards::AnySession;
 use crate::limits::Limits;
 use crate::me::SessionView;
@@ -102,6 +103,7 @@ impl Beginning {
             Bearer {
                 user,
                 session: self.session.session.id,
+                operator: None,
             },
             &self.refresh,
             at,
@@ -209,6 +211,7 @@ async fn log_in(
             return Err(Problem::new(Code::InvalidCredentials));
         }
     };
+    denials::note(&request, Actor::User(user.id));
     limits.forgive(&service).await?;
     let beginning = Beginning::of(&request, client, &service, at)?;
     let session = beginning.session.clone();
@@ -303,12 +306,12 @@ async fn refresh_session(
     match service.store.rotate(rotation, at).await? {
         Rotated::Successor { user, session, salt } => {
             let successor = service.tokens.successor(&token, &salt);
-            Ok(Reply::ok(&SessionTokens::of(
-                &service,
-                Bearer { user, session },
-                &successor,
-                at,
-            )?))
+            let bearer = Bearer {
+                user,
+                session,
+                operator: None,
+            };
+            Ok(Reply::ok(&SessionTokens::of(&service, bearer, &successor, at)?))
         }
         Rotated::Reused { user, session } => {
             tracing::warn!(target: "accounts::security", request_id, user = %user, "a spent refresh token came again");

@@ -2,6 +2,7 @@
 
 mod remembered;
 
+use accounts_domain::actor::Actor;
 use accounts_domain::ids::{OperatorId, OperatorSessionId, SessionId, UserId};
 use accounts_domain::operators::IMPERSONATION_MINUTES;
 use accounts_domain::sessions::ACCESS_LIFE;
@@ -125,6 +126,19 @@ pub struct Bearer {
     pub user: UserId,
     /// The session.
     pub session: SessionId,
+    /// The operator who acts in the user's place, if one does.
+    pub operator: Option<OperatorId>,
+}
+
+impl Bearer {
+    /// Who acts by the token.
+    pub fn actor(self) -> Actor {
+        let user = self.user;
+        match self.operator {
+            None => Actor::User(user),
+            Some(operator) => Actor::Impersonated { user, operator },
+        }
+    }
 }
 
 /// Which operator an access token names.
@@ -205,24 +219,16 @@ impl Tokens {
 
     /// Signs an access token. Nothing where the signature fails, which it does not.
     pub fn sign(&self, bearer: Bearer, at: DateTime<Utc>) -> Option<String> {
-        let (user, session) = (bearer.user.to_string(), bearer.session.to_string());
-        self.encode(&self.claims(AUDIENCE, user, session, at, at + ACCESS_LIFE), at)
+        self.sign_until(bearer, at, at + ACCESS_LIFE)
     }
 
-    /// Signs an access token by which an operator acts in a person's place until that moment, an hour away at most.
-    pub fn sign_impersonation(
-        &self,
-        bearer: Bearer,
-        operator: OperatorId,
-        at: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Option<String> {
+    /// Signs an access token that lasts until that moment, an hour away at most where an operator acts in a person's place.
+    pub fn sign_until(&self, bearer: Bearer, at: DateTime<Utc>, until: DateTime<Utc>) -> Option<String> {
         let (user, session) = (bearer.user.to_string(), bearer.session.to_string());
-        let act = ActClaim {
-            sub: operator.to_string(),
-        };
         let claims = Claims {
-            act: Some(act),
+            act: bearer.operator.map(|operator| ActClaim {
+                sub: operator.to_string(),
+            }),
             ..self.claims(AUDIENCE, user, session, at, until)
         };
         self.encode(&claims, at)
@@ -279,6 +285,7 @@ impl Tokens {
             bearer: Bearer {
                 user: claims.sub.parse().ok()?,
                 session: claims.sid.parse().ok()?,
+                operator: claims.act.map(|act| act.sub.parse()).transpose().ok()?,
             },
             issued_at: claims.iat,
             ends_at: claims.exp,
@@ -387,6 +394,7 @@ mod tests {
         Bearer {
             user: UserId::from_uuid(Uuid::from_u128(1)),
             session: SessionId::from_uuid(Uuid::from_u128(2)),
+            operator: None,
         }
     }
 
@@ -461,8 +469,12 @@ mod tests {
     fn r_39_a_token_in_a_persons_place_lives_an_hour_at_most() {
         let tokens = tokens(&[StoredKey::generate(at(0)).unwrap()]);
         let operator = OperatorId::from_uuid(Uuid::from_u128(3));
-        let sign = |until| tokens.sign_impersonation(bearer(), operator, at(0), at(until)).unwrap();
-        assert_eq!(tokens.read(&sign(3600), at(3599)), Some(bearer()));
+        let bearer = Bearer {
+            operator: Some(operator),
+            ..bearer()
+        };
+        let sign = |until| tokens.sign_until(bearer, at(0), at(until)).unwrap();
+        assert_eq!(tokens.read(&sign(3600), at(3599)), Some(bearer));
         assert_eq!(tokens.read(&sign(3600), at(3605)), None);
         assert_eq!(tokens.read(&sign(3601), at(0)), None);
     }

@@ -136,6 +136,7 @@ async fn by_scope(request: &HttpRequest, scope: IntegrationScope) -> Result<Inte
     let token = bearer_token(request.headers())?;
     if !KeyText::is_meant(KeyHolder::Integration, token) {
         sign_in(request, None, Takes::NoCustomer).await?;
+        denials::note_outside(request);
         return Err(Problem::not_found());
     }
     by_key(request, token, scope).await

@@ -66,6 +66,9 @@ pub(super) async fn by_key(
     denials::note(request, actor);
     dead(&visit, at).map_or(Ok(()), |reason| Err(refused(reason)))?;
     note_use(&service, KeyHolder::Customer, key.id, at);
+    if takes == Takes::NoCustomer {
+        denials::note_outside(request);
+    }
     admit(&visit, takes, request.method())?;
     let roster = visit.roster.filter(|_| reaches(&visit.key, visit.of_account, account));
     let caller = Caller {

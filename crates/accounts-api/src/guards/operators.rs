@@ -192,7 +192,12 @@ async fn enter(request: &HttpRequest) -> Result<Operator, Problem> {
     let service = super::service(request)?;
     let at = service.clock.now();
     let token = bearer_token(request.headers())?;
-    if KeyText::is_meant(KeyHolder::Customer, token) || service.tokens.read(token, at).is_some() {
+    let customer = service.tokens.read(token, at);
+    if let Some(bearer) = customer {
+        denials::note(request, bearer.actor());
+    }
+    if customer.is_some() || KeyText::is_meant(KeyHolder::Customer, token) {
+        denials::note_outside(request);
         return Err(Problem::not_found());
     }
     let dead = || Problem::unauthenticated(true);

@@ -5,6 +5,7 @@ use accounts_domain::permission::ServicePermission;
 use actix_web::HttpRequest;
 
 use super::admit::{Admit, guards};
+use super::by_permission::require_target;
 use super::keys::Takes;
 use super::{Member, describe_account, enter, in_session};
 use crate::describe::{Describe, Description};
@@ -51,6 +52,7 @@ macro_rules! own_guards {
                 if !$own(request, &member) {
                     member.roster.require(member.by(), ServicePermission::$permission)?;
                 }
+                require_target(request, &member)?;
                 Ok(Self(member))
             }
         }

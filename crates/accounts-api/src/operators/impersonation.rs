@@ -131,10 +131,9 @@ async fn impersonate_user(
     let bearer = Bearer {
         user,
         session: session.id,
+        operator: Some(by.operator),
     };
-    let token = service
-        .tokens
-        .sign_impersonation(bearer, by.operator, at, session.expires_at);
+    let token = service.tokens.sign_until(bearer, at, session.expires_at);
     let view = ImpersonationToken {
         access_token: token.ok_or_else(|| Problem::internal("no signature"))?,
         token_type: "Bearer",

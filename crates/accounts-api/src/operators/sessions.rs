@@ -173,12 +173,6 @@ async fn log_in_operator(
 ) -> Result<Reply, Problem> {
     let evenly = Evenly::begin();
     let answered = begin(&service, credentials, client, &request_id).await;
-    if answered
-        .as_ref()
-        .is_err_and(|problem| problem.code() == Code::InvalidCredentials)
-    {
-        tracing::warn!(target: "accounts::security", request_id, "an operator's log-in was refused");
-    }
     evenly.end().await;
     answered
 }
@@ -196,8 +190,14 @@ async fn begin(
     let operator = service.store.operator_by_address(credentials.address_key).await?;
     let hash = operator.as_ref().map(|operator| operator.password_hash.clone());
     let right = service.passwords.verify(credentials.password, hash).await?;
-    let operator = operator.filter(|_| right).ok_or_else(wrong)?;
-    let proof = proof_of(service, &operator, credentials.code).ok_or_else(wrong)?;
+    let meant = operator.as_ref().map(|operator| operator.id);
+    let refused = || {
+        let operator = meant.map(|operator| operator.to_string());
+        tracing::warn!(target: "accounts::security", request_id, operator, "an operator's log-in was refused");
+        wrong()
+    };
+    let operator = operator.filter(|_| right).ok_or_else(refused)?;
+    let proof = proof_of(service, &operator, credentials.code).ok_or_else(refused)?;
     let session = OperatorSession::begin(OperatorSessionId::new(), at);
     let begun = session.clone();
     let log_in = move |staff: &Staff| staff.log_in(&proof, begun.clone(), at);
@@ -210,7 +210,7 @@ async fn begin(
     match service.store.decide_operator(operator.id, &act, log_in).await {
         Ok(_) => {}
         // Removed a moment ago.
-        Err(DecideError::NotFound) => return Err(wrong()),
+        Err(DecideError::NotFound) => return Err(refused()),
         Err(error) => return Err(error.into()),
     }
     limits.forgive(service).await?;

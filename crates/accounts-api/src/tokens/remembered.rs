@@ -51,6 +51,7 @@ mod tests {
             bearer: Bearer {
                 user: UserId::from_uuid(Uuid::from_u128(1)),
                 session: SessionId::from_uuid(Uuid::from_u128(2)),
+                operator: None,
             },
             issued_at: 0,
             ends_at,
