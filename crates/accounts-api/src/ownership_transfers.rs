@@ -174,34 +174,21 @@ async fn transfer_ownership(
     let id = TransferId::new();
     let command = TransferOwnership { id, to };
     let (by, account) = (owner.by(), owner.account);
-    let person = &owner.person;
-    let store = &person.service.store;
     if dry_run {
-        let known = store.successor(&owner.roster, to).await?;
+        let known = owner.person.service.store.successor(&owner.roster, to).await?;
         let decision = owner.preview(|roster, by| roster.transfer_ownership(by, &command, known))?;
         return Ok(Reply::ok(&Consequences::of(&decision, by, true)));
     }
-    let decide = move |roster: &Roster, known| roster.transfer_ownership(by, &command, known);
+    let decide = move |roster: &Roster, by, known| roster.transfer_ownership(by, &command, known);
     let answer = move |decision: &Decision| {
         let Some(transfer) = made(decision, id, by.at) else {
             return Reply::no_content();
         };
         let location = format!("/v1/accounts/{account}/ownership-transfers/{id}");
         let view = TransferView::of(&decision.after, &transfer, by.at);
-        match serde_json::to_vec(&view) {
-            Ok(bytes) => Reply::created(&location, &view).tag(&crate::precondition::Tag::of(&bytes)),
-            Err(_) => Reply::created(&location, &view),
-        }
+        Reply::created(&location, &view).tagged_by_body()
     };
-    let caller = person.name();
-    key.once(&person.service, &caller, |keep| async move {
-        let act = person.act(keep);
-        let kept = move |decision: &Decision| answer(decision).kept();
-        let decided = store.decide_owner(account, to, &act, decide, kept).await;
-        person.service.mail_waits.notify_one();
-        Ok(answer(&decided?))
-    })
-    .await
+    owner.decide_owner_once(key, to, decide, answer).await
 }
 
 /// The transfer that a decision made, ended already where it acts at once.

@@ -196,7 +196,7 @@ pub enum Change {
         /// What the member may do.
         permissions: Permissions,
     },
-    /// A member is a contact from now on, as only owners are where contacts never log in.
+    /// A member is a contact from now on, as only those who come to own the account are where contacts never log in.
     MemberLinked {
         /// The member.
         user: UserId,

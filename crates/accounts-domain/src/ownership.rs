@@ -1,8 +1,9 @@
 //! Who owns the account: exactly one contact with a log-in, moved and never vacant.
 //!
-//! Where the catalog gives contacts no log-in, people and contacts are two, and nobody but the owner is both. There the
-//! account goes to the member who logs in with the contact's main address, and becomes that contact by taking it over.
-//! Which user has an address no account knows: `known` is the user of the address that [`Roster::successor_address`] names.
+//! Where the catalog gives contacts no log-in, people and contacts are two, and nobody but owners and former owners is
+//! both. There the account goes to the member who logs in with the contact's main address, and becomes that contact by
+//! taking it over. Which user has an address no account knows: `known` is the user of the address that
+//! [`Roster::successor_address`] names.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -229,7 +230,7 @@ impl Roster {
         self.offer_taken_back(contact, at)
     }
 
-    /// Whether people and contacts are two, but for owners.
+    /// Whether people and contacts are two, but for owners and former ones.
     pub(crate) fn contacts_never_log_in(&self) -> bool {
         self.catalog.policy().contact_login == ContactLogin::Never
     }
@@ -250,7 +251,10 @@ impl Roster {
         match self.successor(to, known) {
             Some(member) if member.user == user => Ok(to),
             // Whose address it was when the account was offered is not known any more.
-            None if self.contacts_never_log_in() => Err(Violation::ContactHasNoLogin),
+            None if self.contacts_never_log_in() => {
+                self.require_waiting(transfer, by.at)?;
+                Err(Violation::ContactHasNoLogin)
+            }
             Some(_) | None => Err(Violation::OtherPerson),
         }
     }

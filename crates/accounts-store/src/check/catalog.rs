@@ -1,6 +1,6 @@
 //! What the catalog asks of the rows.
 
-use accounts_domain::catalog::{Catalog, ContactLogin, Holders, Role, Vacancy};
+use accounts_domain::catalog::{Catalog, Holders, Role, Vacancy};
 use accounts_domain::keys::RoleKey;
 use accounts_domain::permission::Permissions;
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Bool, Text};
 
 use super::queries::listed;
-use super::{Finding, Found, Query, ask, ask_about};
+use super::{Finding, Found, Query, ask_about};
 use crate::backend::Conn;
 use crate::distinct;
 use crate::error::Fault;
@@ -68,31 +68,6 @@ const GUARDS: &Query = &Query {
     ),
 };
 
-/// Somebody who is offered an account, where contacts log in.
-const OFFERED: &Query = &Query {
-    key: "transfer-to-held-back",
-    sentence: "An account is offered to a contact without a login, or with one that is suspended or ends.",
-    sql: listed!(
-        "SELECT t.id FROM ownership_transfers t
-         JOIN contacts c ON c.account_id = t.account_id AND c.id = t.to_contact_id
-         LEFT JOIN memberships m ON m.account_id = t.account_id AND m.contact_id = t.to_contact_id
-         WHERE t.status = 'pending' AND (m.user_id IS NULL OR m.status <> 'active' OR m.expires_at IS NOT NULL)"
-    ),
-};
-
-/// The same where contacts never log in: who logs in with the contact's address may take the account over, and need not
-/// be there any more.
-const OFFERED_APART: &Query = &Query {
-    key: "transfer-to-held-back",
-    sentence: "An account is offered to a contact that is not verified, or whose login is suspended or ends.",
-    sql: listed!(
-        "SELECT t.id FROM ownership_transfers t
-         JOIN contacts c ON c.account_id = t.account_id AND c.id = t.to_contact_id
-         LEFT JOIN memberships m ON m.account_id = t.account_id AND m.contact_id = t.to_contact_id
-         WHERE t.status = 'pending' AND (NOT c.verified OR m.status <> 'active' OR m.expires_at IS NOT NULL)"
-    ),
-};
-
 const UNKNOWN_ROLE: &Query = &Query {
     key: "unknown-role",
     sentence: "A role is held that the catalog does not have.",
@@ -124,11 +99,7 @@ const UNKNOWN_LOGIN_PERMISSION: &Query = &Query {
 };
 
 pub(super) fn find(conn: &mut Conn, catalog: &Catalog) -> Result<Vec<Finding>, Fault> {
-    let offered = match catalog.policy().contact_login {
-        ContactLogin::OnVerification | ContactLogin::OnRequest => OFFERED,
-        ContactLogin::Never => OFFERED_APART,
-    };
-    let mut findings = Vec::from_iter(ask(conn, offered)?);
+    let mut findings = Vec::new();
     for role in catalog.roles() {
         findings.extend(find_of_role(conn, role)?);
     }

@@ -153,6 +153,13 @@ pub(super) const ALL: &[Query] = queries! {
      LEFT JOIN owners o ON o.account_id = t.account_id AND o.contact_id = t.to_contact_id
      WHERE t.status = 'pending' AND (c.id IS NULL OR o.contact_id IS NOT NULL)";
 
+    // One without a login may be offered an account: by a catalog that gives contacts none, until the offer ends.
+    "transfer-to-held-back", "An account is offered to a contact that is not verified, or whose login is suspended or ends.",
+    "SELECT t.id FROM ownership_transfers t
+     JOIN contacts c ON c.account_id = t.account_id AND c.id = t.to_contact_id
+     LEFT JOIN memberships m ON m.account_id = t.account_id AND m.contact_id = t.to_contact_id
+     WHERE t.status = 'pending' AND (NOT c.verified OR m.status <> 'active' OR m.expires_at IS NOT NULL)";
+
     "transfer-from-another", "An account is offered by somebody who does not own it.",
     "SELECT t.id FROM ownership_transfers t
      LEFT JOIN owners o ON o.account_id = t.account_id AND o.contact_id = t.from_contact_id

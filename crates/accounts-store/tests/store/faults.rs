@@ -173,6 +173,13 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "{account} e",
     ),
     (
+        "transfer-to-held-back",
+        "INSERT INTO ownership_transfers (id, account_id, from_contact_id, to_contact_id, status, created_at, expires_at, version)
+         VALUES ('{account} s', '{account}', '{owner}', '{member}', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1);
+         UPDATE memberships SET status = 'suspended' WHERE account_id = '{account}' AND contact_id = '{member}'",
+        "{account} s",
+    ),
+    (
         "transfer-from-another",
         "INSERT INTO ownership_transfers (id, account_id, from_contact_id, to_contact_id, status, created_at, expires_at, version)
          VALUES ('{account} d', '{account}', '{contact}', '{member}', 'pending', '2026-01-01 00:00:00', '2026-01-08 00:00:00', 1)",
