@@ -164,7 +164,8 @@ async fn invite(
 /// Invite up to 100 people
 ///
 /// Each as if alone, with a result each in the order of the request: the invitation, or why there is none. Of several
-/// to one address the first is made.
+/// to one address the first is made. An entry that cannot be read, or names what the catalog does not have, refuses the
+/// whole call before anybody is invited.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/invitations/batch",
@@ -328,14 +329,8 @@ async fn revoke_invitation(
 ) -> Result<Reply, Problem> {
     let by = member.by();
     let decide = move |roster: &Roster, record: &InvitationRecord, _| -> Result<Vec<Change>, Violation> {
-        if shown(roster, record, by)
-            .present_tag()
-            .is_none_or(|present| if_match.allows(&present))
-        {
-            roster.revoke_invitation(by, record)
-        } else {
-            Err(Violation::Stale)
-        }
+        if_match.admits_read(|| shown(roster, record, by))?;
+        roster.revoke_invitation(by, record)
     };
     let unkept = |_: &Decision, _: &InvitationRecord| Reply::no_content().kept();
     let person = &member.person;

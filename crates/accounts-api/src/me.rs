@@ -8,6 +8,7 @@ use accounts_domain::language::Language;
 use accounts_domain::names::DisplayName;
 use accounts_domain::sessions::{EndReason, Session};
 use accounts_domain::users::{PASSWORD_BYTES, Person, User};
+use accounts_domain::violation::Violation;
 use actix_web::HttpRequest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -331,10 +332,6 @@ async fn list_my_sessions(signed_in: SignedIn, paging: Paging<String>) -> Result
     responses((status = 200, description = "The session.", body = SessionView), answer::NotModified)
 )]
 async fn read_my_session(signed_in: SignedIn, PathSession(session): PathSession) -> Result<Reply, Problem> {
-    my_session(&signed_in, session).await
-}
-
-async fn my_session(signed_in: &SignedIn, session: SessionId) -> Result<Reply, Problem> {
     let person = signed_in
         .service
         .store
@@ -345,8 +342,14 @@ async fn my_session(signed_in: &SignedIn, session: SessionId) -> Result<Reply, P
         .sessions
         .get(&session)
         .filter(|session| session.is_live(signed_in.by.at));
-    let session = session.ok_or_else(Problem::not_found)?;
-    Ok(Reply::ok(&SessionView::of(session, signed_in.session)).tagged_by_body())
+    Ok(shown_session(
+        session.ok_or_else(Problem::not_found)?,
+        signed_in.session,
+    ))
+}
+
+fn shown_session(session: &Session, current: SessionId) -> Reply {
+    Reply::ok(&SessionView::of(session, current)).tagged_by_body()
 }
 
 /// End one of my sessions
@@ -363,9 +366,13 @@ async fn end_my_session(
     PathSession(session): PathSession,
     if_match: IfMatch,
 ) -> Result<Reply, Problem> {
-    if_match.check_read(my_session(&person, session)).await?;
+    let current = person.session;
     person
-        .decide(move |person| person.end_session(session, EndReason::Ended))
+        .decide(move |person| {
+            let found = person.sessions.get(&session).ok_or(Violation::NotFound)?;
+            if_match.admits_read(|| shown_session(found, current))?;
+            person.end_session(session, EndReason::Ended)
+        })
         .await?;
     Ok(Reply::no_content())
 }

@@ -91,6 +91,18 @@ impl IfMatch {
         }
     }
 
+    /// Under the lock: refuses a change that was meant for another state than the one that a read answers now.
+    ///
+    /// # Errors
+    /// [`Violation::Stale`].
+    pub fn admits_read(&self, read: impl FnOnce() -> Reply) -> Result<(), Violation> {
+        if self.0.is_none() || read().present_tag().is_some_and(|present| self.allows(&present)) {
+            Ok(())
+        } else {
+            Err(Violation::Stale)
+        }
+    }
+
     /// Where nothing is locked: 412 unless the change may apply to this state.
     ///
     /// # Errors
@@ -103,7 +115,8 @@ impl IfMatch {
         }
     }
 
-    /// Like [`Self::check`], for the state that a read answers now, which is read only where the header is there.
+    /// Like [`Self::check`], for the state that a read answers now, which is read only where the header is there. For keys
+    /// and sessions that nothing changes but their use until they are gone, so that a lock would save nobody's change.
     ///
     /// # Errors
     /// 412 `stale`, and those of the read.
