@@ -23,7 +23,8 @@ on_both! {
         let found = desk.get(PATH).expect(200);
         assert_eq!((found.body(), found.etag()), (opened.body(), opened.etag()));
         assert!(app.mails_to("other@example.com").is_empty());
-        assert_eq!(app.mails_to("ida@example.com").len(), 1);
+        let mails = app.mails_to("ida@example.com");
+        assert_eq!((mails.len(), mails[0].subject.as_str()), (1, "Ida Ltd is waiting for you"));
         // Nobody enters it yet.
         let question = json!({ "questions": [{
             "external_id": "4711", "address": "ida@example.com", "permission": "contacts:view",

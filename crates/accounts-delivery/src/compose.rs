@@ -245,6 +245,15 @@ impl<'a> Outline<'a> {
                 names: vec![("name", name), ("account", account)],
                 link: Some(Link::of(LinkPurpose::Verification, verification, VERIFICATION_LIFE)),
             },
+            Letter::TakeOver {
+                verification,
+                name,
+                account,
+            } => Self {
+                section: "take_over",
+                names: vec![("name", name), ("account", account)],
+                link: Some(Link::of(LinkPurpose::Verification, verification, VERIFICATION_LIFE)),
+            },
             Letter::AccountKeyMade {
                 name,
                 account,

@@ -39,6 +39,15 @@ pub enum Letter {
         /// The account's name.
         account: String,
     },
+    /// An account was opened for you; follow this link to own it.
+    TakeOver {
+        /// The verification whose link it carries.
+        verification: VerificationId,
+        /// The contact's name.
+        name: String,
+        /// The account's name.
+        account: String,
+    },
     /// The account writes to another address from now on; told to the former one.
     AddressMoved {
         /// The contact's name.
@@ -280,10 +289,20 @@ fn mails_of(before: &Roster, after: &Roster, change: &Change) -> Vec<Mail> {
             let Ok(contact) = after.contact(verification.contact) else {
                 return Vec::new();
             };
-            let letter = Letter::VerifyContact {
-                verification: verification.id,
-                name: name_of(contact.id),
-                account,
+            let (verification, name) = (verification.id, name_of(contact.id));
+            let is_awaited = contact.id == after.owner() && after.member_of_contact(contact.id).is_none();
+            let letter = if is_awaited {
+                Letter::TakeOver {
+                    verification,
+                    name,
+                    account,
+                }
+            } else {
+                Letter::VerifyContact {
+                    verification,
+                    name,
+                    account,
+                }
             };
             vec![Mail {
                 contact: Some(contact.id),
@@ -467,6 +486,19 @@ mod tests {
             letter,
         };
         assert_eq!(written(&before, &changes), [mail]);
+    }
+
+    #[test]
+    fn whom_an_account_awaits_is_told_so() {
+        let awaited = standard().with(BEA);
+        let changes = awaited.send_verification(ANA.by(), &verifying()).unwrap();
+        assert!(matches!(
+            written(&awaited, &changes)[0].letter,
+            Letter::VerifyContact { .. }
+        ));
+        let mut awaited = awaited;
+        awaited.parts.owner = BEA.contact();
+        assert!(matches!(written(&awaited, &changes)[0].letter, Letter::TakeOver { .. }));
     }
 
     #[test]

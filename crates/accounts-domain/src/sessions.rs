@@ -130,6 +130,10 @@ pub fn device_key(user_agent: Option<&str>) -> String {
         .collect()
 }
 
+/// Of how many devices a person is told, within the time for which sessions are remembered. Whoever knows the password and
+/// calls each log-in another device sends no more mails than that.
+pub const DEVICES_TOLD: usize = 50;
+
 /// Browsers by the mark that tells them from those whose marks they bear, too.
 const BROWSERS: [(&str, &str); 6] = [
     ("Edg", "Edge"),

@@ -15,7 +15,7 @@ use crate::language::Language;
 use crate::mail::{Letter, Mail};
 use crate::names::{DisplayName, Reason};
 use crate::second_factor::{Challenge, FactorInForce, Proof, RecoveryHash, SealedSecret, SecondFactor};
-use crate::sessions::{EndReason, Session, device_key, device_name};
+use crate::sessions::{DEVICES_TOLD, EndReason, Session, device_key, device_name};
 use crate::totp::TotpStep;
 use crate::violation::Violation;
 
@@ -414,14 +414,16 @@ impl Person {
     }
 
     /// What the person is told of a log-in from a device that it has not used for as long as sessions are remembered (R17).
-    /// The very first log-in is no news, nor is the session that takes the place of all others with a new password.
+    /// The very first log-in is no news, nor is the session that takes the place of all others with a new password. Of more
+    /// than [`DEVICES_TOLD`] nobody is told (R51).
     fn new_device(&self, session: &Session, changes: &[UserChange]) -> Option<Letter> {
         let first = self.user.last_login_at.is_none();
         let told = changes
             .iter()
             .any(|change| matches!(change, UserChange::PasswordChanged { .. }));
         let said = session.user_agent.as_deref();
-        if first || told || self.devices.contains(&device_key(said)) {
+        let enough = self.devices.len() >= DEVICES_TOLD;
+        if first || told || enough || self.devices.contains(&device_key(said)) {
             return None;
         }
         Some(Letter::NewDevice {

@@ -44,6 +44,11 @@ fn letters(name: &str) -> Vec<Letter> {
             name: name.clone(),
             account: account.clone(),
         },
+        Letter::TakeOver {
+            verification: VerificationId::new(),
+            name: name.clone(),
+            account: account.clone(),
+        },
         Letter::AddressMoved {
             name: name.clone(),
             account: account.clone(),
@@ -230,6 +235,7 @@ fn a_link_leads_to_the_public_url_with_its_token_in_the_fragment_and_as_a_code()
     let cases = [
         ("confirm_sign_up", "/sign-up", "sgn_", "24 hours", "24 heures"),
         ("verify_contact", "/verify", "ver_", "72 hours", "72 heures"),
+        ("take_over", "/verify", "ver_", "72 hours", "72 heures"),
         ("reset_password", "/reset", "rst_", "30 minutes", "30 minutes"),
         ("confirm_email_change", "/email-change", "emc_", "24 hours", "24 heures"),
         ("email_changed", "/email-undo", "emc_", "7 days", "7 jours"),

@@ -78,6 +78,12 @@ fn r_17_the_person_is_told_of_a_log_in_from_another_device() {
     assert_eq!(device, "Firefox, Windows");
     // Another version of the same is no other device.
     assert_eq!(told(&person, agent("X11; Linux x86_64; rv:128.0"), &[]), []);
+    // Whoever calls each log-in another device sends no more than so many mails.
+    let mut many = person.clone();
+    many.devices = (0..DEVICES_TOLD)
+        .map(|number| device_key(agent(&"x".repeat(number)).as_deref()))
+        .collect();
+    assert_eq!(told(&many, agent("Windows NT 10.0; Win64"), &[]), []);
     // Of a new password the person is told already, and the first log-in is no news.
     let changed = UserChange::PasswordChanged {
         hash: PasswordHash("new".into()),
