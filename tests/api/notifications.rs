@@ -173,14 +173,19 @@ on_both! {
         given::notice(&desk, &ana.account, "invoice");
         let mut hand = accounts_store::Hand::open(&app.database()).unwrap();
         hand.run("UPDATE throttles SET count = 9999 WHERE key LIKE 'notice:account:%'").unwrap();
-        given::notice(&desk, &ana.account, "invoice");
         let path = format!("/v1/accounts/{}/notifications", ana.account);
         let content = json!({ "en": { "subject": "Once more", "text": "And again." } });
         let notice = json!({ "category": "invoice", "content": content });
+        // What is refused was no notice.
+        let mut nobodys = notice.clone();
+        nobodys["opened_by"] = json!("con_01h455vb4pex5vsknk084sn02q");
+        desk.post(&path, nobodys).refused(422, "invalid-fields").fault("/opened_by", "unknown-opener");
+        given::notice(&desk, &ana.account, "invoice");
         let refused = desk.post(&path, notice.clone()).refused(429, "too-many-requests");
         let wait: i64 = refused.header("Retry-After").parse().unwrap();
         let other = given::owner(app, "eve@example.com");
         given::notice(&desk, &other.account, "invoice");
+        given::notice(&given::integration(app, SENDS), &ana.account, "invoice");
         app.clock().advance(TimeDelta::seconds(wait));
         desk.post(&path, notice).expect(201);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use accounts_domain::ids::{AccountId, ChallengeId, UserId};
+use accounts_domain::ids::{AccountId, ChallengeId, IntegrationId, UserId};
 use accounts_domain::second_factor::CHALLENGE_LIFE;
 use accounts_store::Throttle;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -43,7 +43,7 @@ const INVITATIONS_PER_ACCOUNT: i32 = 500;
 /// Mails of invitations to one address within an hour, whoever invites.
 const INVITATIONS_PER_ADDRESS: i32 = 10;
 
-/// Notices to one account within an hour (R51): more than anybody reads, and fewer than a loop sends that does not end.
+/// Notices of one integration to one account within an hour (R51): more than anybody reads, and fewer than a loop sends that does not end.
 const NOTICES_PER_ACCOUNT: i32 = 10_000;
 
 /// Test messages of one account within an hour (R51).
@@ -137,10 +137,10 @@ impl Limits {
         ])
     }
 
-    /// The limit of notices to an account, whichever integration sends them.
-    pub fn notices_to(account: AccountId) -> Self {
+    /// The limit of notices of an integration to an account: one that runs wild keeps no other from telling it something.
+    pub fn notices_to(account: AccountId, from: IntegrationId) -> Self {
         Self(vec![Throttle {
-            key: format!("notice:account:{account}"),
+            key: format!("notice:account:{account}:{from}"),
             limit: NOTICES_PER_ACCOUNT,
             window: TimeDelta::hours(1),
         }])

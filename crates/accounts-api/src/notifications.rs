@@ -398,7 +398,7 @@ async fn read_notification(
 /// The recipients of the category are worked out, a mail to each is queued, and the answer says who they are; nothing waits
 /// for a mail server. When a mail is sent, they are worked out again: whoever has lost the place meanwhile is not told, and
 /// whoever has taken it is. A suspended account is told, too. Nobody at all may be told, which `step` says (`nobody`). At
-/// most ten thousand an hour to each account.
+/// most ten thousand an hour of one integration to one account.
 #[utoipa::path(
     post,
     path = "/v1/accounts/{account}/notifications",
@@ -427,7 +427,8 @@ async fn send_notification(
     key.once(&caller.service, &from.to_string(), |keep| async {
         let service = &caller.service;
         let at = caller.by.at;
-        Limits::notices_to(account).admit(service, at).await?;
+        let limits = Limits::notices_to(account, from);
+        limits.admit(service, at).await?;
         let readers = service.store.readers(account).await?;
         let answer = move |decision: &Decision| created(&format!("/v1/notifications/{id}"), decision);
         let decide = move |roster: &Roster| roster.send_notice(&command, &readers, at);
@@ -435,6 +436,9 @@ async fn send_notification(
         let kept = move |decision: &Decision| answer(decision).kept();
         let decided = service.store.decide(account, &act, decide, kept).await;
         service.mail_waits.notify_one();
+        if decided.is_err() {
+            limits.forgive(service).await?;
+        }
         Ok(answer(&decided?))
     })
     .await
