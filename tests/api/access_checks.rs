@@ -124,7 +124,10 @@ on_both! {
     fn a_question_names_one_account_one_person_and_one_thing(app) {
         let desk = given::integration(app, &["access:check"]);
         let refused = |question: Value| desk.post(CHECKS, json!({ "questions": [question] })).refused(422, "invalid-fields");
-        refused(json!({})).fault("/questions/0", "required");
+        let nothing = refused(json!({}));
+        for member in ["account_id", "user_id", "application"] {
+            nothing.fault(&format!("/questions/0/{member}"), "required");
+        }
         let both = json!({
             "account_id": "acc_01h455vb4pex5vsknk084sn02q", "external_id": "1",
             "user_id": "usr_01h455vb4pex5vsknk084sn02q", "address": "a@example.com",

@@ -101,6 +101,15 @@ on_both! {
             let asked = json!({ "name": "K", "all_permissions": true, "expires_at": "tomorrow" });
             ana.post(&list, asked).refused(422, "invalid-fields").fault("/expires_at", "invalid-format");
         }
+        for list in [MINE.to_owned(), ana.at("/api-keys")] {
+            let asked = json!({ "name": "K", "all_permissions": true, "permissions": ["contacts:view"] });
+            ana.post(&list, asked).refused(422, "invalid-fields").fault("/all_permissions", "contradictory");
+        }
+        let others = given::owner(app, "eve@other.example").account;
+        for other in [others.as_str(), "acc_01h455vb4pex5vsknk084sn02q"] {
+            let asked = json!({ "name": "K", "all_permissions": true, "account_ids": [ana.account, other] });
+            ana.post(MINE, asked).refused(422, "invalid-fields").fault("/account_ids", "unknown-account");
+        }
         let asked = json!({ "name": "K", "all_permissions": true, "account_ids": ["x"] });
         ana.post(MINE, &asked).refused(422, "invalid-fields").fault("/account_ids/0", "invalid-format");
         let elsewhere = ana.post(ana.at("/api-keys"), asked).refused(422, "invalid-fields");

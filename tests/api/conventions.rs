@@ -240,6 +240,25 @@ on_both! {
         assert_eq!(session.header("Cache-Control"), "no-store");
     }
 
+    fn whoever_is_not_let_in_is_told_what_would_be(app) {
+        let ana = given::owner(app, "ana@example.com");
+        let wrong = json!({ "address": "ana@example.com", "password": "not the one" });
+        let refused = [
+            app.client().post("/v1/sessions", wrong).refused(401, "invalid-credentials"),
+            app.client()
+                .post("/v1/sessions/refresh", json!({ "refresh_token": "x" }))
+                .refused(401, "unauthenticated"),
+            ana.post("/v1/me/reauthenticate", json!({ "password": "not the one" }))
+                .refused(401, "reauthentication-required"),
+        ];
+        for answer in refused {
+            assert!(
+                answer.header("WWW-Authenticate").starts_with("Bearer realm="),
+                "{answer}"
+            );
+        }
+    }
+
     fn pages_run_nothing_that_they_were_not_shipped_with(app) {
         let house = House::of(app);
         for operation in operations::reads() {

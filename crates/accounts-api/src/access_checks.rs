@@ -113,16 +113,18 @@ impl Parse for AccessQuestionBody {
     fn parse(self, faults: &mut Faults) -> Option<Question> {
         one_of(
             faults,
-            "account_id",
-            self.account_id.is_some(),
-            self.external_id.is_some(),
+            ("account_id", self.account_id.is_some()),
+            ("external_id", self.external_id.is_some()),
         );
-        one_of(faults, "user_id", self.user_id.is_some(), self.address.is_some());
         one_of(
             faults,
-            "application",
-            self.application.is_some(),
-            self.permission.is_some(),
+            ("user_id", self.user_id.is_some()),
+            ("address", self.address.is_some()),
+        );
+        one_of(
+            faults,
+            ("application", self.application.is_some()),
+            ("permission", self.permission.is_some()),
         );
         let account = faults.optional_text("account_id", self.account_id, |text| {
             text.parse().map_err(|_| FieldCode::InvalidFormat)
@@ -149,9 +151,9 @@ impl Parse for AccessQuestionBody {
 }
 
 /// Refuses where none of two members stands, or both.
-fn one_of(faults: &mut Faults, first: &str, has_first: bool, has_second: bool) {
+fn one_of(faults: &mut Faults, (first, has_first): (&str, bool), (second, has_second): (&str, bool)) {
     match (has_first, has_second) {
-        (false, false) => faults.add_here(FieldCode::Required),
+        (false, false) => faults.add(first, FieldFault::new(FieldCode::Required).with("or", second)),
         (true, true) => faults.add(first, FieldCode::Contradictory),
         (true, false) | (false, true) => {}
     }

@@ -21,6 +21,7 @@ use crate::key_text::NewSecret;
 use crate::moment;
 use crate::page::{Paging, page};
 use crate::path::path_values;
+use crate::permissions;
 use crate::precondition::IfMatch;
 use crate::problem::{FieldCode, FieldFault, Problem, refusal};
 use crate::reply::Reply;
@@ -201,6 +202,7 @@ impl Parse for MyApiKeyBody {
         if self.permissions.is_none() && !everything {
             faults.add("permissions", FieldCode::Required);
         }
+        permissions::require_one(faults, self.all_permissions, self.permissions.as_deref());
         let chosen: Option<BTreeSet<PermissionKey>> =
             keys_of(faults, "permissions", self.permissions.unwrap_or_default());
         let expires_at = faults.optional_text("expires_at", self.expires_at, moment::read);
@@ -288,6 +290,24 @@ impl Minted {
     }
 }
 
+/// Refuses to keep a key to accounts that are none of the person's: most likely one is mistyped.
+async fn require_own(person: &SignedIn, named: Option<&BTreeSet<AccountId>>) -> Result<(), Problem> {
+    let Some(named) = named else {
+        return Ok(());
+    };
+    let (store, user, at) = (&person.service.store, person.user.id, person.by.at);
+    let among = Some(named.iter().copied().collect());
+    let found = store.accounts_among(user, among, None, i64::from(u8::MAX), at).await?;
+    let own: BTreeSet<AccountId> = found.iter().map(|roster| roster.account().id).collect();
+    match named.difference(&own).next() {
+        None => Ok(()),
+        Some(other) => {
+            let fault = FieldFault::new(FieldCode::UnknownAccount).with("key", other.to_string());
+            Err(Problem::invalid_field("/account_ids", fault))
+        }
+    }
+}
+
 /// A page of keys, the latest first.
 async fn page_of<'a>(
     caller: &Caller,
@@ -350,6 +370,7 @@ async fn list_my_api_keys(person: SignedIn, paging: Paging<String>) -> Result<Re
 )]
 async fn make_my_api_key(person: Reauthenticated, Checked(asked): Checked<MyApiKeyBody>) -> Result<Reply, Problem> {
     let minted = Minted::of(asked, &person)?;
+    require_own(&person, minted.key.accounts.as_ref()).await?;
     let key = minted.key.clone();
     person.decide(move |person| person.make_key(&key)).await?;
     Ok(minted.reply("/v1/me/api-keys"))

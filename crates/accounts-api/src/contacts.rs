@@ -82,7 +82,7 @@ pub struct ContactFilters {
     #[param(max_length = 40)]
     category: Vec<String>,
     /// Words that stand in a name or an address, without regard to accents and case.
-    #[param(max_length = 100)]
+    #[param(min_length = 1, max_length = 100)]
     q: Option<String>,
 }
 

@@ -38,6 +38,13 @@ pub(crate) fn given(
     }
 }
 
+/// Refuses a body that asks for all permissions and for chosen ones.
+pub(crate) fn require_one(faults: &mut Faults, all: Option<bool>, chosen: Option<&[String]>) {
+    if all == Some(true) && chosen.is_some() {
+        faults.add("all_permissions", FieldCode::Contradictory);
+    }
+}
+
 /// Permissions that the service or the catalog has.
 fn known(faults: &mut Faults, keys: Vec<String>) -> Option<BTreeSet<PermissionKey>> {
     let service: Option<Data<Service>> = faults.data();

@@ -76,7 +76,7 @@ impl Problem {
         let challenge = if token_came {
             r#"Bearer realm="accounts", error="invalid_token""#
         } else {
-            r#"Bearer realm="accounts""#
+            CHALLENGE
         };
         Self::new(Code::Unauthenticated).header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
@@ -234,6 +234,9 @@ impl Problem {
     /// The answer in a language.
     pub fn answer(&self, told: &Told<'_>) -> HttpResponse {
         let mut answer = HttpResponseBuilder::new(self.status());
+        if self.status() == StatusCode::UNAUTHORIZED {
+            answer.insert_header((WWW_AUTHENTICATE, CHALLENGE));
+        }
         for header in &self.0.headers {
             answer.insert_header(header.clone());
         }
@@ -245,6 +248,9 @@ impl Problem {
             .body(self.body(told))
     }
 }
+
+/// What is asked of whoever is not let in (RFC 9110 section 11.6.1): a token, which a right log-in gives.
+const CHALLENGE: &str = r#"Bearer realm="accounts""#;
 
 /// The media type of problems.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json; charset=utf-8";

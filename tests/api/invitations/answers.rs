@@ -42,9 +42,13 @@ on_both! {
         let bea = given::logged_in(app, "bea@example.com");
         assert_eq!(bea.get("/v1/me").expect(200)["display_name"], "Bea Lima");
         ana.invites("cem@example.com", &json!([])).expect(201);
-        let body = json!({ "token": token(app, "cem@example.com"), "password": PASSWORD });
+        let link = token(app, "cem@example.com");
+        let body = json!({ "token": link, "password": PASSWORD });
         let refused = app.client().post("/v1/invitations/accept", body).refused(422, "invalid-fields");
         refused.fault("/display_name", "required");
+        let both = json!({ "token": link, "password": "short" });
+        let refused = app.client().post("/v1/invitations/accept", both).refused(422, "invalid-fields");
+        refused.fault("/display_name", "required").fault("/password", "too-short");
     }
 
     fn a_new_password_has_its_bounds(app) {

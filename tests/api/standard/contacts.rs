@@ -64,6 +64,10 @@ on_both! {
         let set = |categories: &[&str]| ana.put(bea.at("/subscriptions"), json!({ "categories": categories }));
         assert_eq!(set(&["product_news", "invoice"]).expect(200)["subscriptions"], json!(["invoice", "product_news"]));
         set(&["gossip"]).refused(422, "invalid-fields").fault("/categories", "unknown-category");
+        let new = json!({ "display_name": "Cem", "address": "cem@lima.example", "subscriptions": ["gossip"],
+            "login": { "all_permissions": true, "permissions": [] } });
+        let refused = ana.post(ana.at("/contacts"), new).refused(422, "invalid-fields");
+        refused.fault("/subscriptions", "unknown-category").fault("/login/all_permissions", "contradictory");
         assert_eq!(set(&[]).expect(200)["subscriptions"], json!([]));
     }
 

@@ -12,11 +12,14 @@ use accounts_domain::names::{DisplayName, JobTitle, PersonName};
 use accounts_domain::permission::Permissions;
 use accounts_domain::phone::{Phone, PhoneKind, PhoneNumber};
 use accounts_domain::roster::{Contact, ContactProfile};
+use actix_web::web::Data;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::body::{Faults, Parse, present};
+use crate::permissions;
 use crate::problem::{FieldCode, FieldFault};
+use crate::service::Service;
 
 /// The greatest number of keys in a list: as many as a catalog may have.
 const KEYS: usize = 200;
@@ -127,6 +130,7 @@ impl Parse for ContactBody {
         let roles = keys_of(faults, "roles", self.roles.unwrap_or_default());
         let login = self.login.map(|login| login.parse(&mut faults.within("login")));
         let subscriptions = keys_of(faults, "subscriptions", self.subscriptions.unwrap_or_default());
+        require_known(faults, subscriptions.as_ref());
         let profile = ContactProfile {
             display_name: display_name?,
             first_name,
@@ -149,8 +153,21 @@ impl Parse for ContactBody {
     }
 }
 
+/// Refuses categories that the catalog does not have.
+fn require_known(faults: &mut Faults, categories: Option<&BTreeSet<CategoryKey>>) {
+    let service: Option<Data<Service>> = faults.data();
+    let catalog = service.as_ref().map(|service| service.store.catalog());
+    for category in categories.into_iter().flatten() {
+        if catalog.is_some_and(|catalog| catalog.category(category).is_none()) {
+            let fault = FieldFault::new(FieldCode::UnknownCategory).with("key", category.as_str());
+            faults.add("subscriptions", fault);
+        }
+    }
+}
+
 impl LoginBody {
     fn parse(self, faults: &mut Faults) -> Option<Permissions> {
+        permissions::require_one(faults, self.all_permissions, self.permissions.as_deref());
         let chosen: BTreeSet<PermissionKey> = keys_of(faults, "permissions", self.permissions.unwrap_or_default())?;
         Some(if self.all_permissions == Some(true) {
             Permissions::All

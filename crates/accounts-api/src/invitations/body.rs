@@ -30,7 +30,7 @@ pub struct InvitationBody {
     /// `true`: everything, permissions that are added later included (U-15).
     all_permissions: Option<bool>,
     /// A preset of the catalog: the permissions that it stands for now.
-    #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", example = "webmaster")]
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,39}$", example = "technical")]
     permission_preset: Option<String>,
     /// These permissions and no others (U-16), which the caller has, too.
     #[schema(max_items = 200, example = json!(["contacts:view"]))]

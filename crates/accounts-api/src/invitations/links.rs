@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::links::{LinkPurpose, LinkToken, Links};
 use crate::moment;
 use crate::passwords::Password;
-use crate::problem::{Code, FieldCode, Problem, refusal};
+use crate::problem::{Code, Fault, FieldCode, FieldFault, Place, Problem, refusal};
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::router::{Routes, routes};
@@ -248,11 +248,19 @@ async fn shown_by_password(
 
 /// A new log-in, whose password nobody but the person knows (U-18).
 async fn chosen(service: &Service, target: &InvitationTarget, acceptance: Acceptance) -> Result<Joining, Problem> {
+    let at = |pointer: &str, fault: FieldFault| Fault::at(Place::Pointer(pointer.to_owned()), fault);
     let display_name = acceptance
         .display_name
         .or_else(|| target.record.invitation.display_name.clone())
-        .ok_or_else(|| Problem::invalid_field("/display_name", FieldCode::Required))?;
-    let password = password_of(&acceptance.password).map_err(|fault| Problem::invalid_field("/password", fault))?;
+        .ok_or_else(|| at("/display_name", FieldFault::new(FieldCode::Required)));
+    let password = password_of(&acceptance.password).map_err(|fault| at("/password", fault));
+    let (display_name, password) = match (display_name, password) {
+        (Ok(display_name), Ok(password)) => (display_name, password),
+        (display_name, password) => {
+            let faults = display_name.err().into_iter().chain(password.err());
+            return Err(Problem::invalid_fields(faults.collect()));
+        }
+    };
     let words = [
         target.record.invitation.address.to_string(),
         display_name.to_string(),

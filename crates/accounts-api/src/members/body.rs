@@ -20,7 +20,7 @@ pub struct MemberPatchBody {
     all_permissions: Option<Option<bool>>,
     /// A preset of the catalog: the permissions that it stands for now.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, pattern = "^[a-z][a-z0-9_]{0,39}$", example = "bookkeeper")]
+    #[schema(nullable = false, pattern = "^[a-z][a-z0-9_]{0,39}$", example = "billing")]
     permission_preset: Option<Option<String>>,
     /// These permissions and no others (U-16), which the caller has, too.
     #[serde(default, deserialize_with = "present")]

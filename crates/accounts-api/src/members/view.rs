@@ -33,7 +33,7 @@ pub struct MemberView {
     #[schema(example = json!(["contacts:view", "tickets:open"]))]
     permissions: Vec<String>,
     /// The preset of the catalog that says just these permissions.
-    #[schema(required = true, example = "bookkeeper")]
+    #[schema(required = true, example = "billing")]
     permission_preset: Option<String>,
     /// The contact that the member is.
     #[schema(required = true, example = "con_01h455vb4pex5vsknk084sn02q")]

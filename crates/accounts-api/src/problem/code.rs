@@ -270,6 +270,8 @@ field_codes! {
     InThePast = "in-the-past",
     /// The account has no such contact.
     UnknownContact = "unknown-contact",
+    /// The person is no member of such an account.
+    UnknownAccount = "unknown-account",
     /// The account has no such contact and no such member.
     UnknownOpener = "unknown-opener",
     /// Nobody logs in with this address.

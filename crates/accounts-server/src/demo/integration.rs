@@ -1,4 +1,4 @@
-//! The demo's integration, which sends notices, asks whose mail it is and hears of what happens. It is made by the
+//! The demo's integration, with every scope there is, so that everything can be tried out. It is made by the
 //! service, because on the embedded database no command makes one while the service runs.
 
 use std::path::{Path, PathBuf};
@@ -19,16 +19,6 @@ const NAME: &str = "Demo";
 /// The file of its key, in the data folder.
 const FILE: &str = "demo-integration.key";
 
-/// What it may do.
-const SCOPES: [IntegrationScope; 6] = [
-    IntegrationScope::AccessCheck,
-    IntegrationScope::DeliverabilityReport,
-    IntegrationScope::EventsRead,
-    IntegrationScope::InboundCheck,
-    IntegrationScope::NotificationsSend,
-    IntegrationScope::WebhooksManage,
-];
-
 /// Makes the integration if there is none of its name, and answers in which file its key is. Nothing where somebody has
 /// taken the file away: what is stored of a key does not tell it.
 ///
@@ -39,7 +29,7 @@ pub async fn make(store: &Store, clock: &Clock, data: &Path) -> Result<Option<Pa
     let name = KeyName::parse(NAME)?;
     if store.integrations().await?.iter().all(|known| known.name != name) {
         let at = clock.now();
-        let made = first_key::with_key(name, SCOPES.into(), KeyMode::Live, None, at);
+        let made = first_key::with_key(name, IntegrationScope::ALL.into(), KeyMode::Live, None, at);
         let (integration, whole) = made.ok_or(DemoError::Randomness)?;
         // In this order a crash in between leaves a key that opens nothing, and the next start makes another one; the
         // other way round it would leave an integration whose key nobody knows.
@@ -104,7 +94,7 @@ mod tests {
         let (_, key) = found.keys.first_key_value().unwrap();
         assert!(whole.starts_with(&format!("{}_", key.prefix())) && whole.ends_with('\n'));
         assert!(key.expires_at.is_none() && key.mode == KeyMode::Live);
-        assert_eq!(found.scopes, SCOPES.into());
+        assert_eq!(found.scopes, IntegrationScope::ALL.into());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
