@@ -118,7 +118,7 @@ impl Consequences {
     /// What a decision changes, as its caller sees it.
     pub fn of(decision: &Decision, by: By, dry_run: bool) -> Self {
         let Decision { before, after, changes } = decision;
-        let difference = Difference::between(before, after, changes, by.actor.user(), by.at);
+        let difference = Difference::between(before, after, changes, by);
         let contact = |id: ContactId| ContactRef::of(id, &[after, before]);
         let moved = |place: Move| RoleMove {
             role: place.role.to_string(),

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::access::OpenApplication;
+use crate::access::{Access, OpenApplication};
+use crate::actor::By;
 use crate::change::Change;
 use crate::ids::{ContactId, UserId};
 use crate::keys::{ApplicationKey, CategoryKey, PermissionKey, RoleKey};
 use crate::permission::{Permissions, ServicePermission};
 use crate::recipients::Listener;
-use crate::roster::Roster;
+use crate::roster::{AccountStatus, Roster};
 
 /// A primary place that moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,26 +62,16 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// What lies between two rosters of one account, as the caller sees it at that moment.
-    pub fn between(
-        before: &Roster,
-        after: &Roster,
-        changes: &[Change],
-        caller: Option<UserId>,
-        at: DateTime<Utc>,
-    ) -> Self {
-        let caller_closes = caller.map(|user| {
-            let is = opened_by(after, user, at);
-            opened_by(before, user, at).difference(&is).cloned().collect()
-        });
+    /// What lies between two rosters of one account, as the caller sees it at that moment: a key sees what it may itself.
+    pub fn between(before: &Roster, after: &Roster, changes: &[Change], by: By) -> Self {
+        let at = by.at;
+        let own = |roster: &Roster| opened(roster, roster.access_by(by));
         Self {
             moves: changes.iter().filter_map(moved).collect(),
             applications: application_shifts(before, after, at),
             categories: category_shifts(before, after, at),
-            caller_loses: caller
-                .map(|user| lost_permissions(before, after, user, at))
-                .unwrap_or_default(),
-            caller_closes: caller_closes.unwrap_or_default(),
+            caller_loses: lost_permissions(before, after, by),
+            caller_closes: own(before).difference(&own(after)).cloned().collect(),
         }
     }
 }
@@ -106,8 +97,8 @@ fn application_shifts(before: &Roster, after: &Roster, at: DateTime<Utc>) -> Vec
     let members: BTreeSet<UserId> = rosters
         .into_iter()
         .flat_map(Roster::members)
-        .filter(|member| member.contact.is_none())
         .map(|member| member.user)
+        .filter(|user| rosters.iter().all(|roster| !is_a_contact(roster, *user)))
         .collect();
     let of_contacts = contacts.into_iter().map(|id| {
         let [was, is] = opened_to(rosters, id, at);
@@ -141,17 +132,20 @@ fn application_shifts(before: &Roster, after: &Roster, at: DateTime<Utc>) -> Vec
         .collect()
 }
 
-/// What is open to a contact before and after: what its member may open. While nobody logs in for it, it is what its roles
-/// will open once somebody does.
+fn is_a_contact(roster: &Roster, user: UserId) -> bool {
+    roster.member(user).is_some_and(|member| member.contact.is_some())
+}
+
+/// What is open to a contact before and after: what its person may open, who may have been a member before it was this
+/// contact, too. While nobody logs in for it, it is what its roles will open once somebody does, where anybody ever does.
 fn opened_to(rosters: [&Roster; 2], contact: ContactId, at: DateTime<Utc>) -> [BTreeSet<ApplicationKey>; 2] {
-    let logs_in = rosters.iter().any(|roster| roster.member_of_contact(contact).is_some());
+    let member = rosters.iter().find_map(|roster| roster.member_of_contact(contact));
+    if let Some(member) = member {
+        return rosters.map(|roster| opened_by(roster, member.user, at));
+    }
     rosters.map(|roster| {
-        if logs_in {
-            let member = roster.member_of_contact(contact);
-            member
-                .map(|member| opened_by(roster, member.user, at))
-                .unwrap_or_default()
-        } else if roster.contact(contact).is_ok() {
+        let is_there = roster.contact(contact).is_ok() && !roster.contacts_never_log_in();
+        if is_there && is_active(roster) {
             keys(roster.applications_of(contact, at))
         } else {
             BTreeSet::new()
@@ -160,10 +154,19 @@ fn opened_to(rosters: [&Roster; 2], contact: ContactId, at: DateTime<Utc>) -> [B
 }
 
 fn opened_by(roster: &Roster, user: UserId, at: DateTime<Utc>) -> BTreeSet<ApplicationKey> {
-    roster
-        .access(user, at)
+    opened(roster, roster.access(user, at))
+}
+
+/// Nothing is open while the account is suspended or closed, as access checks say.
+fn opened(roster: &Roster, access: Option<Access>) -> BTreeSet<ApplicationKey> {
+    access
+        .filter(|_| is_active(roster))
         .map(|access| keys(access.applications))
         .unwrap_or_default()
+}
+
+fn is_active(roster: &Roster) -> bool {
+    roster.account().status == AccountStatus::Active
 }
 
 fn keys(open: Vec<OpenApplication>) -> BTreeSet<ApplicationKey> {
@@ -172,7 +175,12 @@ fn keys(open: Vec<OpenApplication>) -> BTreeSet<ApplicationKey> {
 
 fn category_shifts(before: &Roster, after: &Roster, at: DateTime<Utc>) -> Vec<CategoryShift> {
     let shift = |category: &CategoryKey| {
-        let (was, is) = (before.listeners(category, at), after.listeners(category, at));
+        // Nobody is told of anything in an account that is closed.
+        let told = |roster: &Roster| match roster.account().status {
+            AccountStatus::Active | AccountStatus::Suspended => roster.listeners(category, at),
+            AccountStatus::Closed => BTreeSet::new(),
+        };
+        let (was, is) = (told(before), told(after));
         CategoryShift {
             category: category.clone(),
             gains: is.difference(&was).copied().collect(),
@@ -185,9 +193,9 @@ fn category_shifts(before: &Roster, after: &Roster, at: DateTime<Utc>) -> Vec<Ca
         .collect()
 }
 
-fn lost_permissions(before: &Roster, after: &Roster, user: UserId, at: DateTime<Utc>) -> BTreeSet<PermissionKey> {
-    let had = before.permissions_of(user, at).unwrap_or_else(Permissions::none);
-    let has = after.permissions_of(user, at).unwrap_or_else(Permissions::none);
+fn lost_permissions(before: &Roster, after: &Roster, by: By) -> BTreeSet<PermissionKey> {
+    let had = before.rights_of(by).unwrap_or_else(Permissions::none);
+    let has = after.rights_of(by).unwrap_or_else(Permissions::none);
     let own = ServicePermission::ALL.into_iter().map(ServicePermission::key);
     let all = own.chain(before.catalog().permissions().iter().map(|entry| entry.key.clone()));
     all.filter(|key| had.contains(key) && !has.contains(key)).collect()
@@ -205,7 +213,7 @@ mod tests {
     fn promoting(before: &Roster, person: Person, role_key: &str, caller: Person) -> Difference {
         let changes = before.promote(caller.by(), &person.promoted(&[role_key])).unwrap();
         let after = before.clone().after(&changes, NOW);
-        Difference::between(before, &after, &changes, Some(caller.user()), NOW)
+        Difference::between(before, &after, &changes, caller.by())
     }
 
     fn only(person: Person) -> BTreeSet<Listener> {
@@ -267,7 +275,7 @@ mod tests {
         };
         let changes = before.transfer_ownership(ANA.by(), &command, None).unwrap();
         let after = before.clone().after(&changes, NOW);
-        let difference = Difference::between(&before, &after, &changes, Some(ANA.user()), NOW);
+        let difference = Difference::between(&before, &after, &changes, ANA.by());
         let all: BTreeSet<_> = ServicePermission::ALL.map(ServicePermission::key).into();
         assert_eq!(difference.caller_loses, all);
         assert_eq!(difference.caller_closes.len(), 2);
@@ -291,7 +299,7 @@ mod tests {
             .promoted(BEA, &["billing"]);
         let changes = before.leave_account(BEA.by()).unwrap();
         let after = before.clone().after(&changes, NOW);
-        let difference = Difference::between(&before, &after, &changes, Some(BEA.user()), NOW);
+        let difference = Difference::between(&before, &after, &changes, BEA.by());
         let closes: BTreeSet<_> = difference.applications.iter().map(|shift| &shift.application).collect();
         assert!(
             difference
@@ -309,10 +317,37 @@ mod tests {
         let before = standard().with_user_apart(BEA, Permissions::All);
         let changes = before.remove_member(ANA.by(), BEA.user()).unwrap();
         let after = before.clone().after(&changes, NOW);
-        let difference = Difference::between(&before, &after, &changes, Some(ANA.user()), NOW);
+        let difference = Difference::between(&before, &after, &changes, ANA.by());
         let member = BTreeSet::from([Listener::Member(BEA.user())]);
         assert!(!difference.applications.is_empty());
         assert!(difference.applications.iter().all(|shift| shift.closes_for == member));
+    }
+
+    #[test]
+    fn nothing_opens_for_a_member_who_becomes_a_contact_but_what_was_closed() {
+        let before = telephony().with_user_apart(BEA, Permissions::none());
+        let linked = Change::MemberLinked {
+            user: BEA.user(),
+            contact: BEA.contact(),
+        };
+        let after = before.clone().after(std::slice::from_ref(&linked), NOW);
+        assert!(!before.access(BEA.user(), NOW).unwrap().applications.is_empty());
+        let difference = Difference::between(&before, &after, &[linked], ANA.by());
+        assert_eq!(difference.applications, []);
+    }
+
+    #[test]
+    fn nothing_is_open_and_nobody_is_told_once_an_account_is_closed() {
+        let before = standard().with_verified(BEA).promoted(BEA, &["billing"]);
+        let closed = Change::AccountStatusChanged {
+            status: AccountStatus::Closed,
+        };
+        let after = before.clone().after(std::slice::from_ref(&closed), NOW);
+        let difference = Difference::between(&before, &after, &[closed], ANA.by());
+        let everything = before.catalog().categories().len();
+        assert!(!difference.caller_closes.is_empty());
+        assert_eq!(difference.categories.len(), everything);
+        assert!(difference.categories.iter().all(|shift| shift.gains.is_empty()));
     }
 
     #[test]
@@ -329,7 +364,7 @@ mod tests {
         let before = before.then(changes);
         let changes = before.remove_contact(ANA.by(), BEA.contact()).unwrap();
         let after = before.clone().after(&changes, NOW);
-        let difference = Difference::between(&before, &after, &changes, None, NOW);
+        let difference = Difference::between(&before, &after, &changes, ANA.by());
         assert_eq!(difference.categories[0].loses, only(BEA));
         assert_eq!(difference.applications, []);
     }

@@ -107,8 +107,7 @@ impl World {
             .filter(|c| matches!(c, Change::VerificationSent { .. }))
             .count();
         assert!(mails(&self.roster, after, changes).len() >= asked);
-        let caller = by.actor.user();
-        let difference = Difference::between(&self.roster, after, changes, caller, by.at);
+        let difference = Difference::between(&self.roster, after, changes, by);
         let moved = changes
             .iter()
             .filter(|c| matches!(c, Change::PrimaryMoved { .. }))
