@@ -300,6 +300,8 @@ on_both! {
                     .refused(401, "invalid-credentials"),
                 vec![sam.id.to_string()],
             ),
+            // The code was used to log in.
+            (staff::log_in(app, "sam@provider.example").refused(401, "invalid-credentials"), vec![sam.id.to_string()]),
         ];
         let text = log.end();
         for (answer, named) in refused {

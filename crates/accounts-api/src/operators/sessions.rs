@@ -211,7 +211,11 @@ async fn begin(
         Ok(_) => {}
         // Removed a moment ago.
         Err(DecideError::NotFound) => return Err(refused()),
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let problem = Problem::from(error);
+            let is_wrong = problem.code() == Code::InvalidCredentials;
+            return Err(if is_wrong { refused() } else { problem });
+        }
     }
     limits.forgive(service).await?;
     let token = OperatorToken::of(service, &operator, &session, at)?;
