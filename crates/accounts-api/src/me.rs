@@ -366,10 +366,11 @@ async fn end_my_session(
     PathSession(session): PathSession,
     if_match: IfMatch,
 ) -> Result<Reply, Problem> {
-    let current = person.session;
+    let (current, at) = (person.session, person.by.at);
     person
         .decide(move |person| {
-            let found = person.sessions.get(&session).ok_or(Violation::NotFound)?;
+            let found = person.sessions.get(&session).filter(|session| session.is_live(at));
+            let found = found.ok_or(Violation::NotFound)?;
             if_match.admits_read(|| shown_session(found, current))?;
             person.end_session(session, EndReason::Ended)
         })
