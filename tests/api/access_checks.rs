@@ -125,9 +125,10 @@ on_both! {
         let desk = given::integration(app, &["access:check"]);
         let refused = |question: Value| desk.post(CHECKS, json!({ "questions": [question] })).refused(422, "invalid-fields");
         let nothing = refused(json!({}));
-        for member in ["account_id", "user_id", "application"] {
-            nothing.fault(&format!("/questions/0/{member}"), "required");
-        }
+        nothing.fault("/questions/0", "one-required");
+        let told = nothing.each("errors", "detail");
+        let wanted = ["`account_id` or `external_id`", "`user_id` or `address`", "`application` or `permission`"];
+        assert_eq!(told, wanted.map(|wanted| format!("{wanted} is needed.")));
         let both = json!({
             "account_id": "acc_01h455vb4pex5vsknk084sn02q", "external_id": "1",
             "user_id": "usr_01h455vb4pex5vsknk084sn02q", "address": "a@example.com",

@@ -108,7 +108,7 @@ on_both! {
         let others = given::owner(app, "eve@other.example").account;
         for other in [others.as_str(), "acc_01h455vb4pex5vsknk084sn02q"] {
             let asked = json!({ "name": "K", "all_permissions": true, "account_ids": [ana.account, other] });
-            ana.post(MINE, asked).refused(422, "invalid-fields").fault("/account_ids", "unknown-account");
+            ana.post(MINE, asked).refused(422, "invalid-fields").fault("/account_ids/1", "unknown-account");
         }
         let asked = json!({ "name": "K", "all_permissions": true, "account_ids": ["x"] });
         ana.post(MINE, &asked).refused(422, "invalid-fields").fault("/account_ids/0", "invalid-format");

@@ -279,7 +279,7 @@ on_both! {
         };
         let opened = open("C-1", "ana@lima.example").expect(201);
         assert_eq!((&opened["external_id"], &opened["owner/user_id"]), (&json!("C-1"), &json!(ana.user())));
-        let again = open("C-1", "ana@lima.example").expect(200);
+        let again = open("C-1", "ana@lima.example").expect(201);
         assert_eq!(again["id"], opened["id"]);
         assert_ne!(open("C-2", "ana@lima.example").expect(201)["id"], opened["id"]);
         let path = format!("/v1/accounts/{}", opened.text("id"));
@@ -304,7 +304,7 @@ on_both! {
         let opened = open().idempotency_key("open").expect(201);
         assert_eq!((&opened["owner/user_id"], &opened["owner/address"]), (&Value::Null, &json!("ana@lima.example")));
         assert_eq!(open().idempotency_key("open").expect(201).json(), opened.json());
-        assert_eq!(open().expect(200)["id"], opened["id"]);
+        assert_eq!(open().expect(201)["id"], opened["id"]);
         let token = app.mail_to("ana@lima.example").link_token();
         let choice = json!({ "token": token, "password": PASSWORD });
         app.client().post("/v1/contact-verifications/confirm", choice).expect(200);

@@ -7,7 +7,8 @@ use accounts_domain::audit::TOLD;
 const HEAD: &str = "\
 # What other systems are told of
 
-The types of events of the feed (`GET /v1/events`) and of webhooks, and of the audit logs. A later version may add some. \
+The types of events of the feed (`GET /v1/events`), of webhooks and of the audit log of an account. A later version may \
+add some. What the provider does with its own operators, integrations, webhooks and mails is told to nobody. \
 What stands in the `data` and `changes` of each is in the OpenAPI document. The page is written by `make events` from \
 [`kinds.rs`](../crates/accounts-domain/src/audit/kinds.rs).
 

@@ -153,7 +153,11 @@ impl Parse for AccessQuestionBody {
 /// Refuses where none of two members stands, or both.
 fn one_of(faults: &mut Faults, (first, has_first): (&str, bool), (second, has_second): (&str, bool)) {
     match (has_first, has_second) {
-        (false, false) => faults.add(first, FieldFault::new(FieldCode::Required).with("or", second)),
+        (false, false) => faults.add_here(
+            FieldFault::new(FieldCode::OneRequired)
+                .with("first", first)
+                .with("second", second),
+        ),
         (true, true) => faults.add(first, FieldCode::Contradictory),
         (true, false) | (false, true) => {}
     }

@@ -23,7 +23,7 @@ use crate::page::{Paging, page};
 use crate::path::path_values;
 use crate::permissions;
 use crate::precondition::IfMatch;
-use crate::problem::{FieldCode, FieldFault, Problem, refusal};
+use crate::problem::{Fault, FieldCode, FieldFault, Place, Problem, refusal};
 use crate::reply::Reply;
 use crate::router::{Routes, routes};
 
@@ -174,7 +174,7 @@ pub struct AskedKey {
     permissions: Permissions,
     mode: KeyMode,
     expires_at: Option<DateTime<Utc>>,
-    accounts: Option<BTreeSet<AccountId>>,
+    accounts: Option<Vec<AccountId>>,
 }
 
 impl Parse for ApiKeyBody {
@@ -234,15 +234,14 @@ pub(crate) fn require_ahead(end: Option<DateTime<Utc>>, at: DateTime<Utc>) -> Re
     Ok(())
 }
 
-fn accounts_of(faults: &mut Faults, ids: Vec<String>) -> Option<BTreeSet<AccountId>> {
-    let ids = faults.each("account_ids", ids, ACCOUNTS, |faults, id| {
+fn accounts_of(faults: &mut Faults, ids: Vec<String>) -> Option<Vec<AccountId>> {
+    faults.each("account_ids", ids, ACCOUNTS, |faults, id| {
         let id = id.parse().ok();
         if id.is_none() {
             faults.add_here(FieldCode::InvalidFormat);
         }
         id
-    })?;
-    Some(ids.into_iter().collect())
+    })
 }
 
 /// A key that is about to be made, with its secret.
@@ -270,7 +269,7 @@ impl Minted {
             name: asked.name,
             mode: asked.mode,
             permissions: asked.permissions,
-            accounts: asked.accounts,
+            accounts: asked.accounts.map(|accounts| accounts.into_iter().collect()),
             expires_at: asked.expires_at,
             created_at: at,
             secret: secret.hash(),
@@ -291,20 +290,25 @@ impl Minted {
 }
 
 /// Refuses to keep a key to accounts that are none of the person's: most likely one is mistyped.
-async fn require_own(person: &SignedIn, named: Option<&BTreeSet<AccountId>>) -> Result<(), Problem> {
+async fn require_own(person: &SignedIn, named: Option<&[AccountId]>) -> Result<(), Problem> {
     let Some(named) = named else {
         return Ok(());
     };
     let (store, user, at) = (&person.service.store, person.user.id, person.by.at);
-    let among = Some(named.iter().copied().collect());
+    let among = Some(named.to_vec());
     let found = store.accounts_among(user, among, None, i64::from(u8::MAX), at).await?;
-    let own: BTreeSet<AccountId> = found.iter().map(|roster| roster.account().id).collect();
-    match named.difference(&own).next() {
-        None => Ok(()),
-        Some(other) => {
-            let fault = FieldFault::new(FieldCode::UnknownAccount).with("key", other.to_string());
-            Err(Problem::invalid_field("/account_ids", fault))
-        }
+    let is_own = |id: &AccountId| found.iter().any(|roster| roster.account().id == *id);
+    let others = named.iter().enumerate().filter(|(_, id)| !is_own(id));
+    let faults: Vec<Fault> = others
+        .map(|(index, id)| {
+            let fault = FieldFault::new(FieldCode::UnknownAccount).with("key", id.to_string());
+            Fault::at(Place::Pointer(format!("/account_ids/{index}")), fault)
+        })
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::invalid_fields(faults))
     }
 }
 
@@ -369,8 +373,8 @@ async fn list_my_api_keys(person: SignedIn, paging: Paging<String>) -> Result<Re
     )
 )]
 async fn make_my_api_key(person: Reauthenticated, Checked(asked): Checked<MyApiKeyBody>) -> Result<Reply, Problem> {
+    require_own(&person, asked.accounts.as_deref()).await?;
     let minted = Minted::of(asked, &person)?;
-    require_own(&person, minted.key.accounts.as_ref()).await?;
     let key = minted.key.clone();
     person.decide(move |person| person.make_key(&key)).await?;
     Ok(minted.reply("/v1/me/api-keys"))

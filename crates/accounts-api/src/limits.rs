@@ -43,7 +43,8 @@ const INVITATIONS_PER_ACCOUNT: i32 = 500;
 /// Mails of invitations to one address within an hour, whoever invites.
 const INVITATIONS_PER_ADDRESS: i32 = 10;
 
-/// Notices of one integration to one account within an hour (R51): more than anybody reads, and fewer than a loop sends that does not end.
+/// Notices of one integration to one account within an hour (R51): more than anybody reads, and fewer than a loop sends
+/// that does not end.
 const NOTICES_PER_ACCOUNT: i32 = 10_000;
 
 /// Test messages of one account within an hour (R51).

@@ -427,17 +427,19 @@ async fn send_notification(
     key.once(&caller.service, &from.to_string(), |keep| async {
         let service = &caller.service;
         let at = caller.by.at;
+        let readers = service.store.readers(account).await?;
         let limits = Limits::notices_to(account, from);
         limits.admit(service, at).await?;
-        let readers = service.store.readers(account).await?;
         let answer = move |decision: &Decision| created(&format!("/v1/notifications/{id}"), decision);
         let decide = move |roster: &Roster| roster.send_notice(&command, &readers, at);
         let act = caller.act_keeping(keep);
         let kept = move |decision: &Decision| answer(decision).kept();
         let decided = service.store.decide(account, &act, decide, kept).await;
         service.mail_waits.notify_one();
-        if decided.is_err() {
-            limits.forgive(service).await?;
+        if decided.is_err()
+            && let Err(problem) = limits.forgive(service).await
+        {
+            tracing::warn!(cause = %problem, "a notice that was refused counts all the same");
         }
         Ok(answer(&decided?))
     })

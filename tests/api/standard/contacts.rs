@@ -67,7 +67,7 @@ on_both! {
         let new = json!({ "display_name": "Cem", "address": "cem@lima.example", "subscriptions": ["gossip"],
             "login": { "all_permissions": true, "permissions": [] } });
         let refused = ana.post(ana.at("/contacts"), new).refused(422, "invalid-fields");
-        refused.fault("/subscriptions", "unknown-category").fault("/login/all_permissions", "contradictory");
+        refused.fault("/subscriptions/0", "unknown-category").fault("/login/all_permissions", "contradictory");
         assert_eq!(set(&[]).expect(200)["subscriptions"], json!([]));
     }
 

@@ -129,8 +129,7 @@ impl Parse for ContactBody {
         let more_addresses = addresses_of(faults, self.more_addresses.unwrap_or_default());
         let roles = keys_of(faults, "roles", self.roles.unwrap_or_default());
         let login = self.login.map(|login| login.parse(&mut faults.within("login")));
-        let subscriptions = keys_of(faults, "subscriptions", self.subscriptions.unwrap_or_default());
-        require_known(faults, subscriptions.as_ref());
+        let subscriptions = known_categories(faults, "subscriptions", self.subscriptions.unwrap_or_default());
         let profile = ContactProfile {
             display_name: display_name?,
             first_name,
@@ -153,16 +152,20 @@ impl Parse for ContactBody {
     }
 }
 
-/// Refuses categories that the catalog does not have.
-fn require_known(faults: &mut Faults, categories: Option<&BTreeSet<CategoryKey>>) {
+/// Categories that the catalog has.
+fn known_categories(faults: &mut Faults, member: &str, keys: Vec<String>) -> Option<BTreeSet<CategoryKey>> {
     let service: Option<Data<Service>> = faults.data();
     let catalog = service.as_ref().map(|service| service.store.catalog());
-    for category in categories.into_iter().flatten() {
-        if catalog.is_some_and(|catalog| catalog.category(category).is_none()) {
-            let fault = FieldFault::new(FieldCode::UnknownCategory).with("key", category.as_str());
-            faults.add("subscriptions", fault);
+    for (index, name) in keys.iter().enumerate() {
+        let key: Option<CategoryKey> = name.parse().ok();
+        if let (Some(key), Some(catalog)) = (key, catalog)
+            && catalog.category(&key).is_none()
+        {
+            let fault = FieldFault::new(FieldCode::UnknownCategory).with("key", key.as_str());
+            faults.at(member, index).add_here(fault);
         }
     }
+    keys_of(faults, member, keys)
 }
 
 impl LoginBody {

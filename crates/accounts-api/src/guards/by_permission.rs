@@ -2,6 +2,7 @@
 
 use accounts_domain::permission::ServicePermission;
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 
 use super::admit::{Admit, guards};
 use super::keys::Takes;
@@ -75,9 +76,9 @@ permission_guards! {
 }
 
 /// What the path names must be there before anything else about the request is judged, once it is known that the caller
-/// may do so. What comes with a key may repeat what has removed it.
+/// may do so. A repeat is told its first answer, also where the target has gone since.
 pub(super) fn require_target(request: &HttpRequest, member: &Member) -> Result<(), Problem> {
-    if request.headers().contains_key(idempotency::KEY) {
+    if request.method() == Method::POST && request.headers().contains_key(idempotency::KEY) {
         return Ok(());
     }
     if path::text(request, "contact").is_ok() {

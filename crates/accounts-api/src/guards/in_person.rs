@@ -5,6 +5,7 @@ use accounts_domain::permission::ServicePermission;
 use actix_web::HttpRequest;
 
 use super::admit::{Admit, guards};
+use super::by_permission::require_target;
 use super::keys::Takes;
 use super::{Member, SignedIn, describe_account, enter, in_session};
 use crate::describe::{Describe, Description};
@@ -44,6 +45,7 @@ impl Admit for ErasesContacts {
         let member = enter(request, Takes::AllKeys).await?;
         require_own_hand(member.by())?;
         member.roster.require(member.by(), ServicePermission::ContactsManage)?;
+        require_target(request, &member)?;
         Ok(Self(member))
     }
 }

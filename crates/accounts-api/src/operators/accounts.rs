@@ -312,7 +312,6 @@ impl Parse for AccountForBody {
     tag = "operators",
     responses(
         (status = 201, description = "The account.", body = OperatedAccount),
-        (status = 200, description = "The account that has the number already.", body = OperatedAccount),
         refusal::TooManyRequests,
     )
 )]
@@ -330,15 +329,10 @@ async fn open_account_for(
         (None, None) => return Err(unknown()),
     };
     let caller = admin.name();
-    let meant = command.account();
-    let answer = move |roster: &Roster| {
-        let (account, view) = (roster.account(), OperatedAccount::whole(roster)?);
-        let reply = if account.id == meant {
-            Reply::created(&format!("/v1/operator/accounts/{}", account.id), &view)
-        } else {
-            Reply::ok(&view)
-        };
-        Ok::<_, Problem>(reply.version(account.revision))
+    let answer = |roster: &Roster| {
+        let location = format!("/v1/operator/accounts/{}", roster.account().id);
+        let view = OperatedAccount::whole(roster)?;
+        Ok::<_, Problem>(Reply::created(&location, &view).version(roster.account().revision))
     };
     key.once(&admin.service, &caller, |keep| async {
         let kept = move |roster: &Roster| answer(roster).unwrap_or_else(|_| Reply::no_content()).kept();
@@ -363,16 +357,6 @@ enum Opening {
     Owned(OpenAccount),
     /// Somebody who has yet to follow the mail.
     Awaited(OpenForCustomer),
-}
-
-impl Opening {
-    /// The id that the account has, if it is opened now.
-    fn account(&self) -> AccountId {
-        match self {
-            Self::Owned(command) => command.account,
-            Self::Awaited(command) => command.account,
-        }
-    }
 }
 
 /// What is to change of an account on the provider's behalf; what is absent stays.

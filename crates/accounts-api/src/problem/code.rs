@@ -262,6 +262,10 @@ field_codes! {
     UnknownCategory = "unknown-category",
     /// Neither the service nor the catalog has this permission.
     UnknownPermission = "unknown-permission",
+    /// Nothing of this type ever happens.
+    UnknownEventType = "unknown-event-type",
+    /// None of two fields of which one is needed.
+    OneRequired = "one-required",
     /// The catalog has no such preset of permissions.
     UnknownPreset = "unknown-preset",
     /// Another field of the body says otherwise.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use accounts_domain::audit::{TOLD, is_told};
+use accounts_domain::audit::is_told;
 use accounts_domain::names::WebhookDescription;
 use accounts_domain::webhooks::{EVENT_TYPES, EventType, Reach, WebhookPatch, WebhookUrl};
 use serde::Deserialize;
@@ -33,8 +33,8 @@ pub struct WebhookBody {
     /// What it is for.
     #[schema(min_length = 1, max_length = 200)]
     description: Option<String>,
-    /// The types of events that it is told of (`contact.added`, say), each at most 60 characters; one that there is not is
-    /// refused with the list of those there are. None, or no list, means all, those too that a later version adds.
+    /// The types of events that it is told of (`contact.added`, say), each at most 60 characters; `docs/events.md`
+    /// lists those there are, and any other is refused. None, or no list, means all, those too that a later version adds.
     #[schema(max_items = 100)]
     event_types: Option<Vec<String>>,
 }
@@ -124,7 +124,7 @@ fn types_of(faults: &mut Faults, names: Vec<String>) -> Option<BTreeSet<EventTyp
         let kind = EventType::parse(&name);
         let kind = kind.map_err(|fault| faults.add_here(fault)).ok()?;
         if !is_told(kind.as_str()) {
-            faults.add_here(FieldFault::not_allowed(TOLD.map(|(told, _)| told)));
+            faults.add_here(FieldFault::new(FieldCode::UnknownEventType).with("key", kind.as_str()));
             return None;
         }
         Some(kind)

@@ -1,7 +1,7 @@
 //! The types of events that other systems are told of.
 
 /// Every type of event of the feed and of webhooks, in the order of its name, with what it says. What the provider does
-/// with its own operators, integrations and webhooks is told to nobody.
+/// with its own operators, integrations, webhooks and mails is told to nobody.
 pub const TOLD: [(&str, &str); 70] = [
     (
         "account.changed",
