@@ -32,7 +32,7 @@ use crate::reply::Reply;
 use crate::router::{Routes, routes};
 
 pub use body::{ContactBody, ContactPatchBody, PhoneBody, SubscriptionsBody};
-pub(crate) use body::{keys_of, language_of, phones_of};
+pub(crate) use body::{keys_of, known_keys, language_of, phones_of};
 pub(crate) use import::ImportedRow;
 pub use view::{ContactRef, ContactView};
 

@@ -1,13 +1,12 @@
 //! Which permissions somebody is given, as bodies say it: all, a preset of the catalog, or chosen ones.
 
-use std::collections::BTreeSet;
-
+use accounts_domain::catalog::Catalog;
 use accounts_domain::keys::PermissionKey;
 use accounts_domain::permission::Permissions;
 use actix_web::web::Data;
 
 use crate::body::Faults;
-use crate::contacts::keys_of;
+use crate::contacts::known_keys;
 use crate::problem::{FieldCode, FieldFault};
 use crate::service::Service;
 
@@ -30,7 +29,10 @@ pub(crate) fn given(
         faults.add("permission_preset", FieldCode::Contradictory);
     }
     let preset = preset.and_then(|key| of_preset(faults, &key));
-    let chosen = chosen.and_then(|keys| known(faults, keys)).map(Permissions::Chosen);
+    let known = |catalog: &Catalog, key: &PermissionKey| catalog.knows_permission(key);
+    let chosen = chosen
+        .and_then(|keys| known_keys(faults, "permissions", keys, known, FieldCode::UnknownPermission))
+        .map(Permissions::Chosen);
     if all == Some(true) {
         Some(Permissions::All)
     } else {
@@ -43,26 +45,6 @@ pub(crate) fn require_one(faults: &mut Faults, all: Option<bool>, chosen: Option
     if all == Some(true) && chosen.is_some() {
         faults.add("all_permissions", FieldCode::Contradictory);
     }
-}
-
-/// Permissions that the service or the catalog has.
-fn known(faults: &mut Faults, keys: Vec<String>) -> Option<BTreeSet<PermissionKey>> {
-    let service: Option<Data<Service>> = faults.data();
-    let named = keys.clone();
-    let read = keys_of(faults, "permissions", keys)?;
-    let catalog = service.as_ref().map(|service| service.store.catalog());
-    let mut all_known = true;
-    for (index, key) in named.iter().enumerate() {
-        let key: Option<PermissionKey> = key.parse().ok();
-        if let (Some(key), Some(catalog)) = (key, catalog)
-            && !catalog.knows_permission(&key)
-        {
-            let fault = FieldFault::new(FieldCode::UnknownPermission).with("key", key.as_str());
-            faults.at("permissions", index).add_here(fault);
-            all_known = false;
-        }
-    }
-    all_known.then_some(read)
 }
 
 fn of_preset(faults: &mut Faults, key: &str) -> Option<Permissions> {

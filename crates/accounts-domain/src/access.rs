@@ -112,18 +112,14 @@ impl Roster {
         })
     }
 
-    /// The applications that are open to a contact at that moment. Roles count for one that does not log in
-    /// yet; what is open to everyone is open to those who log in.
-    pub fn applications_of(&self, contact: ContactId, at: DateTime<Utc>) -> Vec<OpenApplication> {
-        let member = self.member_of_contact(contact).filter(|member| member.is_live(at));
-        let permissions = member.and_then(|member| self.permissions_of(member.user, at));
-        let visitor = Visitor {
+    /// The applications that its roles open to a contact that does not log in yet.
+    pub(crate) fn applications_of(&self, contact: ContactId) -> Vec<OpenApplication> {
+        self.open_applications(&Visitor {
             contact: Some(contact),
-            permissions: permissions.as_ref(),
+            permissions: None,
             owner: contact == self.owner(),
-            logs_in: member.is_some(),
-        };
-        self.open_applications(&visitor)
+            logs_in: false,
+        })
     }
 
     fn open_applications(&self, visitor: &Visitor<'_>) -> Vec<OpenApplication> {
@@ -280,7 +276,7 @@ mod tests {
     #[test]
     fn roles_count_for_a_contact_that_does_not_log_in_yet() {
         let roster = standard().with_verified(BEA).promoted(BEA, &["billing"]);
-        let open = roster.applications_of(BEA.contact(), NOW);
+        let open = roster.applications_of(BEA.contact());
         let open: Vec<_> = open.iter().map(|open| open.application.as_str()).collect();
         assert_eq!(open, ["payment_portal", "bill_desk"]);
     }

@@ -146,7 +146,7 @@ fn opened_to(rosters: [&Roster; 2], contact: ContactId, at: DateTime<Utc>) -> [B
     rosters.map(|roster| {
         let is_there = roster.contact(contact).is_ok() && !roster.contacts_never_log_in();
         if is_there && is_active(roster) {
-            keys(roster.applications_of(contact, at))
+            keys(roster.applications_of(contact))
         } else {
             BTreeSet::new()
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use accounts_domain::address::EmailAddress;
+use accounts_domain::catalog::Catalog;
 use accounts_domain::contacts::{ContactPatch, CreateContact};
 use accounts_domain::ids::ContactId;
 use accounts_domain::keys::{CategoryKey, PermissionKey, RoleKey};
@@ -129,7 +130,9 @@ impl Parse for ContactBody {
         let more_addresses = addresses_of(faults, self.more_addresses.unwrap_or_default());
         let roles = keys_of(faults, "roles", self.roles.unwrap_or_default());
         let login = self.login.map(|login| login.parse(&mut faults.within("login")));
-        let subscriptions = known_categories(faults, "subscriptions", self.subscriptions.unwrap_or_default());
+        let known = |catalog: &Catalog, key: &CategoryKey| catalog.category(key).is_some();
+        let keys = self.subscriptions.unwrap_or_default();
+        let subscriptions = known_keys(faults, "subscriptions", keys, known, FieldCode::UnknownCategory);
         let profile = ContactProfile {
             display_name: display_name?,
             first_name,
@@ -150,22 +153,6 @@ impl Parse for ContactBody {
             subscriptions: subscriptions?,
         })
     }
-}
-
-/// Categories that the catalog has.
-fn known_categories(faults: &mut Faults, member: &str, keys: Vec<String>) -> Option<BTreeSet<CategoryKey>> {
-    let service: Option<Data<Service>> = faults.data();
-    let catalog = service.as_ref().map(|service| service.store.catalog());
-    for (index, name) in keys.iter().enumerate() {
-        let key: Option<CategoryKey> = name.parse().ok();
-        if let (Some(key), Some(catalog)) = (key, catalog)
-            && catalog.category(&key).is_none()
-        {
-            let fault = FieldFault::new(FieldCode::UnknownCategory).with("key", key.as_str());
-            faults.at(member, index).add_here(fault);
-        }
-    }
-    keys_of(faults, member, keys)
 }
 
 impl LoginBody {
@@ -311,4 +298,30 @@ pub(crate) fn keys_of<K: FromStr + Ord>(faults: &mut Faults, member: &str, keys:
         key
     })?;
     Some(keys.into_iter().collect())
+}
+
+/// The same of keys that the catalog has; each unknown one is told where it stands.
+pub(crate) fn known_keys<K: FromStr + Ord>(
+    faults: &mut Faults,
+    member: &str,
+    keys: Vec<String>,
+    is_known: impl Fn(&Catalog, &K) -> bool,
+    unknown: FieldCode,
+) -> Option<BTreeSet<K>> {
+    let service: Option<Data<Service>> = faults.data();
+    let catalog = service.as_ref().map(|service| service.store.catalog());
+    let names = keys.clone();
+    let read = keys_of(faults, member, keys)?;
+    let mut all_known = true;
+    for (index, name) in names.iter().enumerate() {
+        let key: Option<K> = name.parse().ok();
+        if let (Some(key), Some(catalog)) = (key, catalog)
+            && !is_known(catalog, &key)
+        {
+            let fault = FieldFault::new(unknown).with("key", name.as_str());
+            faults.at(member, index).add_here(fault);
+            all_known = false;
+        }
+    }
+    all_known.then_some(read)
 }
